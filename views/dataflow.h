@@ -1,0 +1,147 @@
+// Dataflow: all live views of a database as one graph of operators over deltas, stepped epoch by epoch.
+//
+//   begin_epoch(e, context)                     then, any number of times and in any order and slicing:
+//     push(relation, batch)                     changes of base relations (tables, source tables)
+//     hydrate(view, relation, batch)            existing rows for a view that is being made
+//   finish_epoch()                              aggregates and the like emit; state log records are cut
+//   take_records()                              what to commit with the epoch
+//
+// A view over a view is wired to it inside the graph: only base relations are pushed. Batches of one
+// relation carry all of its columns in declaration order (a column no view needs may be a constant
+// NULL). Row and error sinks are called during push, hydrate and finish_epoch; the same row may come
+// with +1 and then with -1 within an epoch: whoever stores rows nets them.
+//
+// Making a view over existing data: add_view(), then feed each relation of to_hydrate() with all rows
+// as of some epoch s (hydrate, +1 each, in slices, over as many epochs as one likes), then the deltas of
+// that relation after s (hydrate again, with weights), then go_live() between two epochs, from which on
+// push() and views below reach it. Shared indexes are live for the new view from the start, which is
+// right because each input ends up with the same contents whatever the interleaving.
+//
+// Recovery: add_view() for all views with the states they had, views below first; load_image() and
+// apply_log() per state; finish_recovery(). Nothing is emitted.
+// Epoch thread only. Tests: tests/unit/views/dataflow_test.cc, tests/unit/views/oracle_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sql/function.h"
+#include "sql/plan.h"
+#include "src/base/error.h"
+#include "src/base/ids.h"
+#include "src/base/result.h"
+#include "src/types/batch.h"
+
+namespace qw::views {
+
+// Receives the delta of one view; a batch is valid during the call.
+class DeltaSink {
+ public:
+  DeltaSink() = default;
+  DeltaSink(const DeltaSink&) = delete;
+  DeltaSink& operator=(const DeltaSink&) = delete;
+  virtual ~DeltaSink();
+  virtual void push(const Batch& batch) = 0;
+};
+
+// Receives errors of rows, which are retractable data: the sum of weights per error is what a view has.
+class ErrorSink {
+ public:
+  ErrorSink() = default;
+  ErrorSink(const ErrorSink&) = delete;
+  ErrorSink& operator=(const ErrorSink&) = delete;
+  virtual ~ErrorSink();
+  virtual void add(const Error& error, int64_t weight) = 0;
+};
+
+// One operator state as it lies in the store. `layout` is text that, with the plan, rebuilds it.
+struct StateInfo {
+  StateId id;
+  std::string layout;
+};
+
+struct ViewSpec {
+  ObjectId id;
+  DeltaSink* rows = nullptr;    // must outlive the view
+  ErrorSink* errors = nullptr;  // must outlive the view
+  // Empty: a new view, to be hydrated. Else a view that existed: live at once, states to be loaded.
+  bool recover = false;
+  std::vector<StateInfo> states;  // recover: as add_view() returned them
+};
+
+// Log records of one state in one epoch: pieces hold whole records (storage::StateLog).
+struct StateRecords {
+  StateId state;
+  std::vector<std::string> pieces;
+};
+
+struct StateStatus {
+  StateId id;
+  ObjectId view;      // 0 = an index shared by several views
+  std::string layout;
+  uint64_t rows = 0;  // entries held
+  uint64_t bytes = 0;
+};
+
+class Dataflow {
+ public:
+  Dataflow();
+  Dataflow(const Dataflow&) = delete;
+  Dataflow& operator=(const Dataflow&) = delete;
+  ~Dataflow();
+
+  // Compiles `plan` (needed only during the call) into the graph. Returns the view's states in a fixed
+  // order, to be kept with the view's definition; shared ones may occur in several views. `allocate`
+  // gives fresh ids. 0A000 for plans that only reads can run.
+  Result<std::vector<StateInfo>> add_view(const ViewSpec& spec, const sql::Plan& plan,
+                                          const std::function<Result<StateId>()>& allocate);
+  // Relations whose rows the new view must be fed, each once.
+  std::vector<ObjectId> to_hydrate(ObjectId view) const;
+  void go_live(ObjectId view);
+  // No live view may read it. Returns the states that nobody uses any more, to be dropped.
+  std::vector<StateId> remove_view(ObjectId view);
+  bool has_view(ObjectId view) const;
+  // Whether any view (live ones) reads the relation directly: else push() is a no-op.
+  bool reads(ObjectId relation) const;
+
+  void begin_epoch(Epoch epoch, sql::EvalContext& context);
+  void push(ObjectId relation, const Batch& batch);
+  void hydrate(ObjectId view, ObjectId relation, const Batch& batch);
+  void finish_epoch();
+  std::vector<StateRecords> take_records();
+
+  // Not empty: the view met a state that cannot be (more rows taken away than there were, a counter out
+  // of range) and gives no further output. It has to be made again; the other views live on.
+  std::optional<Error> broken(ObjectId view) const;
+
+  // Images. Every state has kPartitions partitions; an image is valid for the epoch finished last.
+  static constexpr uint32_t kPartitions = 64;
+  std::vector<StateId> states() const;
+  // True when the partition has changed since its last image was written.
+  bool image_is_stale(StateId state, uint32_t partition) const;
+  uint64_t partition_bytes(StateId state, uint32_t partition) const;
+  std::vector<std::string> write_image(StateId state, uint32_t partition);
+
+  // Recovery. Log records at or before a partition's image epoch are skipped by the state itself.
+  Result<void> load_image(StateId state, uint32_t partition, Epoch image_epoch,
+                          std::string_view bytes);
+  Result<void> apply_log(StateId state, Epoch epoch, std::string_view bytes);
+  Result<void> finish_recovery(sql::EvalContext& context);
+
+  std::vector<StateStatus> status() const;
+  uint64_t bytes() const;
+  // A hash of the logical contents of a state, independent of its history. For tests and `check`.
+  uint64_t state_hash(StateId state) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace qw::views
