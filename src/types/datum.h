@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "src/base/arena.h"
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
 #include "src/base/result.h"
+#include "src/types/numeric.h"
 #include "src/types/str.h"
 #include "src/types/type.h"
 #include "src/types/vector.h"
@@ -26,13 +28,16 @@ class Datum {
     datum.type_ = type;
     return datum;
   }
-  // A fixed-width value (bool, int16_t, ..., Interval, Uuid; narrow Numeric goes through numeric.h).
+  // A fixed-width value (bool, int16_t, ..., Interval, Uuid, Numeric with its limbs).
   template <typename T>
   static Datum of(Type type, const T& value) {
     QW_ASSERT(sizeof(T) == type.bytes() && type.physical() != Physical::string);
     Datum datum = null(type);
     datum.null_ = false;
     std::memcpy(datum.fixed_.data(), &value, sizeof(T));
+    if constexpr (std::is_same_v<T, Numeric>) {
+      if (value.is_wide()) datum.bytes_ = value.limbs();
+    }
     return datum;
   }
   // A value of a type with Physical::string.
@@ -49,9 +54,16 @@ class Datum {
   template <typename T>
   T get() const {
     QW_ASSERT(!null_ && sizeof(T) == type_.bytes());
-    return load<T>(fixed_.data());
+    const T value = load<T>(fixed_.data());
+    if constexpr (std::is_same_v<T, Numeric>) {
+      // The limbs moved with this Datum; they are borrowed from it.
+      if (value.is_wide()) return Numeric::wide(value.wide_negative(), value.scale(), bytes_);
+    }
+    return value;
   }
   std::string_view bytes() const { return bytes_; }
+  // The value's bytes in its fixed-width layout, for code that copies without looking inside.
+  const char* fixed_bytes() const { return fixed_.data(); }
   // The same value under another type of the same layout.
   Datum with_type(Type type) const;
   // A constant vector; string bytes and wide numerics are copied into `arena`.
