@@ -6,6 +6,7 @@
 // Plain values. Tests: tests/unit/types/interval_test.cc.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "src/base/bytes.h"
@@ -48,16 +49,15 @@ inline int compare(const Interval& a, const Interval& b) {
   const Int128 x = span_us(a), y = span_us(b);
   return x < y ? -1 : (x > y ? 1 : 0);
 }
-// One representative per class of equal intervals: months 0, days and microseconds of one sign.
-// Not always representable as an Interval of whole days in int32 range only when months overflow
-// them, which int64 hours absorb; so two intervals are equal exactly if these bytes are.
-struct Canonical {
-  int64_t days;
-  int64_t us;
-};
-inline Canonical canonical(const Interval& value) {
+// One representative per class of equal intervals, a function of span_us() alone: as many months as
+// fit, then days, then microseconds, all of one sign.
+inline Interval canonical(const Interval& value) {
   const Int128 span = span_us(value);
-  return {static_cast<int64_t>(span / kUsPerDay), static_cast<int64_t>(span % kUsPerDay)};
+  const auto days = static_cast<int64_t>(span / kUsPerDay);
+  const auto months = std::clamp<int64_t>(days / 30, INT32_MIN, INT32_MAX);
+  const auto left = std::clamp<int64_t>(days - months * 30, INT32_MIN, INT32_MAX);
+  return {static_cast<int64_t>(span - Int128{months * 30 + left} * kUsPerDay),
+          static_cast<int32_t>(left), static_cast<int32_t>(months)};
 }
 
 // All fail with 22008 "interval out of range".

@@ -3,7 +3,7 @@
 //   null bits   (columns + 7) / 8 bytes, bit set = NULL
 //   fixed part  columns in declaration order, each at its alignment (from the row start); 16-byte
 //               numerics keep wide mantissas in the variable part
-//   ends        uint32 end offsets of the variable parts, one per variable column
+//   ends        uint32 per variable column: where its part ends, counted from the row's begin
 //   bytes       the variable parts
 //
 // Encoding and decoding run column by column over a batch. pack() keeps values as they are;
@@ -47,6 +47,14 @@ class RowCodec {
   bool valid(std::string_view row) const;
 
  private:
+  template <bool keys>
+  void pack_rows(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
+                 std::string_view* out) const;
+  template <bool keys>
+  void pack_variable(const Vector& vector, const Batch& batch, uint32_t field, Arena& arena,
+                     char* const* rows, uint32_t* cursors) const;
+  void unpack_field(std::span<const std::string_view> rows, uint32_t field, Vector& out) const;
+
   std::vector<Type> types_;
   std::vector<uint32_t> fixed_offset_;     // per column
   std::vector<uint32_t> variable_index_;   // per column; UINT32_MAX = none
