@@ -12,6 +12,7 @@ only. Tests use the classes; they run in the virtual environment that tools/setu
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import random
@@ -292,7 +293,10 @@ class Postgres:
         pid = int(self.pid_file.read_text().split()[0])
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         os.kill(pid, signal.SIGKILL)
-        # The backends notice and leave; while one lives, the next start would refuse.
+        # While one backend lives, the next start refuses; a busy one would not notice for long.
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
         for child in children:
             wait_until(lambda: not is_running(int(child)), f"end of backend {child}")
         wait_until(lambda: not is_running(pid), f"end of process {pid}")

@@ -7,7 +7,8 @@
 
 What counts as a test: a doctest case, an .slt file, a PASS or FAIL line of an end-to-end module or
 of the oracle, a checker, a build, a file under clang-tidy. A stage without a single test is a
-failure, as is one that dies. What a passing test printed is dropped, what a failing one printed is shown.
+failure, as is one that dies. What a passing test printed is dropped, what a failing one printed is
+shown.
 """
 
 import concurrent.futures
