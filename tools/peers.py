@@ -247,6 +247,8 @@ max_replication_slots = 20
 max_connections = 100
 wal_sender_timeout = 10s
 shared_buffers = 64MB
+timezone = 'UTC'
+log_timezone = 'UTC'
 """
 # Tests crash processes, never the machine: nothing is lost without the syncs.
 PG_UNSAFE = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"

@@ -2,8 +2,8 @@
 
 A module ends with `harness.main(globals())`, which runs its test_* functions in order, each with a
 World: `world.server()` starts the binary on a free port, `world.kafka` and `world.postgres` are
-started when first asked for and shared by the module's tests. All of it ends with the module; what a
-failing test left in its folder is named. `module_test.py NAME...` runs the tests whose name has NAME.
+started when first asked for and shared by the module's tests. All of it ends with the module; what
+a failing test left in its folder is named. `module_test.py NAME` runs those with NAME in theirs.
 """
 
 import contextlib
