@@ -67,6 +67,7 @@ struct Project {
 struct ProjectSet {
   const Function* function = nullptr;
   std::vector<ExprPtr> arguments;
+  Type result;  // element type, polymorphic results resolved; unused with out_columns
   bool with_ordinality = false;
   bool keep_empty = false;  // LEFT JOIN LATERAL: a row of NULLs where the function gives none
 };
