@@ -33,6 +33,7 @@ struct EvalContext {
   TextStyle style;                       // session's output and input settings
   std::span<const Datum> parameters;     // $1 ...
   std::span<const Datum> outer;          // outer_column values, depth 1 first (Apply sets them)
+  std::span<const uint32_t> outer_begin; // where depth d starts in `outer`: [d - 1]; empty = 0
   const Catalog* catalog = nullptr;      // for reg* casts and catalogue functions; may be null
   std::string_view user, database;
   std::span<const std::string> search_path;
@@ -57,6 +58,8 @@ class RowErrors {
   std::vector<Entry> entries_;
 };
 
+struct Function;
+
 // One kernel call over the rows `selection[0..selected)`, or 0..rows-1 when selection is null.
 struct KernelCall {
   std::span<const Vector> args;
@@ -69,6 +72,7 @@ struct KernelCall {
   RowErrors* errors = nullptr;
   EvalContext* context = nullptr;
   std::shared_ptr<void>* cache = nullptr;  // per call site: compiled patterns and the like
+  const Function* function = nullptr;      // the declaration being run
 };
 using Kernel = void (*)(KernelCall&);
 
@@ -79,6 +83,7 @@ enum class FunctionKind : uint8_t { scalar, aggregate, window, set_returning };
 enum class AggregateKind : uint8_t {
   none, count_star, count, sum, avg, min, max, bool_and, bool_or, array_agg, string_agg,
   stddev_samp, stddev_pop, var_samp, var_pop, bit_and, bit_or, jsonb_agg, json_agg, jsonb_object_agg,
+  json_object_agg, bit_xor,
   any_value,
 };
 enum class WindowKind : uint8_t {
@@ -126,6 +131,9 @@ struct Function {
   std::vector<std::pair<std::string_view, Type>> out_columns;  // of a set-returning function
   // The order of results follows that of argument 0 (date_trunc, casts that widen): keeps monotone.
   bool monotone = false;
+  // Cannot fail whatever the arguments: may run where PostgreSQL would not have evaluated it.
+  bool infallible = false;
+  const Function* element = nullptr;  // of array casts: the cast of one element
 };
 
 enum class CastContext : uint8_t { implicit, assignment, explicit_ };

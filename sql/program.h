@@ -22,6 +22,7 @@ namespace qw::sql {
 
 class Program {
  public:
+  struct Code;  // sql/expr/code.h
   // Expressions over the columns of one input. Subqueries must have been planned away.
   static Result<Program> compile(std::span<const Expr* const> expressions,
                                  std::span<const Type> input);
@@ -42,7 +43,6 @@ class Program {
   size_t outputs() const;
 
  private:
-  struct Code;
   explicit Program(std::unique_ptr<Code> code);
   std::unique_ptr<Code> code_;
 };

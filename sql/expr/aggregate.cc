@@ -1,0 +1,133 @@
+// Aggregates and window functions: names, argument and result types as in PostgreSQL; views/
+// computes them. Tests: tests/unit/sql_expr/registry_test.cc.
+#include "sql/expr/declare.h"
+
+namespace qw::sql {
+
+void declare_aggregates(Declarations& d) {
+  d.aggregate(2050, "max(anyarray) anyarray", AggregateKind::max);
+  d.aggregate(2115, "max(int8) int8", AggregateKind::max);
+  d.aggregate(2116, "max(int4) int4", AggregateKind::max);
+  d.aggregate(2117, "max(int2) int2", AggregateKind::max);
+  d.aggregate(2118, "max(oid) oid", AggregateKind::max);
+  d.aggregate(2119, "max(float4) float4", AggregateKind::max);
+  d.aggregate(2120, "max(float8) float8", AggregateKind::max);
+  d.aggregate(2122, "max(date) date", AggregateKind::max);
+  d.aggregate(2123, "max(time) time", AggregateKind::max);
+  d.aggregate(2124, "max(timetz) timetz", AggregateKind::max);
+  d.aggregate(2126, "max(timestamp) timestamp", AggregateKind::max);
+  d.aggregate(2127, "max(timestamptz) timestamptz", AggregateKind::max);
+  d.aggregate(2128, "max(interval) interval", AggregateKind::max);
+  d.aggregate(2129, "max(text) text", AggregateKind::max);
+  d.aggregate(2130, "max(numeric) numeric", AggregateKind::max);
+  d.aggregate(2244, "max(bpchar) bpchar", AggregateKind::max);
+  d.aggregate(2051, "min(anyarray) anyarray", AggregateKind::min);
+  d.aggregate(2131, "min(int8) int8", AggregateKind::min);
+  d.aggregate(2132, "min(int4) int4", AggregateKind::min);
+  d.aggregate(2133, "min(int2) int2", AggregateKind::min);
+  d.aggregate(2134, "min(oid) oid", AggregateKind::min);
+  d.aggregate(2135, "min(float4) float4", AggregateKind::min);
+  d.aggregate(2136, "min(float8) float8", AggregateKind::min);
+  d.aggregate(2138, "min(date) date", AggregateKind::min);
+  d.aggregate(2139, "min(time) time", AggregateKind::min);
+  d.aggregate(2140, "min(timetz) timetz", AggregateKind::min);
+  d.aggregate(2142, "min(timestamp) timestamp", AggregateKind::min);
+  d.aggregate(2143, "min(timestamptz) timestamptz", AggregateKind::min);
+  d.aggregate(2144, "min(interval) interval", AggregateKind::min);
+  d.aggregate(2145, "min(text) text", AggregateKind::min);
+  d.aggregate(2146, "min(numeric) numeric", AggregateKind::min);
+  d.aggregate(2245, "min(bpchar) bpchar", AggregateKind::min);
+  d.aggregate(2100, "avg(int8) numeric", AggregateKind::avg);
+  d.aggregate(2101, "avg(int4) numeric", AggregateKind::avg);
+  d.aggregate(2102, "avg(int2) numeric", AggregateKind::avg);
+  d.aggregate(2103, "avg(numeric) numeric", AggregateKind::avg);
+  d.aggregate(2104, "avg(float4) float8", AggregateKind::avg);
+  d.aggregate(2105, "avg(float8) float8", AggregateKind::avg);
+  d.aggregate(2106, "avg(interval) interval", AggregateKind::avg);
+  d.aggregate(2107, "sum(int8) numeric", AggregateKind::sum);
+  d.aggregate(2108, "sum(int4) int8", AggregateKind::sum);
+  d.aggregate(2109, "sum(int2) int8", AggregateKind::sum);
+  d.aggregate(2110, "sum(float4) float4", AggregateKind::sum);
+  d.aggregate(2111, "sum(float8) float8", AggregateKind::sum);
+  d.aggregate(2113, "sum(interval) interval", AggregateKind::sum);
+  d.aggregate(2114, "sum(numeric) numeric", AggregateKind::sum);
+  d.aggregate(2147, "count(any) int8", AggregateKind::count);
+  d.aggregate(2803, "count() int8", AggregateKind::count_star);
+  d.aggregate(2148, "variance(int8) numeric", AggregateKind::var_samp);
+  d.aggregate(2149, "variance(int4) numeric", AggregateKind::var_samp);
+  d.aggregate(2150, "variance(int2) numeric", AggregateKind::var_samp);
+  d.aggregate(2151, "variance(float4) float8", AggregateKind::var_samp);
+  d.aggregate(2152, "variance(float8) float8", AggregateKind::var_samp);
+  d.aggregate(2153, "variance(numeric) numeric", AggregateKind::var_samp);
+  d.aggregate(2154, "stddev(int8) numeric", AggregateKind::stddev_samp);
+  d.aggregate(2155, "stddev(int4) numeric", AggregateKind::stddev_samp);
+  d.aggregate(2156, "stddev(int2) numeric", AggregateKind::stddev_samp);
+  d.aggregate(2157, "stddev(float4) float8", AggregateKind::stddev_samp);
+  d.aggregate(2158, "stddev(float8) float8", AggregateKind::stddev_samp);
+  d.aggregate(2159, "stddev(numeric) numeric", AggregateKind::stddev_samp);
+  d.aggregate(2236, "bit_and(int2) int2", AggregateKind::bit_and);
+  d.aggregate(2238, "bit_and(int4) int4", AggregateKind::bit_and);
+  d.aggregate(2240, "bit_and(int8) int8", AggregateKind::bit_and);
+  d.aggregate(2237, "bit_or(int2) int2", AggregateKind::bit_or);
+  d.aggregate(2239, "bit_or(int4) int4", AggregateKind::bit_or);
+  d.aggregate(2241, "bit_or(int8) int8", AggregateKind::bit_or);
+  d.aggregate(2335, "array_agg(anynonarray) anyarray", AggregateKind::array_agg);
+  d.aggregate(4053, "array_agg(anyarray) anyarray", AggregateKind::array_agg);
+  d.aggregate(2517, "bool_and(bool) bool", AggregateKind::bool_and);
+  d.aggregate(2518, "bool_or(bool) bool", AggregateKind::bool_or);
+  d.aggregate(2519, "every(bool) bool", AggregateKind::bool_and);
+  d.aggregate(2641, "var_samp(int8) numeric", AggregateKind::var_samp);
+  d.aggregate(2642, "var_samp(int4) numeric", AggregateKind::var_samp);
+  d.aggregate(2643, "var_samp(int2) numeric", AggregateKind::var_samp);
+  d.aggregate(2644, "var_samp(float4) float8", AggregateKind::var_samp);
+  d.aggregate(2645, "var_samp(float8) float8", AggregateKind::var_samp);
+  d.aggregate(2646, "var_samp(numeric) numeric", AggregateKind::var_samp);
+  d.aggregate(2712, "stddev_samp(int8) numeric", AggregateKind::stddev_samp);
+  d.aggregate(2713, "stddev_samp(int4) numeric", AggregateKind::stddev_samp);
+  d.aggregate(2714, "stddev_samp(int2) numeric", AggregateKind::stddev_samp);
+  d.aggregate(2715, "stddev_samp(float4) float8", AggregateKind::stddev_samp);
+  d.aggregate(2716, "stddev_samp(float8) float8", AggregateKind::stddev_samp);
+  d.aggregate(2717, "stddev_samp(numeric) numeric", AggregateKind::stddev_samp);
+  d.aggregate(2718, "var_pop(int8) numeric", AggregateKind::var_pop);
+  d.aggregate(2719, "var_pop(int4) numeric", AggregateKind::var_pop);
+  d.aggregate(2720, "var_pop(int2) numeric", AggregateKind::var_pop);
+  d.aggregate(2721, "var_pop(float4) float8", AggregateKind::var_pop);
+  d.aggregate(2722, "var_pop(float8) float8", AggregateKind::var_pop);
+  d.aggregate(2723, "var_pop(numeric) numeric", AggregateKind::var_pop);
+  d.aggregate(2724, "stddev_pop(int8) numeric", AggregateKind::stddev_pop);
+  d.aggregate(2725, "stddev_pop(int4) numeric", AggregateKind::stddev_pop);
+  d.aggregate(2726, "stddev_pop(int2) numeric", AggregateKind::stddev_pop);
+  d.aggregate(2727, "stddev_pop(float4) float8", AggregateKind::stddev_pop);
+  d.aggregate(2728, "stddev_pop(float8) float8", AggregateKind::stddev_pop);
+  d.aggregate(2729, "stddev_pop(numeric) numeric", AggregateKind::stddev_pop);
+  d.aggregate(3175, "json_agg(anyelement) json", AggregateKind::json_agg);
+  d.aggregate(3197, "json_object_agg(any,any) json", AggregateKind::json_object_agg);
+  d.aggregate(3267, "jsonb_agg(anyelement) jsonb", AggregateKind::jsonb_agg);
+  d.aggregate(3270, "jsonb_object_agg(any,any) jsonb", AggregateKind::jsonb_object_agg);
+  d.aggregate(3538, "string_agg(text,text) text", AggregateKind::string_agg);
+  d.aggregate(3545, "string_agg(bytea,bytea) bytea", AggregateKind::string_agg);
+  d.aggregate(6164, "bit_xor(int2) int2", AggregateKind::bit_xor);
+  d.aggregate(6165, "bit_xor(int4) int4", AggregateKind::bit_xor);
+  d.aggregate(6166, "bit_xor(int8) int8", AggregateKind::bit_xor);
+  d.aggregate(0, "any_value(anyelement) anyelement", AggregateKind::any_value);
+}
+
+void declare_windows(Declarations& d) {
+  d.window(3100, "row_number() int8", WindowKind::row_number);
+  d.window(3101, "rank() int8", WindowKind::rank);
+  d.window(3102, "dense_rank() int8", WindowKind::dense_rank);
+  d.window(3103, "percent_rank() float8", WindowKind::percent_rank);
+  d.window(3104, "cume_dist() float8", WindowKind::cume_dist);
+  d.window(3105, "ntile(int4) int4", WindowKind::ntile);
+  d.window(3106, "lag(anyelement) anyelement", WindowKind::lag);
+  d.window(3107, "lag(anyelement,int4) anyelement", WindowKind::lag);
+  d.window(3108, "lag(anycompatible,int4,anycompatible) anycompatible", WindowKind::lag);
+  d.window(3109, "lead(anyelement) anyelement", WindowKind::lead);
+  d.window(3110, "lead(anyelement,int4) anyelement", WindowKind::lead);
+  d.window(3111, "lead(anycompatible,int4,anycompatible) anycompatible", WindowKind::lead);
+  d.window(3112, "first_value(anyelement) anyelement", WindowKind::first_value);
+  d.window(3113, "last_value(anyelement) anyelement", WindowKind::last_value);
+  d.window(3114, "nth_value(anyelement,int4) anyelement", WindowKind::nth_value);
+}
+
+}  // namespace qw::sql
