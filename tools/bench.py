@@ -1,0 +1,285 @@
+"""Benchmarks: one JSON line per figure, {"bench", "case", "metric", "value", "unit"}.
+
+    bench [--quick] [NAME...]       all, or those whose name contains a NAME; --quick: a second each
+
+Where PostgreSQL does the same work it runs in the same run, with all its promises kept (fsync,
+synchronous_commit and full_page_writes on, shared_buffers 2 GB), never at the same time: rounds
+alternate, the median round counts. "ratio" > 1 means that we are better. No figure is stored
+anywhere: ratios to a peer in one run hold on other machines, times do not.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tools")]
+
+import confluent_kafka  # noqa: E402
+import psycopg  # noqa: E402
+
+import harness  # noqa: E402
+import peers  # noqa: E402
+
+
+def figure(bench, case, metric, value, unit, peer_value=None, smaller_is_better=False):
+    line = {"bench": bench, "case": case, "metric": metric, "value": round(value, 6), "unit": unit}
+    if peer_value is not None:
+        better = peer_value / value if smaller_is_better else value / peer_value
+        line |= {"peer": "postgresql", "peer_value": round(peer_value, 6),
+                 "ratio": round(better, 3)}
+    print(json.dumps(line), flush=True)
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def memory_bytes(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
+
+
+def disk_bytes(folder):
+    return sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file())
+
+
+def alternate(rounds, ours, theirs):
+    """Runs both in turn; the median of each."""
+    results = [(ours(), theirs()) for _ in range(rounds)]
+    return (statistics.median(r[0] for r in results), statistics.median(r[1] for r in results))
+
+
+def in_process(world, quick):
+    """What the binary measures by itself: Nexmark, recovery, bytes per row."""
+    command = [harness.BINARY, "bench", *(["--quick"] if quick else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, end="", flush=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"quickwater bench: exit status {done.returncode}")
+
+
+def start(world, quick):
+    times = []
+    for i in range(3 if quick else 15):
+        began = time.monotonic()
+        server = world.server()
+        times.append((time.monotonic() - began) * 1000)
+        server.kill9()
+    figure("start", "empty/ephemeral", "milliseconds_to_ready", statistics.median(times), "ms")
+
+
+def pgbench(dsn_port, database, seconds, *options):
+    done = subprocess.run(
+        [peers.PG_BIN / "pgbench", "-n", "-T", str(seconds), *map(str, options), "-h", "127.0.0.1",
+         "-p", str(dsn_port), "-U", "postgres", database], capture_output=True, text=True)
+    found = re.search(r"tps = ([\d.]+)", done.stdout)
+    if not found:
+        raise RuntimeError(done.stdout + done.stderr)
+    return float(found[1])
+
+
+def upstream(world):
+    """PostgreSQL as a peer, with everything on; says so."""
+    if not hasattr(world, "benchmark_postgres"):
+        postgres = peers.Postgres(world.scratch / "benchmark", peers.PG_BENCHMARK).start()
+        world.closing.callback(postgres.kill9)
+        names = ["fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "wal_level"]
+        settings = {name: postgres.sql(f"SHOW {name}")[0][0] for name in names}
+        print(json.dumps({"peer": "postgresql", "settings": settings}), flush=True)
+        world.benchmark_postgres = postgres
+    return world.benchmark_postgres
+
+
+def point_reads(world, quick):
+    seconds, rounds = (1, 1) if quick else (5, 3)
+    postgres, server = upstream(world), world.server(data="reads")
+    for port, database in ((server.port, "quickwater"), (postgres.port, "postgres")):
+        where = ["-h", "127.0.0.1", "-p", str(port), "-U", "postgres", database]
+        scale = "1" if quick else "10"
+        subprocess.run([peers.PG_BIN / "pgbench", "-i", "-q", "-s", scale, *where],
+                       check=True, capture_output=True)
+    for clients in (1, 8):
+        options = ["-S", "-M", "prepared", "-c", clients]
+        ours, theirs = alternate(
+            rounds, lambda: pgbench(server.port, "quickwater", seconds, *options),
+            lambda: pgbench(postgres.port, "postgres", seconds, *options))
+        figure("point_reads", f"prepared/{clients}_clients", "reads_per_second", ours, "1/s", theirs)
+    server.kill9()
+
+
+def inserts(world, quick):
+    seconds, rounds = (1, 1) if quick else (5, 3)
+    postgres, server = upstream(world), world.server(data="inserts")
+    script = world.scratch / "insert.sql"
+    script.write_text("\\set a random(1, 1000000000)\n"
+                      "INSERT INTO log VALUES (:a, 'some text', now());")
+    create = "CREATE TABLE log (a bigint, b text, at timestamptz)"
+    server.sql(create)
+    postgres.sql(f"DROP TABLE IF EXISTS log; {create}")
+    options = ["-f", script, "-c", 8, "-M", "prepared"]
+    ours, theirs = alternate(
+        rounds, lambda: pgbench(server.port, "quickwater", seconds, *options),
+        lambda: pgbench(postgres.port, "postgres", seconds, *options))
+    figure("inserts", "one_row/8_clients", "transactions_per_second", ours, "1/s", theirs)
+    server.kill9()
+
+
+def kafka_json(world, quick):
+    count = 50_000 if quick else 2_000_000
+    world.kafka.create_topic("bench", 2)
+    producer = confluent_kafka.Producer({
+        "bootstrap.servers": world.kafka.address, "linger.ms": 20, "compression.type": "lz4",
+        "queue.buffering.max.messages": 1_000_000})
+    for i in range(count):
+        value = (b'{"id": %d, "user": %d, "price": %d.25, "url": "https://example.org/item/%d", '
+                 b'"at": "2026-01-01T00:00:%02dZ"}' % (i, i % 9973, i % 500, i % 1000, i % 60))
+        while True:
+            try:
+                producer.produce("bench", value, partition=i % 2)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    producer.flush()
+    server = world.server(data="kafka_json")
+    server.script(f"""
+        CREATE CONNECTION k TO KAFKA (BROKER '{world.kafka.address}');
+        CREATE SOURCE bench (id bigint, "user" bigint, price numeric(10,2), url text,
+          at timestamptz) FROM KAFKA CONNECTION k (TOPIC 'bench') FORMAT JSON ENVELOPE NONE;
+        CREATE MATERIALIZED VIEW spent AS
+          SELECT "user", count(*) AS n, sum(price) AS total FROM bench GROUP BY "user";
+        CREATE MATERIALIZED VIEW total AS SELECT sum(n) AS n FROM spent;
+    """)
+    server.wait_for("SELECT n >= 0 FROM total", [(True,)], seconds=60)
+    began, cpu = time.monotonic(), cpu_seconds(server.process.pid)
+    seen = int(server.sql("SELECT n FROM total")[0][0] or 0)
+    server.wait_for("SELECT n::bigint FROM total", [(count,)], seconds=600)
+    wall, cpu = time.monotonic() - began, cpu_seconds(server.process.pid) - cpu
+    case, read = f"{count}/5_columns", count - seen
+    figure("kafka_json", case, "messages_per_second", read / wall, "1/s")
+    figure("kafka_json", case, "messages_per_cpu_second", read / cpu, "1/s")
+    memory, disk = memory_bytes(server.process.pid), disk_bytes(server.data)
+    figure("kafka_json", case, "memory_bytes_per_row", memory / count, "B")
+    figure("kafka_json", case, "disk_bytes_per_row", disk / count, "B")
+    server.kill9()
+
+
+def cdc_setup(world, name):
+    postgres = upstream(world)
+    postgres.sql(f"DROP DATABASE IF EXISTS {name}")
+    postgres.sql(f"CREATE DATABASE {name}")
+    postgres.sql("""
+        CREATE TABLE item (id bigint PRIMARY KEY, n bigint, note text, at timestamptz);
+        CREATE TABLE mark (id int PRIMARY KEY, value bigint);
+        INSERT INTO mark VALUES (1, 0);
+        CREATE PUBLICATION quickwater FOR ALL TABLES
+    """, name)
+    server = world.server(data=name)
+    server.script(f"""
+        CREATE CONNECTION pg TO POSTGRES (HOST '127.0.0.1', PORT {postgres.port},
+          DATABASE '{name}', USER 'postgres');
+        CREATE SOURCE up FROM POSTGRES CONNECTION pg (PUBLICATION 'quickwater') FOR ALL TABLES;
+        CREATE MATERIALIZED VIEW item_total AS SELECT count(*) AS c, sum(n) AS n FROM item;
+    """)
+    return postgres, server
+
+
+def cdc(world, quick):
+    """A backlog of changes read by us, and the same backlog by pg_recvlogical to /dev/null."""
+    count = 20_000 if quick else 1_000_000
+    postgres, server = cdc_setup(world, "cdc")
+    slot = postgres.sql("SELECT pg_create_logical_replication_slot('other', 'pgoutput')", "cdc")
+    assert slot
+    server.stop()
+    for first in range(0, count, 1000):
+        postgres.sql(f"INSERT INTO item SELECT g, g % 7, 'note ' || g, now() "
+                     f"FROM generate_series({first}, {first + 999}) g", "cdc")
+    postgres.sql(f"UPDATE mark SET value = {count}", "cdc")
+    end = postgres.sql("SELECT pg_current_wal_lsn()", "cdc")[0][0]
+    began = time.monotonic()
+    subprocess.run(
+        [peers.PG_BIN / "pg_recvlogical", "-d", postgres.dsn("cdc"), "--slot", "other", "--start",
+         "-o", "proto_version=1", "-o", "publication_names=quickwater", "--endpos", end, "-f",
+         "/dev/null", "--no-loop"], check=True, capture_output=True)
+    theirs = count / (time.monotonic() - began)
+    began = time.monotonic()
+    server.start()
+    server.wait_for("SELECT value FROM mark", [(count,)], seconds=600)
+    ours = count / (time.monotonic() - began)
+    figure("cdc", f"backlog/{count}", "changes_per_second", ours, "1/s", theirs)
+    postgres.sql("SELECT pg_drop_replication_slot('other')", "cdc")
+    server.kill9()
+
+
+def freshness(world, quick):
+    """From COMMIT upstream to visible here, at 1,000 transactions a second."""
+    seconds, rate = (1, 1000) if quick else (15, 1000)
+    postgres, server = cdc_setup(world, "fresh")
+    committed, delays = {}, []
+    done = threading.Event()
+
+    def reader():
+        with server.connect() as connection:
+            seen = 0
+            while not done.is_set() or seen < max(committed, default=0):
+                value = connection.execute("SELECT value FROM mark").fetchone()[0]
+                now = time.monotonic()
+                for i in range(seen + 1, value + 1):
+                    delays.append(max(0.0, now - committed.get(i, now)))
+                seen = max(seen, value)
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    with psycopg.connect(postgres.dsn("fresh"), autocommit=True) as connection:
+        began = time.monotonic()
+        for i in range(1, seconds * rate + 1):
+            wait = began + i / rate - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
+            connection.execute(f"UPDATE mark SET value = {i}", prepare=False)
+            committed[i] = time.monotonic()
+        took = time.monotonic() - began
+    done.set()
+    thread.join(60)
+    delays.sort()
+    case = f"{len(committed) / took:.0f}_tx_per_second"
+    figure("freshness", case, "p50", 1000 * delays[len(delays) // 2], "ms")
+    figure("freshness", case, "p99", 1000 * delays[len(delays) * 99 // 100], "ms")
+    server.kill9()
+
+
+BENCHMARKS = {
+    "in_process": in_process, "start": start, "point_reads": point_reads, "inserts": inserts,
+    "kafka_json": kafka_json, "cdc": cdc, "freshness": freshness,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    world, failures = harness.World(), 0
+    try:
+        for name, benchmark in BENCHMARKS.items():
+            if options.names and not any(word in name for word in options.names):
+                continue
+            try:
+                benchmark(world, options.quick)
+            except Exception as error:
+                failures += 1
+                print(f"bench {name} failed: {type(error).__name__}: {error}", file=sys.stderr)
+    finally:
+        world.close(keep=False)
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
