@@ -111,7 +111,8 @@ def point_reads(world, quick):
         ours, theirs = alternate(
             rounds, lambda: pgbench(server.port, "quickwater", seconds, *options),
             lambda: pgbench(postgres.port, "postgres", seconds, *options))
-        figure("point_reads", f"prepared/{clients}_clients", "reads_per_second", ours, "1/s", theirs)
+        case = f"prepared/{clients}_clients"
+        figure("point_reads", case, "reads_per_second", ours, "1/s", theirs)
     server.kill9()
 
 

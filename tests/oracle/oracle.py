@@ -231,8 +231,8 @@ def report(world, seed, number, failure):
 
     smallest = shrink(first.drawn, fails, SHRINK_SECONDS_MAX)
     again = world.run(Choices(replay=smallest))
-    print(f"FAIL oracle: case {number} of seed {seed} "
-          f"(tools/oracle --seed {seed} --case {number})")
+    print("FAIL oracle: views equal PostgreSQL")
+    print(f"    tools/oracle --seed {seed} --case {number}")
     text = again or f"(did not fail again)\n{failure}"
     print("    " + text.replace("\n", "\n    "), flush=True)
 
