@@ -16,8 +16,8 @@
 namespace qw::storage {
 
 // One change of a relation: the row that now stands under the key, or none. A view of bytes that
-// belong to the caller and are needed only until Store::stage() returns. A relation without a key uses
-// its whole row as the key and a count as the row.
+// belong to the caller and are needed only until Store::stage() returns. A relation without a key
+// uses its whole row as the key and a count as the row.
 class RowChange {
  public:
   static RowChange put(std::string_view key, std::string_view row) {
@@ -32,7 +32,9 @@ class RowChange {
 
  private:
   RowChange(std::string_view key, std::string_view row)
-      : key_(key.data()), row_(row.data()), key_size_(static_cast<uint32_t>(key.size())),
+      : key_(key.data()),
+        row_(row.data()),
+        key_size_(static_cast<uint32_t>(key.size())),
         row_size_(static_cast<uint32_t>(row.size())) {}
   const char* key_;
   const char* row_;  // nullptr = the key is erased
@@ -46,16 +48,17 @@ struct RelationDelta {
   int64_t rows_added = 0;
 };
 
-// What one operator state changed. A piece holds whole records; recovery gives the pieces back as they
-// were, in order. Pieces of 64 KiB to 1 MiB are best; longer ones are cut and joined again.
+// What one operator state changed. A piece holds whole records; recovery gives the pieces back as
+// they were, in order. Pieces of 64 KiB to 1 MiB are best; longer ones are cut and joined again.
 struct StateLog {
   StateId state;
   std::vector<std::string> pieces;
 };
 
 // One partition of a state as it is after this epoch. `partition_count` is how many partitions the
-// state has now: as long as one of them has no image, the state's whole log is kept. Partitions beyond
-// the count (after a change of the layout, which writes all of them in one epoch) lose their images.
+// state has now: as long as one of them has no image, the state's whole log is kept. Partitions
+// beyond the count (after a change of the layout, which writes all of them in one epoch) lose their
+// images.
 struct ImageWrite {
   StateId state;
   uint32_t partition = 0;
@@ -69,13 +72,13 @@ struct MetaPut {
 };
 
 struct EpochWrite {
-  Epoch epoch;  // exactly one more than the one staged before it
-  std::vector<StateLog> state_logs;          // each state once
-  std::vector<RelationDelta> relations;      // each relation once
+  Epoch epoch;                           // exactly one more than the one staged before it
+  std::vector<StateLog> state_logs;      // each state once
+  std::vector<RelationDelta> relations;  // each relation once
   std::vector<ImageWrite> images;
-  std::vector<ObjectId> dropped_relations;   // invisible at once, erased slice by slice afterwards
+  std::vector<ObjectId> dropped_relations;  // invisible at once, erased slice by slice afterwards
   std::vector<StateId> dropped_states;
-  std::vector<MetaPut> meta;                 // each key once
+  std::vector<MetaPut> meta;  // each key once
 };
 
 }  // namespace qw::storage

@@ -1,4 +1,5 @@
-// Kv: the seam between the store and what keeps its bytes: LMDB, or memory for tests and simulation.
+// Kv: the seam between the store and what keeps its bytes: LMDB, or memory for tests and
+// simulation.
 //
 // Four ordered tables of bytes, one write transaction at a time, any number of read transactions,
 // each of which sees exactly one committed version. Nothing above this header knows LMDB; nothing
@@ -75,8 +76,8 @@ enum class PutMode : uint8_t {
 };
 
 struct KvSlot {
-  char* bytes = nullptr;  // the caller writes the value here before its next call
-  bool replaced = false;
+  char* bytes = nullptr;           // the caller writes the value here before its next call
+  std::optional<size_t> replaced;  // size of the value that was there
 };
 
 class KvWrite {
@@ -89,8 +90,8 @@ class KvWrite {
   virtual uint64_t version() const = 0;
   virtual Result<std::optional<std::string_view>> get(Table table, std::string_view key) = 0;
   virtual Result<KvSlot> put(Table table, std::string_view key, size_t size, PutMode mode) = 0;
-  // True when the key was there.
-  virtual Result<bool> erase(Table table, std::string_view key) = 0;
+  // The size of the value that was there.
+  virtual Result<std::optional<size_t>> erase(Table table, std::string_view key) = 0;
   // Erases entries from `from` on while `matches` holds, at most `count_max`; returns how many.
   virtual Result<size_t> erase_while(Table table, std::string_view from, size_t count_max,
                                      const std::function<bool(std::string_view key)>& matches) = 0;

@@ -1,11 +1,12 @@
-// Rows: what a reader of tables and views sees: a Snapshot of all relations at one epoch, and cursors.
+// Rows: what a reader of tables and views sees: a Snapshot of all relations at one epoch, and
+// cursors.
 //
 // A snapshot is an LMDB read transaction and the overlay (what the base has not taken in yet) that
 // belong to one epoch. Bytes it hands out live as long as it does. It pins old pages of the file:
 // keep it for a statement, and materialise what must live longer (portals, slow clients).
-// A snapshot and its cursors may be used by one thread at a time and moved between threads.
-// Every value is verified against its checksum when read: XX001 names the relation.
-// Tests: tests/unit/storage/rows_test.cc, tests/unit/storage/model_test.cc.
+// A snapshot and its cursors may be used by one thread at a time and moved between threads. A
+// cursor keeps its snapshot alive. Every value is verified against its checksum when read: XX001
+// names the relation. Tests: tests/unit/storage/rows_test.cc, tests/unit/storage/model_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ class Cursor {
   Cursor(Cursor&&) noexcept;
   Cursor& operator=(Cursor&&) noexcept;
   ~Cursor();
-  // Fills `out`, fewer rows than asked for = the range has ended. Rows stay valid with the snapshot.
-  // 64 to 4,096 rows at a time are right.
+  // Fills `out`, fewer rows than asked for = the range has ended. Rows stay valid with the
+  // snapshot. 64 to 4,096 rows at a time are right.
   Result<size_t> next(std::span<RowView> out);
 
   struct Impl;
@@ -87,10 +88,10 @@ class Snapshot {
   Result<std::vector<std::pair<std::string, std::string>>> meta_list(std::string_view prefix) const;
 
   struct Impl;
-  explicit Snapshot(std::unique_ptr<Impl> impl);
+  explicit Snapshot(std::shared_ptr<Impl> impl);
 
  private:
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace qw::storage

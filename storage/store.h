@@ -1,14 +1,14 @@
-// Store: the durable truth of one data directory: log, images, rows and meta in one LMDB environment,
-// one synced transaction per epoch.
+// Store: the durable truth of one data directory: log, images, rows and meta in one LMDB
+// environment, one synced transaction per epoch.
 //
 //   epoch thread   stage(write)  -> relation changes are visible to latest(); hand the result over
 //   commit thread  commit(staged) -> durable, then published to snapshot(), in one atomic step
 //                  maintain()     -> a slice of background work (folds, erasing what was dropped)
 //   any thread     snapshot(), stats(), recover_state()
 //
-// After a commit error other than "map full" the store is read-only: LMDB may have half-synced
-// pages, and retrying an fsync proves nothing. Every later commit returns the first error.
-// README.md draws the bytes. Tests: tests/unit/storage/, tests/crash/.
+// After a commit error the store is read-only: LMDB may have half-synced pages, and retrying an
+// fsync proves nothing. Every later commit returns the first error; readers go on; open() starts
+// anew. README.md draws the bytes. Tests: tests/unit/storage/, tests/crash/.
 #pragma once
 
 #include <cstdint>
@@ -47,11 +47,11 @@ struct StoreOptions {
   std::filesystem::path dir;
   bool ephemeral = false;  // no syncs: survives kill -9, not power loss; removed at close
   FoldPolicy fold = FoldPolicy::cost;
-  uint64_t salt = 0;                           // of FoldPolicy::shuffled
-  size_t overlay_bytes_max = 256 << 20;        // beyond this, folds run whatever they cost
-  size_t slice_pages_max = 2048;               // dirty pages that background work adds to a commit
-  std::shared_ptr<Kv> kv;                      // in place of LMDB (then `dir` is not touched)
-  Clock* clock = nullptr;                      // for durations in statistics; may be null
+  uint64_t salt = 0;                     // of FoldPolicy::shuffled
+  size_t overlay_bytes_max = 256 << 20;  // beyond this, folds run whatever they cost
+  size_t slice_pages_max = 2048;         // dirty pages that background work adds to a commit
+  std::shared_ptr<Kv> kv;                // in place of LMDB (then `dir` is not touched)
+  Clock* clock = nullptr;                // for durations in statistics; may be null
 };
 
 struct RelationStats {
@@ -64,23 +64,22 @@ struct RelationStats {
 
 struct StateStats {
   StateId state;
-  uint32_t partitions = 0;     // 0: no image yet
+  uint32_t partitions = 0;  // 0: no image yet
   uint64_t image_bytes = 0;
-  uint64_t log_bytes = 0;      // written after the oldest image: what recovery has to replay
-  Epoch oldest_image;          // 0: at least one partition has none
+  uint64_t log_bytes = 0;  // written after the oldest image: what recovery has to replay
+  Epoch oldest_image;      // 0: at least one partition has none
 };
 
 struct StoreStats {
   Epoch epoch;
   uint64_t file_bytes = 0, free_bytes = 0;
-  uint64_t log_bytes = 0, log_entries = 0;   // live log: values, entries
+  uint64_t log_bytes = 0, log_entries = 0;  // live log: values, entries
   uint64_t image_bytes = 0;
-  uint64_t overlay_bytes = 0;                // memory of all runs
-  uint64_t commits = 0, committed_bytes = 0; // since open: transactions, bytes of values put
+  uint64_t overlay_bytes = 0;                 // memory of all runs
+  uint64_t commits = 0, committed_bytes = 0;  // since open: transactions, bytes of values put
   uint64_t rows_folded = 0, folds = 0;
-  uint64_t map_bytes_max = 0;
   int64_t last_commit_us = 0;
-  uint32_t snapshots = 0;                    // alive now
+  uint32_t snapshots = 0;  // alive now
   Epoch oldest_snapshot;
   bool read_only = false;
 };
@@ -109,17 +108,17 @@ class StagedEpoch {
   std::shared_ptr<Impl> impl_;
 };
 
-// A partition's image: the state as it was after `epoch`.
-using ImageSink = std::function<Result<void>(uint32_t partition, Epoch epoch,
-                                             std::string_view bytes)>;
-// One piece of the log of `epoch`. Comes for every epoch after the oldest image, so the reader skips
-// records of partitions whose image is as new as `epoch`.
+// One piece of a partition's image: the state as it was after `epoch`.
+using ImageSink =
+    std::function<Result<void>(uint32_t partition, Epoch epoch, std::string_view bytes)>;
+// One piece of the log of `epoch`. Comes for every epoch after the oldest image, so the reader
+// skips records of partitions whose image is as new as `epoch`.
 using LogSink = std::function<Result<void>(Epoch epoch, std::string_view bytes)>;
 
 class Store {
  public:
-  // Takes the directory's lock (55006 naming the holder's pid), checks the format version, and brings
-  // back the overlay from the log.
+  // Takes the directory's lock (55006 naming the holder's pid), checks the format version, and
+  // brings back the overlay from the log.
   static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -138,8 +137,8 @@ class Store {
   Result<void> commit(StagedEpoch staged);
   // stage() and commit() in one, for callers without a pipeline.
   Result<void> commit(EpochWrite write);
-  // Commit thread, when it has nothing else to do: one slice of background work, as a transaction of its
-  // own at the same epoch. True while there is more.
+  // Commit thread, when it has nothing else to do: one slice of background work, as a transaction
+  // of its own at the same epoch. True while there is more.
   Result<bool> maintain();
 
   Result<Snapshot> snapshot() const;

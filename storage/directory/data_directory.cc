@@ -1,0 +1,134 @@
+// DataDirectory: see data_directory.h.
+#include "storage/directory/data_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "src/base/random.h"
+
+namespace qw::storage {
+namespace {
+
+constexpr const char* kLockName = "LOCK";
+constexpr const char* kPrivatePrefix = "quickwater-ephemeral-";
+
+Error system_error(int code, std::string_view what, const std::filesystem::path& path) {
+  std::string text =
+      fmt::format("{}: {}: {}", what, std::generic_category().message(code), path.string());
+  if (code == ENOSPC || code == EDQUOT) return disk_full(std::move(text));
+  if (code == EACCES || code == EPERM) return insufficient_privilege(std::move(text));
+  return io_error(std::move(text));
+}
+
+std::string holder(int fd) {
+  std::array<char, 32> text{};
+  const ssize_t size = pread(fd, text.data(), text.size() - 1, 0);
+  return size > 0
+             ? fmt::format("process {}",
+                           std::string_view(text.data(), std::string_view(text.data()).find('\n')))
+             : "another process";
+}
+
+// The lock's descriptor, or -1 when somebody else holds it.
+Result<int> try_lock(const std::filesystem::path& directory, std::string* holder_text) {
+  const std::filesystem::path file = directory / kLockName;
+  const int fd = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return fail(system_error(errno, "cannot open", file));
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const int code = errno;
+    if (code == EWOULDBLOCK && holder_text != nullptr) *holder_text = holder(fd);
+    close(fd);
+    if (code == EWOULDBLOCK) return -1;
+    return fail(system_error(code, "cannot lock", file));
+  }
+  const std::string pid = fmt::format("{}\n", getpid());
+  if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) {
+    const int code = errno;
+    close(fd);
+    return fail(system_error(code, "cannot write", file));
+  }
+  return fd;
+}
+
+Result<void> sync_directory(const std::filesystem::path& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return fail(system_error(errno, "cannot open", path));
+  const int rc = fsync(fd);
+  const int code = errno;
+  close(fd);
+  if (rc != 0) return fail(system_error(code, "cannot sync", path));
+  return {};
+}
+
+// Removes private directories whose process is gone. Best effort: whatever cannot be read is not
+// ours.
+void sweep_private(const std::filesystem::path& parent) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(parent, ignored)) {
+    if (!entry.path().filename().string().starts_with(kPrivatePrefix)) continue;
+    if (!std::filesystem::exists(entry.path() / kLockName, ignored)) continue;  // being made
+    const Result<int> lock = try_lock(entry.path(), nullptr);
+    if (!lock || *lock < 0) continue;
+    std::filesystem::remove_all(entry.path(), ignored);
+    close(*lock);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem::path& path) {
+  std::error_code failed;
+  const bool made = std::filesystem::create_directories(path, failed);
+  if (failed) return fail(system_error(failed.value(), "cannot create data directory", path));
+  if (made) {
+    chmod(path.c_str(), 0700);
+    QW_TRY(sync_directory(std::filesystem::absolute(path).lexically_normal().parent_path()));
+  }
+  std::string holder_text;
+  QW_ASSIGN_OR_RETURN(const int lock, try_lock(path, &holder_text));
+  if (lock < 0) {
+    return fail(object_in_use(
+        fmt::format("data directory is in use by {}: {}", holder_text, path.string())));
+  }
+  return std::unique_ptr<DataDirectory>(new DataDirectory(path, lock, false));
+}
+
+Result<std::unique_ptr<DataDirectory>> DataDirectory::open_private(
+    const std::filesystem::path& parent) {
+  std::error_code failed;
+  std::filesystem::create_directories(parent, failed);
+  if (failed) return fail(system_error(failed.value(), "cannot create directory", parent));
+  sweep_private(parent);
+  for (;;) {
+    const auto path = parent / fmt::format("{}{:016x}", kPrivatePrefix, entropy_u64());
+    if (mkdir(path.c_str(), 0700) != 0) {
+      if (errno == EEXIST) continue;
+      return fail(system_error(errno, "cannot create directory", path));
+    }
+    QW_ASSIGN_OR_RETURN(const int lock, try_lock(path, nullptr));
+    if (lock < 0) continue;  // a sweeping process was faster
+    return std::unique_ptr<DataDirectory>(new DataDirectory(path, lock, true));
+  }
+}
+
+DataDirectory::~DataDirectory() {
+  if (private_) {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  close(lock_);
+}
+
+Result<void> DataDirectory::sync() const { return sync_directory(path_); }
+
+}  // namespace qw::storage

@@ -1,0 +1,39 @@
+// DataDirectory: the folder of one database and the lock that says whose it is.
+//
+// The lock is flock() on the file LOCK, which holds the pid of the holder; it goes with the
+// process, however that ends. A private directory (ephemeral) is made inside a given folder and
+// removed at the end; those that killed processes left behind are removed when the next one is
+// made. One owner. Tests: tests/unit/storage/directory_test.cc.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "src/base/result.h"
+
+namespace qw::storage {
+
+class DataDirectory {
+ public:
+  // Makes the directory when it is missing. 55006 naming the holder's pid when it is locked.
+  static Result<std::unique_ptr<DataDirectory>> open(const std::filesystem::path& path);
+  // A new private directory inside `parent`.
+  static Result<std::unique_ptr<DataDirectory>> open_private(const std::filesystem::path& parent);
+  DataDirectory(const DataDirectory&) = delete;
+  DataDirectory& operator=(const DataDirectory&) = delete;
+  ~DataDirectory();
+
+  const std::filesystem::path& path() const { return path_; }
+  // Makes the entries of the directory durable; call after files were made.
+  Result<void> sync() const;
+
+ private:
+  DataDirectory(std::filesystem::path path, int lock, bool is_private)
+      : path_(std::move(path)), lock_(lock), private_(is_private) {}
+
+  std::filesystem::path path_;
+  int lock_;
+  bool private_;
+};
+
+}  // namespace qw::storage

@@ -1,0 +1,232 @@
+// Rows: see rows.h.
+#include "storage/rows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/assert.h"
+#include "storage/format/format.h"
+#include "storage/rows/base_cursor.h"
+#include "storage/rows/overlay.h"
+#include "storage/rows/run.h"
+
+namespace qw::storage {
+namespace {
+
+constexpr size_t kCopyRows = 1024;
+
+// A missing key may be a damaged one: then a neighbour fails its checksum.
+Result<void> verify_neighbours(const KvPosition& position) {
+  for (const KvEntry& entry : {position.at, position.before}) {
+    if (!entry.key.empty()) QW_TRY(read_row(entry));
+  }
+  return {};
+}
+
+Result<std::optional<std::string_view>> get_base(KvRead& read, ObjectId relation,
+                                                 std::string_view key) {
+  const RowKey physical(relation, key);
+  QW_ASSIGN_OR_RETURN(const KvPosition position, read.find(Table::rows, physical.view()));
+  if (!position.exact) {
+    QW_TRY(verify_neighbours(position));
+    return std::nullopt;
+  }
+  QW_ASSIGN_OR_RETURN(const RowParts row, read_row(position.at));
+  if (physical.is_long() && row.key != key) return std::nullopt;
+  return row.row;
+}
+
+}  // namespace
+
+std::optional<std::string> prefix_end(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty()) {
+    const auto last = static_cast<unsigned char>(end.back());
+    if (last != 0xFF) {
+      end.back() = static_cast<char>(last + 1);
+      return end;
+    }
+    end.pop_back();
+  }
+  return std::nullopt;
+}
+
+// -- Cursor
+
+struct Cursor::Impl {
+  std::shared_ptr<Snapshot::Impl> snapshot;
+  Direction direction;
+  std::optional<BaseCursor> base;
+  RunCursor runs;
+
+  size_t take_base(std::span<RowView> out) {
+    const std::span<const RowView> ready = base->ready();
+    const size_t count = std::min(ready.size(), out.size());
+    std::copy_n(ready.begin(), count, out.begin());
+    base->take(count);
+    return count;
+  }
+  // Base rows that stand before the next change of the overlay.
+  size_t take_base_before(std::string_view key, std::span<RowView> out) {
+    const std::span<const RowView> ready = base->ready();
+    size_t count = 0;
+    while (count < ready.size() && count < out.size() &&
+           (direction == Direction::forward ? ready[count].key < key : ready[count].key > key)) {
+      out[count] = ready[count];
+      ++count;
+    }
+    base->take(count);
+    return count;
+  }
+};
+
+Cursor::Cursor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Cursor::Cursor(Cursor&&) noexcept = default;
+Cursor& Cursor::operator=(Cursor&&) noexcept = default;
+Cursor::~Cursor() = default;
+
+Result<size_t> Cursor::next(std::span<RowView> out) {
+  Impl& self = *impl_;
+  size_t count = 0;
+  while (count < out.size()) {
+    if (self.base) QW_TRY(self.base->fill());
+    const bool base_ready = self.base && !self.base->ready().empty();
+    const Run::Entry* change = self.runs.head();
+    if (change == nullptr) {
+      if (!base_ready) break;
+      count += self.take_base(out.subspan(count));
+      continue;
+    }
+    if (base_ready) {
+      const size_t before = self.take_base_before(change->key(), out.subspan(count));
+      count += before;
+      if (before > 0) continue;  // refill or end before the change is looked at
+      if (self.base->ready().front().key == change->key()) self.base->take(1);
+    }
+    if (!change->erased()) out[count++] = {change->key(), change->row()};
+    self.runs.advance();
+  }
+  return count;
+}
+
+// -- Snapshot
+
+Snapshot::Snapshot() = default;
+Snapshot::Snapshot(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Snapshot::Snapshot(Snapshot&&) noexcept = default;
+Snapshot& Snapshot::operator=(Snapshot&&) noexcept = default;
+Snapshot::~Snapshot() = default;
+
+Epoch Snapshot::epoch() const { return impl_->epoch; }
+
+Result<std::optional<std::string_view>> Snapshot::get(ObjectId relation,
+                                                      std::string_view key) const {
+  std::optional<std::string_view> row;
+  QW_TRY(get_many(relation, {&key, 1}, {&row, 1}));
+  return row;
+}
+
+Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_view> keys,
+                                std::span<std::optional<std::string_view>> out) const {
+  QW_ASSERT(keys.size() == out.size());
+  const RelationState* state = impl_->overlay->find(relation);
+  // Few relations have more than a handful of runs; the list is built once per call.
+  std::array<const Run*, 8> few;
+  std::vector<RunPtr> many;
+  size_t run_count = 0;
+  const auto add = [&](const RunPtr& run) {
+    if (run_count < few.size()) few[run_count] = run.get();
+    ++run_count;
+  };
+  for (const auto& epoch : impl_->staged) {
+    if (const auto* change = epoch->find(relation)) add(change->run);
+  }
+  if (state != nullptr) {
+    for (const RunPtr& run : state->runs) add(run);
+  }
+  if (run_count > few.size()) many = impl_->runs_of(relation);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const Run::Entry* change = nullptr;
+    for (size_t r = 0; r < run_count && change == nullptr; ++r) {
+      change = (many.empty() ? few[r] : many[r].get())->find(keys[i]);
+    }
+    if (change != nullptr) {
+      out[i] = change->erased() ? std::nullopt : std::optional(change->row());
+    } else if (state != nullptr && state->base_rows > 0) {
+      QW_ASSIGN_OR_RETURN(out[i], get_base(*impl_->read, relation, keys[i]));
+    } else {
+      out[i] = std::nullopt;
+    }
+  }
+  return {};
+}
+
+Result<Cursor> Snapshot::scan(ObjectId relation, const KeyRange& range, Direction direction) const {
+  std::optional<BaseCursor> base;
+  const RelationState* state = impl_->overlay->find(relation);
+  if (state != nullptr && state->base_rows > 0) {
+    QW_ASSIGN_OR_RETURN(
+        base, BaseCursor::open(*impl_->read, relation, range, direction, state->base_rows));
+  }
+  return Cursor(std::make_unique<Cursor::Impl>(Cursor::Impl{
+      impl_, direction, std::move(base), RunCursor(impl_->runs_of(relation), range, direction)}));
+}
+
+Result<MaterialisedRows> Snapshot::materialise(ObjectId relation, const KeyRange& range,
+                                               size_t bytes_max) const {
+  MaterialisedRows out;
+  QW_ASSIGN_OR_RETURN(Cursor cursor, scan(relation, range));
+  std::vector<RowView> batch(kCopyRows);
+  size_t bytes = 0;
+  for (size_t count = kCopyRows; count == kCopyRows;) {
+    QW_ASSIGN_OR_RETURN(count, cursor.next(batch));
+    for (size_t i = 0; i < count; ++i) {
+      bytes += batch[i].key.size() + batch[i].row.size() + sizeof(RowView);
+      if (bytes > bytes_max) {
+        return fail(program_limit_exceeded(
+            fmt::format("result too large to keep: more than {} bytes", bytes_max)));
+      }
+      out.rows.push_back({{out.bytes.copy(batch[i].key), batch[i].key.size()},
+                          {out.bytes.copy(batch[i].row), batch[i].row.size()}});
+    }
+  }
+  return out;
+}
+
+int64_t Snapshot::row_count(ObjectId relation) const {
+  const RelationState* state = impl_->overlay->find(relation);
+  int64_t rows = state == nullptr ? 0 : state->rows;
+  for (const auto& epoch : impl_->staged) {
+    if (const auto* change = epoch->find(relation)) rows += change->rows_added;
+  }
+  return rows;
+}
+
+uint64_t Snapshot::approximate_bytes(ObjectId relation) const {
+  const RelationState* state = impl_->overlay->find(relation);
+  return state == nullptr ? 0 : state->base_bytes + state->run_bytes();
+}
+
+Result<std::optional<std::string>> Snapshot::meta(std::string_view key) const {
+  const std::string physical = meta_user_key(key);
+  QW_ASSIGN_OR_RETURN(const auto value, impl_->read->get(Table::meta, physical));
+  if (!value) return std::nullopt;
+  QW_ASSIGN_OR_RETURN(const std::string_view bytes, read_meta(physical, *value));
+  return std::string(bytes);
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Snapshot::meta_list(
+    std::string_view prefix) const {
+  const std::string from = meta_user_key(prefix);
+  std::vector<std::pair<std::string, std::string>> out;
+  QW_ASSIGN_OR_RETURN(const auto cursor, impl_->read->cursor(Table::meta));
+  QW_TRY(cursor->seek(from, Direction::forward));
+  for (KvEntry entry;;) {
+    QW_ASSIGN_OR_RETURN(const size_t count, cursor->next({&entry, 1}));
+    if (count == 0 || !entry.key.starts_with(from)) return out;
+    QW_ASSIGN_OR_RETURN(const std::string_view bytes, read_meta(entry.key, entry.value));
+    out.emplace_back(entry.key.substr(1), bytes);
+  }
+}
+
+}  // namespace qw::storage

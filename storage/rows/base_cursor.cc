@@ -1,0 +1,137 @@
+// BaseCursor: see base_cursor.h.
+#include "storage/rows/base_cursor.h"
+
+#include <algorithm>
+
+#include "src/base/assert.h"
+
+namespace qw::storage {
+namespace {
+
+constexpr size_t kFirstRawRows = 8;  // point-like ranges should not read far
+constexpr size_t kRawRowsMax = 256;
+
+std::string physical(ObjectId relation, std::string_view key) {
+  std::string out;
+  append_be<uint32_t>(out, relation.value);
+  out += key;
+  return out;
+}
+
+std::string_view payload(const KvEntry& entry) { return entry.key.substr(kObjectBytes); }
+
+bool in_group(const KvEntry& entry) {
+  return entry.key.size() >= kObjectBytes + kRowKeyPrefixBytes;
+}
+
+}  // namespace
+
+Result<BaseCursor> BaseCursor::open(KvRead& read, ObjectId relation, const KeyRange& range,
+                                    Direction direction, uint64_t count) {
+  BaseCursor out;
+  out.relation_ = relation;
+  out.direction_ = direction;
+  out.lower_ = range.lower;
+  if (range.upper) out.upper_ = *range.upper;
+  out.count_ = count;
+  QW_ASSIGN_OR_RETURN(out.cursor_, read.cursor(Table::rows));
+  // A bound inside a group of long keys starts at the group's edge; admit() leaves out the rest.
+  std::string from;
+  if (direction == Direction::forward) {
+    from = physical(relation, range.lower.substr(0, kRowKeyPrefixBytes));
+  } else if (range.upper && range.upper->size() <= kRowKeyPrefixBytes) {
+    from = physical(relation, *range.upper);
+  } else {
+    const std::string edge =
+        physical(relation, range.upper ? range.upper->substr(0, kRowKeyPrefixBytes) : "");
+    from = prefix_end(edge).value_or("");
+  }
+  QW_TRY(out.cursor_->seek(from, direction));
+  out.raw_.resize(kFirstRawRows);
+  return out;
+}
+
+Result<const KvEntry*> BaseCursor::peek() {
+  if (raw_at_ == raw_count_) {
+    if (raw_count_ != 0 && raw_count_ < raw_.size()) return nullptr;  // the table has ended
+    if (raw_count_ != 0 && raw_.size() < kRawRowsMax) raw_.resize(raw_.size() * 4);
+    raw_at_ = 0;
+    QW_ASSIGN_OR_RETURN(raw_count_, cursor_->next(raw_));
+    if (raw_count_ == 0) {
+      raw_.resize(1);  // so that the next peek ends, too
+      return nullptr;
+    }
+  }
+  const KvEntry* entry = &raw_[raw_at_];
+  if (entry->key.size() < kObjectBytes) return fail(damaged_row(relation_));
+  return row_relation(entry->key) == relation_ ? entry : nullptr;
+}
+
+Result<void> BaseCursor::read_on() {
+  rows_.clear();
+  taken_ = 0;
+  const size_t wanted = raw_.size();
+  while (rows_.size() < wanted) {
+    QW_ASSIGN_OR_RETURN(const KvEntry* entry, peek());
+    if (entry == nullptr) return finish();
+    if (in_group(*entry)) {
+      const std::string_view prefix = payload(*entry).substr(0, kRowKeyPrefixBytes);
+      QW_TRY(read_group(prefix));
+      if (ended_) return {};
+      continue;
+    }
+    QW_ASSIGN_OR_RETURN(const RowParts row, read_row(*entry));
+    ++raw_at_;
+    const bool in_order =
+        direction_ == Direction::forward ? last_key_ < row.key : last_key_ > row.key;
+    if (!in_order && last_key_.data() != nullptr) return fail(damaged_row(relation_));
+    last_key_ = row.key;
+    ++seen_;
+    if (!admit(row)) {
+      ended_ = true;
+      return {};
+    }
+  }
+  return {};
+}
+
+Result<void> BaseCursor::read_group(std::string_view prefix) {
+  std::vector<RowParts> group;
+  for (;;) {
+    QW_ASSIGN_OR_RETURN(const KvEntry* entry, peek());
+    if (entry == nullptr || !in_group(*entry) || !payload(*entry).starts_with(prefix)) break;
+    QW_ASSIGN_OR_RETURN(const RowParts row, read_row(*entry));
+    ++raw_at_;
+    group.push_back(row);
+  }
+  std::sort(group.begin(), group.end(), [&](const RowParts& a, const RowParts& b) {
+    return direction_ == Direction::forward ? a.key < b.key : a.key > b.key;
+  });
+  seen_ += group.size();
+  last_key_ = group.back().key;
+  for (const RowParts& row : group) {
+    if (!admit(row)) {
+      ended_ = true;
+      return {};
+    }
+  }
+  return {};
+}
+
+bool BaseCursor::admit(const RowParts& row) {
+  const bool above = row.key >= lower_;
+  const bool below = !upper_ || row.key < *upper_;
+  if (above && below) rows_.push_back({row.key, row.row});
+  return direction_ == Direction::forward ? below : above;
+}
+
+Result<void> BaseCursor::finish() {
+  ended_ = true;
+  if (lower_.empty() && !upper_ && seen_ != count_) {
+    return fail(data_corrupted(
+        fmt::format("stored rows are missing: relation {}: {} of {}", relation_, seen_, count_)));
+  }
+  return {};
+}
+
+}  // namespace qw::storage

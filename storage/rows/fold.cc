@@ -1,0 +1,152 @@
+// Fold: see fold.h.
+#include "storage/rows/fold.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "src/base/assert.h"
+#include "storage/format/format.h"
+
+namespace qw::storage {
+namespace {
+
+constexpr double kPageBytes = 4096;
+constexpr double kLeafBytes = 2700;       // what a leaf holds on average: splits leave it 2/3 full
+constexpr double kInlineBytesMax = 2000;  // beyond this LMDB gives a value pages of its own
+// Written bytes per changed byte that a fold may cost. Blobs cost about 1; a fold also saves the
+// log record of this epoch, the memory of the run and the merges that would follow.
+constexpr double kFoldFactor = 8;
+constexpr uint64_t kFoldPagesAlways = 2;
+constexpr size_t kSamples = 16;
+
+std::string_view first_key(std::span<const RunPtr> runs) {
+  std::optional<std::string_view> first;
+  for (const RunPtr& run : runs) {
+    if (run->count() > 0 && (!first || run->entries().front().key() < *first)) {
+      first = run->entries().front().key();
+    }
+  }
+  return first.value_or(std::string_view());
+}
+
+// The share of neighbouring changes that would land on one leaf, from samples of the largest run.
+Result<double> same_page_share(KvRead& read, const RelationState& relation,
+                               std::span<const RunPtr> runs) {
+  const RunPtr& largest =
+      *std::max_element(runs.begin(), runs.end(),
+                        [](const RunPtr& a, const RunPtr& b) { return a->count() < b->count(); });
+  const std::span<const Run::Entry> entries = largest->entries();
+  if (entries.size() < 2) return 0.0;
+  const double row_bytes =
+      static_cast<double>(relation.base_bytes) / static_cast<double>(relation.base_rows);
+  std::vector<KvEntry> page(static_cast<size_t>(std::clamp(kLeafBytes / row_bytes, 2.0, 64.0)));
+  const size_t samples = std::min(kSamples, entries.size() - 1);
+  size_t same = 0;
+  QW_ASSIGN_OR_RETURN(const auto cursor, read.cursor(Table::rows));
+  for (size_t i = 0; i < samples; ++i) {
+    const size_t at = i * (entries.size() - 1) / samples;
+    const RowKey here(relation.relation, entries[at].key());
+    const RowKey next(relation.relation, entries[at + 1].key());
+    QW_TRY(cursor->seek(here.view(), Direction::forward));
+    QW_ASSIGN_OR_RETURN(const size_t count, cursor->next(page));
+    // Half a leaf: a key somewhere on a page has that much room to its right.
+    const bool near = count < page.size() || next.view() <= page[count / 2].key;
+    same += near ? 1 : 0;
+  }
+  return static_cast<double>(same) / static_cast<double>(samples);
+}
+
+Result<bool> beyond_last(KvWrite& txn, const RelationState& relation, std::string_view first) {
+  if (relation.base_rows == 0) return true;
+  if (first.size() > kRowKeyPrefixBytes) return false;  // among long keys, order is by hash
+  const RowKey end(ObjectId{relation.relation.value + 1});
+  QW_ASSIGN_OR_RETURN(const auto last, txn.last_below(Table::rows, end.view()));
+  const RowKey key(relation.relation, first);
+  return !last || last->key < key.view();
+}
+
+}  // namespace
+
+bool FoldCost::pays() const {
+  return pages <= kFoldPagesAlways ||
+         static_cast<double>(pages) * kPageBytes <= kFoldFactor * static_cast<double>(change_bytes);
+}
+
+Result<FoldCost> estimate_fold(KvWrite& txn, KvRead& read, const RelationState& relation,
+                               std::span<const RunPtr> runs) {
+  FoldCost cost;
+  for (const RunPtr& run : runs) {
+    cost.rows += run->count();
+    cost.change_bytes += run->records().size();
+  }
+  if (cost.rows == 0) return cost;
+  const auto rows = static_cast<double>(cost.rows);
+  const double row_bytes = static_cast<double>(cost.change_bytes) / rows + 24;
+  QW_ASSIGN_OR_RETURN(cost.appends, beyond_last(txn, relation, first_key(runs)));
+  const double new_pages = row_bytes > kInlineBytesMax ? rows * (row_bytes / kPageBytes + 1)
+                                                       : rows * row_bytes / kLeafBytes;
+  if (cost.appends) {
+    cost.pages = static_cast<uint64_t>(new_pages) + 1;
+    return cost;
+  }
+  const double leaves = static_cast<double>(relation.base_bytes) / kLeafBytes + 1;
+  double dirty = leaves * -std::expm1(-rows / leaves);
+  dirty += std::min(new_pages, rows);
+  cost.pages = static_cast<uint64_t>(dirty) + 1;
+  if (!cost.pays() && cost.rows >= kSamples) {
+    QW_ASSIGN_OR_RETURN(const double same, same_page_share(read, relation, runs));
+    const double clustered = rows * (1 - same) + new_pages;
+    cost.pages = std::min(cost.pages, static_cast<uint64_t>(clustered) + 1);
+  }
+  return cost;
+}
+
+Result<FoldSlice> fold_slice(KvWrite& txn, RelationState& relation, const std::vector<RunPtr>& runs,
+                             std::string_view from, size_t rows_max) {
+  FoldSlice slice;
+  RunCursor cursor(runs, {from, std::nullopt}, Direction::forward);
+  QW_ASSIGN_OR_RETURN(const auto table_last, txn.last_below(Table::rows, {}));
+  std::string last(table_last ? table_last->key : std::string_view());
+  for (; cursor.head() != nullptr; cursor.advance()) {
+    const Run::Entry& change = *cursor.head();
+    if (slice.rows == rows_max) {
+      slice.rest = std::string(change.key());
+      return slice;
+    }
+    ++slice.rows;
+    const RowKey physical(relation.relation, change.key());
+    if (physical.is_long()) {
+      QW_ASSIGN_OR_RETURN(const auto old, txn.get(Table::rows, physical.view()));
+      if (old) {
+        QW_ASSIGN_OR_RETURN(const RowParts row, read_row({physical.view(), *old}));
+        if (row.key != change.key()) {
+          return fail(program_limit_exceeded(
+              fmt::format("two long keys have the same hash: relation {}", relation.relation)));
+        }
+      }
+    }
+    std::optional<size_t> replaced;
+    if (change.erased()) {
+      QW_ASSIGN_OR_RETURN(replaced, txn.erase(Table::rows, physical.view()));
+    } else {
+      const size_t size = row_value_size(change.key(), change.row());
+      const bool append = physical.view() > last;
+      QW_ASSIGN_OR_RETURN(const KvSlot slot, txn.put(Table::rows, physical.view(), size,
+                                                     append ? PutMode::append : PutMode::upsert));
+      write_row_value(physical, change.key(), change.row(), slot.bytes);
+      if (append) last = physical.view();
+      replaced = slot.replaced;
+      ++relation.base_rows;
+      relation.base_bytes += physical.view().size() + size;
+      slice.bytes += size;
+    }
+    if (replaced) {
+      QW_ASSERT(relation.base_rows > 0);
+      --relation.base_rows;
+      relation.base_bytes -= std::min(relation.base_bytes, physical.view().size() + *replaced);
+    }
+  }
+  return slice;
+}
+
+}  // namespace qw::storage

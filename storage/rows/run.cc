@@ -1,0 +1,246 @@
+// Run: see run.h.
+#include "storage/rows/run.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "src/base/assert.h"
+#include "src/base/hash.h"
+#include "storage/format/format.h"
+
+namespace qw::storage {
+namespace {
+
+// Runs this small are searched by halving: an index would cost more than it saves.
+constexpr size_t kIndexedMin = 24;
+constexpr size_t kVarintMax = 5;
+
+size_t varint_size(uint32_t value) {
+  return value < 0x80 ? 1 : (static_cast<size_t>(std::bit_width(value)) + 6) / 7;
+}
+
+char* write_varint(char* to, uint32_t value) {
+  while (value >= 0x80) {
+    *to++ = static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  *to++ = static_cast<char>(value);
+  return to;
+}
+
+// Moves `at` behind the number; nullptr when it does not end before `end`.
+const char* read_varint(const char* at, const char* end, uint32_t& value) {
+  if (at == end) return nullptr;
+  auto byte = static_cast<unsigned char>(*at++);
+  if (byte < 0x80) [[likely]] {
+    value = byte;
+    return at;
+  }
+  value = byte & 0x7FU;
+  for (size_t i = 1; i < kVarintMax; ++i) {
+    if (at == end) return nullptr;
+    byte = static_cast<unsigned char>(*at++);
+    value |= (byte & 0x7FU) << (7 * i);
+    if (byte < 0x80) return at;
+  }
+  return nullptr;
+}
+
+size_t record_size(std::string_view key, bool erased, size_t row_size) {
+  const uint32_t row_field = erased ? 0 : static_cast<uint32_t>(row_size + 1);
+  return varint_size(static_cast<uint32_t>(key.size())) + varint_size(row_field) + key.size() +
+         (erased ? 0 : row_size);
+}
+
+char* write_record(char* to, std::string_view key, bool erased, std::string_view row,
+                   Run::Entry& entry) {
+  to = write_varint(to, static_cast<uint32_t>(key.size()));
+  to = write_varint(to, erased ? 0 : static_cast<uint32_t>(row.size() + 1));
+  if (!key.empty()) std::memcpy(to, key.data(), key.size());
+  entry = {to, static_cast<uint32_t>(key.size()),
+           erased ? Run::kErased : static_cast<uint32_t>(row.size())};
+  to += key.size();
+  if (!erased && !row.empty()) {
+    std::memcpy(to, row.data(), row.size());
+    to += row.size();
+  }
+  return to;
+}
+
+}  // namespace
+
+RunPtr Run::encode(Epoch epoch, std::span<const RowChange> changes) {
+  size_t size = 0;
+  for (const RowChange& change : changes) {
+    size += record_size(change.key(), change.erases(), change.row().size());
+  }
+  std::shared_ptr<Run> run(new Run(epoch, epoch));
+  run->bytes_ = std::make_unique_for_overwrite<char[]>(size);
+  run->size_ = size;
+  run->entries_.resize(changes.size());
+  char* to = run->bytes_.get();
+  std::string_view last;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const RowChange& change = changes[i];
+    QW_ASSERT(i == 0 || last < change.key());
+    last = change.key();
+    to = write_record(to, change.key(), change.erases(), change.row(), run->entries_[i]);
+  }
+  QW_ASSERT(to == run->bytes_.get() + size);
+  return run;
+}
+
+Result<RunPtr> Run::decode(ObjectId relation, Epoch epoch, std::unique_ptr<char[]> bytes,
+                           size_t size) {
+  std::shared_ptr<Run> run(new Run(epoch, epoch));
+  run->entries_.reserve(size / 64);
+  const char* at = bytes.get();
+  const char* const end = at + size;
+  while (at < end) {
+    uint32_t key_size = 0, row_field = 0;
+    at = read_varint(at, end, key_size);
+    if (at != nullptr) at = read_varint(at, end, row_field);
+    const size_t row_size = row_field == 0 ? 0 : row_field - 1;
+    if (at == nullptr || static_cast<size_t>(end - at) < key_size + row_size) {
+      return fail(damaged_row(relation));
+    }
+    const Entry entry{at, key_size, row_field == 0 ? kErased : row_field - 1};
+    if (!run->entries_.empty() && run->entries_.back().key() >= entry.key()) {
+      return fail(damaged_row(relation));
+    }
+    run->entries_.push_back(entry);
+    at += key_size + row_size;
+  }
+  run->bytes_ = std::move(bytes);
+  run->size_ = size;
+  return run;
+}
+
+RunPtr Run::merge(std::span<const RunPtr> runs) {
+  QW_ASSERT(!runs.empty());
+  if (runs.size() == 1) return runs[0];
+  Epoch oldest = runs[0]->oldest(), newest = runs[0]->newest();
+  size_t count_max = 0;
+  for (const RunPtr& run : runs) {
+    oldest = std::min(oldest, run->oldest());
+    newest = std::max(newest, run->newest());
+    count_max += run->count();
+  }
+  std::vector<const Entry*> kept;
+  kept.reserve(count_max);
+  size_t size = 0;
+  for (RunCursor cursor({runs.begin(), runs.end()}, {}, Direction::forward);
+       cursor.head() != nullptr; cursor.advance()) {
+    const Entry& entry = *cursor.head();
+    kept.push_back(&entry);
+    size += record_size(entry.key(), entry.erased(), entry.row_size);
+  }
+  std::shared_ptr<Run> run(new Run(oldest, newest));
+  run->bytes_ = std::make_unique_for_overwrite<char[]>(size);
+  run->size_ = size;
+  run->entries_.resize(kept.size());
+  char* to = run->bytes_.get();
+  for (size_t i = 0; i < kept.size(); ++i) {
+    const Entry& entry = *kept[i];
+    const bool erased = entry.erased();
+    to = write_record(to, entry.key(), erased, erased ? std::string_view() : entry.row(),
+                      run->entries_[i]);
+  }
+  QW_ASSERT(to == run->bytes_.get() + size);
+  return run;
+}
+
+size_t Run::lower_bound(std::string_view key) const {
+  const auto it = std::lower_bound(
+      entries_.begin(), entries_.end(), key,
+      [](const Entry& entry, std::string_view wanted) { return entry.key() < wanted; });
+  return static_cast<size_t>(it - entries_.begin());
+}
+
+const Run::Entry* Run::find(std::string_view key) const {
+  if (entries_.size() < kIndexedMin) {
+    const size_t at = lower_bound(key);
+    return at < entries_.size() && entries_[at].key() == key ? &entries_[at] : nullptr;
+  }
+  std::call_once(index_once_, [this] { build_index(); });
+  const uint64_t hash = hash_bytes(key);
+  const size_t mask = index_.size() - 1;
+  for (size_t slot = hash & mask; index_[slot] != 0; slot = (slot + 1) & mask) {
+    if ((index_[slot] ^ hash) >> 32 != 0) continue;
+    const Entry& entry = entries_[(index_[slot] & 0xFFFFFFFFU) - 1];
+    if (entry.key() == key) return &entry;
+  }
+  return nullptr;
+}
+
+void Run::build_index() const {
+  QW_ASSERT(entries_.size() < 0xFFFFFFFFU);
+  index_.resize(std::bit_ceil(entries_.size() * 3 / 2));
+  const size_t mask = index_.size() - 1;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const uint64_t hash = hash_bytes(entries_[i].key());
+    size_t slot = hash & mask;
+    while (index_[slot] != 0) slot = (slot + 1) & mask;
+    index_[slot] = (hash & ~uint64_t{0xFFFFFFFF}) | (i + 1);
+  }
+  index_bytes_.store(index_.size() * sizeof(uint64_t), std::memory_order_relaxed);
+}
+
+RunCursor::RunCursor(std::vector<RunPtr> runs, const KeyRange& range, Direction direction)
+    : direction_(direction) {
+  sources_.reserve(runs.size());
+  for (RunPtr& run : runs) {
+    const std::span<const Run::Entry> entries = run->entries();
+    const Run::Entry* begin =
+        entries.data() + (range.lower.empty() ? 0 : run->lower_bound(range.lower));
+    const Run::Entry* end =
+        entries.data() + (range.upper ? run->lower_bound(*range.upper) : entries.size());
+    if (begin < end) sources_.push_back({std::move(run), begin, end});
+  }
+  settle();
+}
+
+// Finds the newest change of the next key. Sources are newest first, so the first of equals wins.
+void RunCursor::settle() {
+  head_ = nullptr;
+  for (const Source& source : sources_) {
+    const Run::Entry& entry = source.head(direction_);
+    if (head_ == nullptr || (direction_ == Direction::forward ? entry.key() < head_->key()
+                                                              : entry.key() > head_->key())) {
+      head_ = &entry;
+    }
+  }
+}
+
+void RunCursor::take(Source& source) {
+  if (direction_ == Direction::forward) {
+    ++source.begin;
+  } else {
+    --source.end;
+  }
+}
+
+void RunCursor::advance() {
+  QW_ASSERT(head_ != nullptr);
+  if (sources_.size() == 1) [[likely]] {
+    Source& only = sources_[0];
+    take(only);
+    head_ = only.begin < only.end ? &only.head(direction_) : nullptr;
+    return;
+  }
+  // Entries stay where they are (the runs hold them), so the key outlives the loop.
+  const std::string_view key = head_->key();
+  bool emptied = false;
+  for (Source& source : sources_) {
+    if (source.head(direction_).key() != key) continue;
+    take(source);
+    emptied = emptied || source.begin == source.end;
+  }
+  if (emptied) {
+    std::erase_if(sources_, [](const Source& source) { return source.begin == source.end; });
+  }
+  settle();
+}
+
+}  // namespace qw::storage

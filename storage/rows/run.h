@@ -1,0 +1,108 @@
+// Run: an immutable sorted set of changes of one relation, in memory: what the base lacks.
+//
+// Its bytes are records (key size and row size + 1 as varints, key, row; 0 = the key is erased) one
+// after the other in key order, which is also what the log stores, so an epoch's delta is encoded
+// once. `entries` point at the keys. A hash index is built at the first point read.
+// Immutable once built; any thread. Tests: tests/unit/storage/run_test.cc.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "src/base/result.h"
+#include "storage/epoch_write.h"
+#include "storage/rows.h"
+
+namespace qw::storage {
+
+class Run;
+using RunPtr = std::shared_ptr<const Run>;
+
+class Run {
+ public:
+  struct Entry {
+    const char* key_data;
+    uint32_t key_size;
+    uint32_t row_size;  // kErased: the key has no row
+    std::string_view key() const { return {key_data, key_size}; }
+    std::string_view row() const { return {key_data + key_size, row_size}; }
+    bool erased() const { return row_size == kErased; }
+  };
+  static constexpr uint32_t kErased = ~uint32_t{0};
+
+  // Encodes one epoch's changes, which must be sorted and have no key twice.
+  static RunPtr encode(Epoch epoch, std::span<const RowChange> changes);
+  // Takes over records as encode() made them; XX001 naming the relation when they are not sound.
+  static Result<RunPtr> decode(ObjectId relation, Epoch epoch, std::unique_ptr<char[]> bytes,
+                               size_t size);
+  // One run that says what `runs` (newest first) say together.
+  static RunPtr merge(std::span<const RunPtr> runs);
+
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  std::span<const Entry> entries() const { return entries_; }
+  size_t count() const { return entries_.size(); }
+  // The records, as the log stores them.
+  std::string_view records() const { return {bytes_.get(), size_}; }
+  size_t memory_bytes() const {
+    return size_ + entries_.size() * sizeof(Entry) + index_bytes_.load(std::memory_order_relaxed);
+  }
+  // Epochs of the changes in it.
+  Epoch oldest() const { return oldest_; }
+  Epoch newest() const { return newest_; }
+
+  // The change of a key, or nullptr.
+  const Entry* find(std::string_view key) const;
+  // Index of the first entry with a key >= `key`.
+  size_t lower_bound(std::string_view key) const;
+
+ private:
+  Run(Epoch oldest, Epoch newest) : oldest_(oldest), newest_(newest) {}
+  void build_index() const;
+
+  std::unique_ptr<char[]> bytes_;
+  size_t size_ = 0;
+  std::vector<Entry> entries_;
+  Epoch oldest_, newest_;
+
+  // Slots of (upper half of the hash, index + 1); 0 = free. Filled once, by the first find().
+  mutable std::once_flag index_once_;
+  mutable std::vector<uint64_t> index_;
+  mutable std::atomic<size_t> index_bytes_ = 0;
+};
+
+// Walks several runs (newest first) as one: per key the newest change, in key order.
+class RunCursor {
+ public:
+  // Keys in the range, from its start (forward) or from its end (backward).
+  RunCursor(std::vector<RunPtr> runs, const KeyRange& range, Direction direction);
+  // The change it stands on; nullptr at the end.
+  const Run::Entry* head() const { return head_; }
+  void advance();
+
+ private:
+  struct Source {
+    RunPtr run;
+    // Entries still to come: [begin, end), taken from the front or, backward, from the back.
+    const Run::Entry* begin;
+    const Run::Entry* end;
+    const Run::Entry& head(Direction direction) const {
+      return direction == Direction::forward ? *begin : end[-1];
+    }
+  };
+  void settle();
+  void take(Source& source);
+
+  std::vector<Source> sources_;  // newest first; only those with entries left
+  Direction direction_;
+  const Run::Entry* head_ = nullptr;
+};
+
+}  // namespace qw::storage

@@ -1,0 +1,508 @@
+// Commit: one epoch, or one slice of background work, as one transaction.
+//
+// Order inside a transaction: folds are decided first (a relation whose changes go straight to the
+// base writes no log), then log, rows, images, what is dropped, obsolete log entries, meta. Readers
+// learn of the new overlay before the transaction becomes visible and take it with the version it
+// belongs to. Everything here depends on the input alone: the same epochs give the same bytes.
+// Commit thread. Tests: tests/unit/storage/store_test.cc, model_test.cc, tests/crash/.
+#include <algorithm>
+#include <utility>
+
+#include "src/base/assert.h"
+#include "src/base/clock.h"
+#include "src/base/hash.h"
+#include "src/base/limits.h"
+#include "storage/log/piece.h"
+#include "storage/store/store_impl.h"
+
+namespace qw::storage {
+namespace {
+
+// Dirty pages that an epoch's own folds may add at once.
+constexpr uint64_t kDirectPagesMax = 4096;
+constexpr uint64_t kDirectAppendPagesMax = 32768;
+// Whatever the estimate says: so many changes of one transaction stay below LMDB's dirty list even
+// if each of them splits a page and needs an overflow page.
+constexpr size_t kSliceRowsMax = limits::kStoreDirtyEntriesMax / 4;
+constexpr size_t kLogErasesPerCommit = 2048;
+constexpr size_t kDropRowsPerCommit = 16384;
+constexpr size_t kDropChunksPerCommit = 256;
+// Runs of one level (sizes within a factor) before they are merged into one.
+constexpr size_t kRunsPerLevel = 4;
+constexpr size_t kSmallRunBytes = 16 << 10;
+
+size_t level_of(const Run& run) {
+  size_t level = 0;
+  for (size_t bytes = run.memory_bytes() / kSmallRunBytes; bytes > 0; bytes /= kRunsPerLevel) {
+    ++level;
+  }
+  return level;
+}
+
+// Merges the newest runs until no level's prefix holds kRunsPerLevel of them: a level-n run has
+// been merged about n times. The last `pinned` runs belong to a fold in progress and stay as they
+// are.
+bool compact(std::vector<RunPtr>& runs, size_t pinned) {
+  QW_ASSERT(pinned <= runs.size());
+  bool changed = false;
+  for (bool merged = true; merged;) {
+    merged = false;
+    const size_t movable = runs.size() - pinned;
+    size_t level = 0, count = 0;
+    while (count < movable) {
+      level = std::max(level, level_of(*runs[count]));
+      while (count < movable && level_of(*runs[count]) <= level) ++count;
+      if (count < kRunsPerLevel) continue;
+      runs[0] = Run::merge(std::span(runs).first(count));
+      runs.erase(runs.begin() + 1, runs.begin() + static_cast<std::ptrdiff_t>(count));
+      changed = merged = true;
+      break;
+    }
+  }
+  return changed;
+}
+
+}  // namespace
+
+// One transaction in the making.
+struct Store::Impl::Commit {
+  explicit Commit(Impl& owner) : store(owner), next(*owner.source->current()) {}
+
+  Impl& store;
+  Overlay next;
+  std::unique_ptr<KvWrite> txn;
+  std::unique_ptr<KvRead> base_read;
+  std::map<ObjectId, std::shared_ptr<RelationState>> edited;
+  uint64_t value_bytes = 0;
+
+  Result<void> begin() {
+    QW_ASSIGN_OR_RETURN(txn, store.kv->begin_write());
+    return {};
+  }
+  // The base as it was before this transaction.
+  Result<KvRead*> base() {
+    if (!base_read) {
+      QW_ASSIGN_OR_RETURN(base_read, store.kv->begin_read());
+    }
+    return base_read.get();
+  }
+  RelationState& edit(ObjectId relation);
+  Result<void> write_log(LogStream stream, Epoch epoch, std::string_view piece, uint32_t& part);
+
+  Result<void> write_relation(Epoch epoch, const StagedRuns::Change& change);
+  Result<bool> fold_now(Epoch epoch, RelationState& relation);
+  Result<bool> fold_shuffled(Epoch epoch, RelationState& relation);
+  Result<void> fold_all(Epoch epoch, RelationState& relation);
+  void start_pass(const RelationState& relation, double pages_per_row);
+  void relieve_memory();
+  Result<void> run_passes();
+  Result<void> finish_pass();
+
+  Result<void> write_state(Epoch epoch, const StateLog& log);
+  Result<void> write_image(Epoch epoch, const ImageWrite& image);
+  Result<void> erase_image(StateId state, uint32_t partition, const ImageRecord& image,
+                           uint32_t from_chunk);
+  Result<void> drop_relation(ObjectId relation);
+  Result<void> drop_state(StateId state);
+  Result<void> drop_slices();
+  Result<void> collect();
+  Result<void> put_user_meta(const MetaPut& put);
+  // Writes what changed in memory, makes it durable, and shows it to readers.
+  Result<void> finish();
+  void compact_runs();
+};
+
+RelationState& Store::Impl::Commit::edit(ObjectId relation) {
+  auto& state = edited[relation];
+  if (!state) {
+    const RelationState* now = next.find(relation);
+    state =
+        now == nullptr ? std::make_shared<RelationState>() : std::make_shared<RelationState>(*now);
+    state->relation = relation;
+  }
+  return *state;
+}
+
+Result<void> Store::Impl::Commit::write_log(LogStream stream, Epoch epoch, std::string_view piece,
+                                            uint32_t& part) {
+  LogKey key(epoch, stream, part);
+  const auto next_key = [&](uint32_t blob) {
+    key = LogKey(epoch, stream, part + blob);
+    return key.view();
+  };
+  QW_ASSIGN_OR_RETURN(const PieceSize size, write_piece(*txn, Table::log, PutMode::append, piece,
+                                                        next_key, store.scratch));
+  store.log.add(stream, epoch, size.blobs, size.bytes);
+  part += size.blobs;
+  value_bytes += size.bytes;
+  return {};
+}
+
+// -- relations
+
+Result<void> Store::Impl::Commit::write_relation(Epoch epoch, const StagedRuns::Change& change) {
+  RelationState& relation = edit(change.relation);
+  relation.rows += change.rows_added;
+  if (change.run->count() == 0) return {};
+  relation.runs.insert(relation.runs.begin(), change.run);
+  QW_ASSIGN_OR_RETURN(const bool folded, fold_now(epoch, relation));
+  if (folded) return {};
+  uint32_t part = 0;
+  return write_log({LogKind::relation, relation.relation.value}, epoch, change.run->records(),
+                   part);
+}
+
+// Decides about the relation's runs; true when the base has taken them in, this epoch's included.
+Result<bool> Store::Impl::Commit::fold_now(Epoch epoch, RelationState& relation) {
+  const bool passing =
+      std::any_of(store.passes.begin(), store.passes.end(),
+                  [&](const FoldPass& pass) { return pass.relation == relation.relation; });
+  if (passing) return false;
+  switch (store.options.fold) {
+    case FoldPolicy::never:
+      return false;
+    case FoldPolicy::eager:
+      QW_TRY(fold_all(epoch, relation));
+      return true;
+    case FoldPolicy::shuffled:
+      return fold_shuffled(epoch, relation);
+    case FoldPolicy::cost:
+      break;
+  }
+  QW_ASSIGN_OR_RETURN(KvRead * read, base());
+  QW_ASSIGN_OR_RETURN(const FoldCost cost, estimate_fold(*txn, *read, relation, relation.runs));
+  if (!cost.pays()) return false;
+  const bool direct = cost.appends ? cost.pages <= kDirectAppendPagesMax
+                                   : cost.pages <= kDirectPagesMax && cost.rows <= kSliceRowsMax;
+  if (!direct) {
+    start_pass(relation, cost.pages_per_row());
+    return false;
+  }
+  QW_TRY(fold_all(epoch, relation));
+  return true;
+}
+
+// For tests: whole folds, folds in tiny slices and growing overlays, as salt and epoch have it.
+Result<bool> Store::Impl::Commit::fold_shuffled(Epoch epoch, RelationState& relation) {
+  const uint64_t dice =
+      hash_combine(hash_combine(store.options.salt, epoch.value), relation.relation.value);
+  if (dice % 5 == 0) {
+    QW_TRY(fold_all(epoch, relation));
+    return true;
+  }
+  if (dice % 5 == 1) {
+    start_pass(relation, static_cast<double>(store.options.slice_pages_max) /
+                             static_cast<double>(1 + (dice >> 8) % 7));
+  }
+  return false;
+}
+
+Result<void> Store::Impl::Commit::fold_all(Epoch epoch, RelationState& relation) {
+  QW_ASSIGN_OR_RETURN(const FoldSlice slice,
+                      fold_slice(*txn, relation, relation.runs, {}, ~size_t{0}));
+  QW_ASSERT(!slice.rest);
+  value_bytes += slice.bytes;
+  store.counters.rows_folded += slice.rows;
+  ++store.counters.folds;
+  relation.runs.clear();
+  relation.folded = epoch;
+  store.log.release({LogKind::relation, relation.relation.value}, epoch);
+  return {};
+}
+
+void Store::Impl::Commit::start_pass(const RelationState& relation, double pages_per_row) {
+  QW_ASSERT(!relation.runs.empty());
+  store.passes.push_back({relation.relation, relation.runs, pages_per_row, {}});
+}
+
+// When the overlay outgrows its memory, the relation that frees most is folded, whatever it costs.
+void Store::Impl::Commit::relieve_memory() {
+  if (!store.passes.empty() || store.options.fold == FoldPolicy::never) return;
+  size_t sum = 0, largest_bytes = 0;
+  const RelationState* largest = nullptr;
+  for (const RelationPtr& shared : next.relations) {
+    const auto changed = edited.find(shared->relation);
+    const RelationState& relation = changed == edited.end() ? *shared : *changed->second;
+    const size_t bytes = relation.run_bytes();
+    sum += bytes;
+    if (bytes <= largest_bytes) continue;
+    largest = &relation;
+    largest_bytes = bytes;
+  }
+  if (sum <= store.options.overlay_bytes_max || largest == nullptr) return;
+  const double rows = static_cast<double>(largest->run_rows());
+  const double leaves = static_cast<double>(largest->base_bytes) / 2700 + 1;
+  start_pass(*largest, std::min(1.0, leaves / std::max(rows, 1.0)));
+}
+
+// One slice of the oldest pass. The slice grows with what the overlay holds beyond its bound, so
+// that it cannot grow without end.
+Result<void> Store::Impl::Commit::run_passes() {
+  relieve_memory();
+  if (store.passes.empty()) return {};
+  FoldPass& pass = store.passes.front();
+  RelationState& relation = edit(pass.relation);
+  const auto bound = static_cast<double>(std::max<size_t>(store.options.overlay_bytes_max, 1));
+  const double excess = std::max(1.0, static_cast<double>(relation.run_bytes()) / bound * 4);
+  const double rows = static_cast<double>(store.options.slice_pages_max) * excess /
+                      std::max(pass.pages_per_row, 0.001);
+  const auto rows_max =
+      static_cast<size_t>(std::clamp(rows, 1.0, static_cast<double>(kSliceRowsMax)));
+  QW_ASSIGN_OR_RETURN(FoldSlice slice, fold_slice(*txn, relation, pass.runs, pass.from, rows_max));
+  value_bytes += slice.bytes;
+  store.counters.rows_folded += slice.rows;
+  if (slice.rest) {
+    pass.from = std::move(*slice.rest);
+    return {};
+  }
+  return finish_pass();
+}
+
+Result<void> Store::Impl::Commit::finish_pass() {
+  const FoldPass pass = std::move(store.passes.front());
+  store.passes.pop_front();
+  RelationState& relation = edit(pass.relation);
+  QW_ASSERT(relation.runs.size() >= pass.runs.size());
+  const size_t newer = relation.runs.size() - pass.runs.size();
+  QW_ASSERT(std::equal(pass.runs.begin(), pass.runs.end(),
+                       relation.runs.begin() + static_cast<std::ptrdiff_t>(newer)));
+  relation.runs.resize(newer);
+  relation.folded = pass.runs.front()->newest();
+  ++store.counters.folds;
+  store.log.release({LogKind::relation, relation.relation.value}, relation.folded);
+  return {};
+}
+
+// -- states
+
+Result<void> Store::Impl::Commit::write_state(Epoch epoch, const StateLog& log) {
+  uint32_t part = 0;
+  for (const std::string& piece : log.pieces) {
+    if (piece.empty()) continue;
+    QW_TRY(write_log({LogKind::state, log.state.value}, epoch, piece, part));
+  }
+  return {};
+}
+
+Result<void> Store::Impl::Commit::erase_image(StateId state, uint32_t partition,
+                                              const ImageRecord& image, uint32_t from_chunk) {
+  for (uint32_t chunk = from_chunk; chunk < image.chunks; ++chunk) {
+    QW_TRY(txn->erase(Table::image, ImageKey(state, partition, chunk).view()));
+  }
+  store.counters.image_bytes -= image.bytes;
+  return {};
+}
+
+Result<void> Store::Impl::Commit::write_image(Epoch epoch, const ImageWrite& image) {
+  QW_ASSERT(image.partition < image.partition_count);
+  StateImages& images = store.images[image.state];
+  ImageRecord record{epoch.value, 0, 0, 0};
+  ImageKey key(image.state, image.partition, 0);
+  for (const std::string& piece : image.pieces) {
+    const uint32_t first = record.chunks;
+    const auto next_key = [&](uint32_t blob) {
+      key = ImageKey(image.state, image.partition, first + blob);
+      return key.view();
+    };
+    QW_ASSIGN_OR_RETURN(const PieceSize size, write_piece(*txn, Table::image, PutMode::upsert,
+                                                          piece, next_key, store.scratch));
+    record.chunks += size.blobs;
+    record.bytes += size.bytes;
+  }
+  value_bytes += record.bytes;
+  store.counters.image_bytes += record.bytes;
+  if (const auto old = images.partitions.find(image.partition); old != images.partitions.end()) {
+    QW_TRY(erase_image(image.state, image.partition, old->second, record.chunks));
+  }
+  images.partitions[image.partition] = record;
+  QW_TRY(put_meta_record(*txn, meta_key(kMetaImage, image.state.value, image.partition), record));
+  if (images.partition_count != image.partition_count) {
+    images.partition_count = image.partition_count;
+    QW_TRY(put_meta_record(*txn, meta_key(kMetaState, image.state.value), image.partition_count));
+    for (auto it = images.partitions.lower_bound(image.partition_count);
+         it != images.partitions.end(); it = images.partitions.erase(it)) {
+      QW_TRY(erase_image(image.state, it->first, it->second, 0));
+      QW_TRY(txn->erase(Table::meta, meta_key(kMetaImage, image.state.value, it->first)));
+    }
+  }
+  store.log.release({LogKind::state, image.state.value}, images.covered());
+  return {};
+}
+
+// -- drops
+
+Result<void> Store::Impl::Commit::drop_relation(ObjectId relation) {
+  const RelationState* state = next.find(relation);
+  const bool has_base = (state != nullptr && state->base_rows > 0) || edited.contains(relation);
+  edited.erase(relation);
+  next.erase(relation);
+  std::erase_if(store.passes, [&](const FoldPass& pass) { return pass.relation == relation; });
+  store.log.release_all({LogKind::relation, relation.value});
+  QW_TRY(txn->erase(Table::meta, meta_key(kMetaRelation, relation.value)));
+  if (has_base) {
+    QW_TRY(put_meta(*txn, meta_key(kMetaDropRelation, relation.value), {}));
+    store.dropping_relations.insert(relation);
+  }
+  return {};
+}
+
+Result<void> Store::Impl::Commit::drop_state(StateId state) {
+  store.log.release_all({LogKind::state, state.value});
+  const auto it = store.images.find(state);
+  if (it == store.images.end()) return {};
+  for (const auto& [partition, image] : it->second.partitions) {
+    QW_TRY(txn->erase(Table::meta, meta_key(kMetaImage, state.value, partition)));
+    store.counters.image_bytes -= image.bytes;
+  }
+  QW_TRY(txn->erase(Table::meta, meta_key(kMetaState, state.value)));
+  QW_TRY(put_meta(*txn, meta_key(kMetaDropState, state.value), {}));
+  store.dropping_states.insert(state);
+  store.images.erase(it);
+  return {};
+}
+
+// Erases some of what was dropped, so that no commit is long.
+Result<void> Store::Impl::Commit::drop_slices() {
+  if (!store.dropping_relations.empty()) {
+    const ObjectId relation = *store.dropping_relations.begin();
+    const RowKey prefix(relation);
+    QW_ASSIGN_OR_RETURN(
+        const size_t erased,
+        txn->erase_while(Table::rows, prefix.view(), kDropRowsPerCommit,
+                         [&](std::string_view key) { return key.starts_with(prefix.view()); }));
+    if (erased < kDropRowsPerCommit) {
+      QW_TRY(txn->erase(Table::meta, meta_key(kMetaDropRelation, relation.value)));
+      store.dropping_relations.erase(relation);
+    }
+  }
+  if (!store.dropping_states.empty()) {
+    const StateId state = *store.dropping_states.begin();
+    const ImageKey first(state, 0, 0);
+    const std::string_view prefix = first.view().substr(0, 4);
+    QW_ASSIGN_OR_RETURN(
+        const size_t erased,
+        txn->erase_while(Table::image, first.view(), kDropChunksPerCommit,
+                         [&](std::string_view key) { return key.starts_with(prefix); }));
+    if (erased < kDropChunksPerCommit) {
+      QW_TRY(txn->erase(Table::meta, meta_key(kMetaDropState, state.value)));
+      store.dropping_states.erase(state);
+    }
+  }
+  return {};
+}
+
+Result<void> Store::Impl::Commit::collect() {
+  if (!store.log.wants_collection()) return {};
+  QW_TRY(store.log.collect(*txn, kLogErasesPerCommit));
+  return {};
+}
+
+Result<void> Store::Impl::Commit::put_user_meta(const MetaPut& put) {
+  const std::string key = meta_user_key(put.key);
+  if (put.value.empty()) {
+    QW_TRY(txn->erase(Table::meta, key));
+    return {};
+  }
+  value_bytes += put.value.size();
+  return put_meta(*txn, key, put.value);
+}
+
+// -- the end of a transaction
+
+Result<void> Store::Impl::Commit::finish() {
+  for (const auto& [id, relation] : edited) {
+    QW_TRY(put_meta_record(*txn, meta_key(kMetaRelation, id.value),
+                           RelationRecord{relation->rows, relation->base_rows, relation->base_bytes,
+                                          relation->folded.value}));
+    next.set(relation);
+  }
+  QW_TRY(put_meta_record(*txn, meta_key(kMetaEpoch),
+                         EpochRecord{next.epoch.value, store.log.entries(), store.log.bytes()}));
+  const uint64_t version = txn->version();
+  base_read.reset();  // it would keep this transaction's old pages from being used again
+  store.source->announce(version, std::make_shared<const Overlay>(next));
+  QW_TRY(txn->commit());
+  store.source->publish();
+  compact_runs();
+  store.source->announce(version, std::make_shared<const Overlay>(std::move(next)));
+  store.source->publish();
+  ++store.counters.commits;
+  store.counters.committed_bytes += value_bytes;
+  return {};
+}
+
+void Store::Impl::Commit::compact_runs() {
+  for (const auto& [id, relation] : edited) {
+    size_t pinned = 0;
+    for (const FoldPass& pass : store.passes) {
+      if (pass.relation == id) pinned = pass.runs.size();
+    }
+    auto compacted = std::make_shared<RelationState>(*relation);
+    if (compact(compacted->runs, pinned)) next.set(std::move(compacted));
+  }
+}
+
+Result<void> Store::Impl::commit(StagedEpoch::Impl& staged_epoch) {
+  const std::lock_guard lock(commit_mutex);
+  if (failed) return fail(*failed);
+  const int64_t begun_us = options.clock == nullptr ? 0 : options.clock->monotonic_us();
+  const EpochWrite& write = staged_epoch.write;
+  const auto run = [&]() -> Result<void> {
+    Commit commit(*this);
+    QW_ASSERT(write.epoch.value == commit.next.epoch.value + 1);
+    commit.next.epoch = write.epoch;
+    QW_TRY(commit.begin());
+    for (const auto& change : staged_epoch.runs->changes) {
+      const bool dropped = std::count(write.dropped_relations.begin(),
+                                      write.dropped_relations.end(), change.relation) > 0;
+      if (!dropped) QW_TRY(commit.write_relation(write.epoch, change));
+    }
+    for (const StateLog& state : write.state_logs) {
+      QW_TRY(commit.write_state(write.epoch, state));
+    }
+    for (const ImageWrite& image : write.images) QW_TRY(commit.write_image(write.epoch, image));
+    for (const StateId state : write.dropped_states) QW_TRY(commit.drop_state(state));
+    for (const ObjectId relation : write.dropped_relations) {
+      QW_TRY(commit.drop_relation(relation));
+    }
+    for (const MetaPut& put : write.meta) QW_TRY(commit.put_user_meta(put));
+    QW_TRY(commit.run_passes());
+    QW_TRY(commit.drop_slices());
+    QW_TRY(commit.collect());
+    return commit.finish();
+  };
+  if (Result<void> done = run(); !done) {
+    failed = done.error();
+    return done;
+  }
+  if (options.clock != nullptr) {
+    counters.last_commit_us = options.clock->monotonic_us() - begun_us;
+  }
+  return {};
+}
+
+bool Store::Impl::has_background_work() const {
+  return !passes.empty() || !dropping_relations.empty() || !dropping_states.empty() ||
+         log.wants_collection();
+}
+
+Result<bool> Store::Impl::maintain() {
+  const std::lock_guard lock(commit_mutex);
+  if (failed) return fail(*failed);
+  if (!has_background_work()) return false;
+  const auto run = [&]() -> Result<void> {
+    Commit commit(*this);
+    QW_TRY(commit.begin());
+    QW_TRY(commit.run_passes());
+    QW_TRY(commit.drop_slices());
+    QW_TRY(commit.collect());
+    return commit.finish();
+  };
+  if (Result<void> done = run(); !done) {
+    failed = done.error();
+    return fail(std::move(done).error());
+  }
+  return has_background_work();
+}
+
+}  // namespace qw::storage

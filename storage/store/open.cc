@@ -1,0 +1,200 @@
+// Open: from a directory to a running store. Meta records say how far everything is; the keys of
+// the log (not its values) fill the directory; the runs of relations are read back and merged to
+// one each.
+//
+// Nothing is repaired here and nothing is skipped: what does not add up is XX001.
+// Tests: tests/unit/storage/store_test.cc, tests/crash/.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "src/base/assert.h"
+#include "storage/lmdb/lmdb_kv.h"
+#include "storage/log/piece.h"
+#include "storage/store/store_impl.h"
+
+namespace qw::storage {
+namespace {
+
+constexpr const char* kFileName = "store.mdb";
+constexpr size_t kScanEntries = 512;
+
+Error damaged(std::string_view what) {
+  return data_corrupted(fmt::format("stored {} is damaged", what))
+      .with_hint("Run quickwater check, and restore the data directory from a backup.");
+}
+
+// Calls `visit` for every meta record of a class.
+template <typename Visit>
+Result<void> each_meta(KvRead& read, char meta_class, size_t id_bytes, const Visit& visit) {
+  const std::string prefix = meta_key(meta_class);
+  QW_ASSIGN_OR_RETURN(const auto cursor, read.cursor(Table::meta));
+  QW_TRY(cursor->seek(prefix, Direction::forward));
+  for (KvEntry entry;;) {
+    QW_ASSIGN_OR_RETURN(const size_t count, cursor->next({&entry, 1}));
+    if (count == 0 || !entry.key.starts_with(prefix)) return {};
+    if (entry.key.size() != 1 + id_bytes) return fail(damaged("meta key"));
+    QW_TRY(visit(entry.key.data() + 1, entry));
+  }
+}
+
+}  // namespace
+
+Result<void> Store::Impl::open_files() {
+  if (options.kv) {
+    kv = options.kv;
+    return {};
+  }
+  if (options.ephemeral) {
+    QW_ASSIGN_OR_RETURN(directory, DataDirectory::open_private(options.dir));
+  } else {
+    QW_ASSIGN_OR_RETURN(directory, DataDirectory::open(options.dir));
+  }
+  path = directory->path();
+  QW_ASSIGN_OR_RETURN(
+      kv, open_lmdb(path / kFileName, options.ephemeral ? Durability::none : Durability::sync));
+  return options.ephemeral ? Result<void>() : directory->sync();
+}
+
+Result<void> Store::Impl::recover() {
+  QW_ASSIGN_OR_RETURN(auto read, kv->begin_read());
+  QW_ASSIGN_OR_RETURN(auto format, read->get(Table::meta, meta_key(kMetaFormat)));
+  if (!format) {
+    read.reset();
+    QW_ASSIGN_OR_RETURN(const auto txn, kv->begin_write());
+    QW_TRY(put_meta_record(*txn, meta_key(kMetaFormat), kFormatVersion));
+    QW_TRY(put_meta_record(*txn, meta_key(kMetaEpoch), EpochRecord{}));
+    QW_TRY(txn->commit());
+    QW_ASSIGN_OR_RETURN(read, kv->begin_read());
+    QW_ASSIGN_OR_RETURN(format, read->get(Table::meta, meta_key(kMetaFormat)));
+    if (!format) return fail(damaged("format version"));
+  }
+  QW_ASSIGN_OR_RETURN(const auto version,
+                      read_meta_record<uint32_t>(meta_key(kMetaFormat), *format));
+  if (version != kFormatVersion) {
+    return fail(object_not_in_prerequisite_state(fmt::format(
+        "data directory has format {}, this program reads format {}", version, kFormatVersion)));
+  }
+  EpochRecord record;
+  QW_TRY(recover_meta(*read, record));
+  QW_TRY(recover_log_keys(*read, record));
+
+  Overlay overlay;
+  overlay.epoch = Epoch{record.epoch};
+  const auto add_relation = [&](const char* id, const KvEntry& entry) -> Result<void> {
+    QW_ASSIGN_OR_RETURN(const auto stored,
+                        read_meta_record<RelationRecord>(entry.key, entry.value));
+    auto state = std::make_shared<RelationState>();
+    state->relation = ObjectId{load_be<uint32_t>(id)};
+    state->rows = stored.rows;
+    state->base_rows = stored.base_rows;
+    state->base_bytes = stored.base_bytes;
+    state->folded = Epoch{stored.folded};
+    const LogStream stream{LogKind::relation, state->relation.value};
+    log.release(stream, state->folded);
+    if (const auto* refs = log.find(stream)) {
+      std::vector<RunPtr> runs;
+      for (auto ref = refs->rbegin(); ref != refs->rend(); ++ref) {
+        QW_ASSIGN_OR_RETURN(RunPtr run, read_run(*read, state->relation, *ref));
+        runs.push_back(std::move(run));
+      }
+      state->runs = {Run::merge(runs)};
+    }
+    overlay.set(std::move(state));
+    return {};
+  };
+  QW_TRY(each_meta(*read, kMetaRelation, 4, add_relation));
+  for (auto it = log.streams().begin(); it != log.streams().end();) {
+    const LogStream stream = it->first;
+    ++it;  // before the stream may go
+    if (stream.kind == LogKind::relation && overlay.find(ObjectId{stream.id}) == nullptr) {
+      log.release_all(stream);  // dropped before its entries were erased
+    }
+    if (stream.kind != LogKind::state) continue;
+    const auto state = images.find(StateId{stream.id});
+    if (state != images.end()) log.release(stream, state->second.covered());
+  }
+  staged = overlay.epoch;
+  source = std::make_shared<SnapshotSource>(kv, directory);
+  source->announce(read->version(), std::make_shared<const Overlay>(std::move(overlay)));
+  source->publish();
+  return {};
+}
+
+Result<void> Store::Impl::recover_meta(KvRead& read, EpochRecord& record) {
+  const std::string epoch_key = meta_key(kMetaEpoch);
+  QW_ASSIGN_OR_RETURN(const auto epoch, read.get(Table::meta, epoch_key));
+  if (!epoch) return fail(damaged("epoch"));
+  QW_ASSIGN_OR_RETURN(record, read_meta_record<EpochRecord>(epoch_key, *epoch));
+  const auto add_state = [&](const char* id, const KvEntry& entry) -> Result<void> {
+    QW_ASSIGN_OR_RETURN(images[StateId{load_be<uint32_t>(id)}].partition_count,
+                        read_meta_record<uint32_t>(entry.key, entry.value));
+    return {};
+  };
+  const auto add_image = [&](const char* id, const KvEntry& entry) -> Result<void> {
+    QW_ASSIGN_OR_RETURN(const auto image, read_meta_record<ImageRecord>(entry.key, entry.value));
+    images[StateId{load_be<uint32_t>(id)}].partitions[load_be<uint32_t>(id + 4)] = image;
+    counters.image_bytes += image.bytes;
+    return {};
+  };
+  const auto add_dropping_relation = [&](const char* id, const KvEntry& entry) -> Result<void> {
+    dropping_relations.insert(ObjectId{load_be<uint32_t>(id)});
+    QW_TRY(read_meta(entry.key, entry.value));
+    return {};
+  };
+  const auto add_dropping_state = [&](const char* id, const KvEntry& entry) -> Result<void> {
+    dropping_states.insert(StateId{load_be<uint32_t>(id)});
+    QW_TRY(read_meta(entry.key, entry.value));
+    return {};
+  };
+  QW_TRY(each_meta(read, kMetaState, 4, add_state));
+  QW_TRY(each_meta(read, kMetaImage, 8, add_image));
+  QW_TRY(each_meta(read, kMetaDropRelation, 4, add_dropping_relation));
+  return each_meta(read, kMetaDropState, 4, add_dropping_state);
+}
+
+Result<void> Store::Impl::recover_log_keys(KvRead& read, const EpochRecord& record) {
+  QW_ASSIGN_OR_RETURN(const auto cursor, read.cursor(Table::log));
+  QW_TRY(cursor->seek({}, Direction::forward));
+  std::vector<KvEntry> entries(kScanEntries);
+  LogPosition last;
+  for (size_t count = kScanEntries; count == kScanEntries;) {
+    QW_ASSIGN_OR_RETURN(count, cursor->next(entries));
+    for (size_t i = 0; i < count; ++i) {
+      const auto at = parse_log_key(entries[i].key);
+      if (!at || at->epoch.value > record.epoch) return fail(damaged("log key"));
+      const bool same = at->epoch == last.epoch && at->stream == last.stream;
+      const bool ordered =
+          same ? at->part == last.part + 1
+               : at->part == 0 && (last.epoch < at->epoch ||
+                                   (last.epoch == at->epoch && last.stream < at->stream));
+      if (!ordered) return fail(damaged("log key"));
+      last = *at;
+      log.add(at->stream, at->epoch, 1, entries[i].value.size());
+    }
+  }
+  if (log.entries() != record.log_entries || log.bytes() != record.log_bytes) {
+    return fail(data_corrupted(fmt::format("stored log is incomplete: {} of {} entries",
+                                           log.entries(), record.log_entries)));
+  }
+  return {};
+}
+
+Result<RunPtr> Store::Impl::read_run(KvRead& read, ObjectId relation,
+                                     const LogDirectory::Ref& ref) const {
+  PieceReader reader(Table::log);
+  for (uint32_t part = 0; part < ref.parts; ++part) {
+    const LogKey key(ref.epoch, {LogKind::relation, relation.value}, part);
+    QW_ASSIGN_OR_RETURN(const auto value, read.get(Table::log, key.view()));
+    if (!value) return fail(damaged_row(relation));
+    QW_ASSIGN_OR_RETURN(const auto piece, reader.add({key.view(), *value}));
+    if (!piece) continue;
+    if (part + 1 != ref.parts) return fail(damaged_row(relation));
+    auto bytes = std::make_unique_for_overwrite<char[]>(piece->size());
+    std::copy(piece->begin(), piece->end(), bytes.get());
+    return Run::decode(relation, ref.epoch, std::move(bytes), piece->size());
+  }
+  return fail(damaged_row(relation));
+}
+
+}  // namespace qw::storage

@@ -1,0 +1,89 @@
+// Store::Impl: what the parts of the store share. open.cc builds it, commit.cc moves it from epoch
+// to epoch, check.cc reads it all.
+//
+// The environment and this memory change together: if a transaction fails, memory may be ahead, so
+// the store takes no further writes and the next open() rebuilds it. commit_mutex_ guards
+// everything that commits change; SnapshotSource has its own lock for what readers need.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "storage/directory/data_directory.h"
+#include "storage/format/format.h"
+#include "storage/log/directory.h"
+#include "storage/rows/fold.h"
+#include "storage/rows/overlay.h"
+#include "storage/store.h"
+
+namespace qw::storage {
+
+struct StagedEpoch::Impl {
+  EpochWrite write;  // its relation changes have been encoded into runs
+  std::shared_ptr<const StagedRuns> runs;
+  size_t bytes = 0;
+};
+
+// The images of one state.
+struct StateImages {
+  uint32_t partition_count = 0;
+  std::map<uint32_t, ImageRecord> partitions;
+
+  // The log up to here is not needed: every partition has an image at least as new.
+  Epoch covered() const {
+    if (partition_count == 0 || partitions.size() < partition_count) return Epoch{};
+    uint64_t oldest = ~uint64_t{0};
+    for (const auto& [partition, image] : partitions) oldest = std::min(oldest, image.epoch);
+    return Epoch{oldest};
+  }
+};
+
+// A fold that takes several commits.
+struct FoldPass {
+  ObjectId relation;
+  std::vector<RunPtr> runs;  // the oldest runs of the relation, newest first
+  double pages_per_row = 1;
+  std::string from;  // the next key
+};
+
+struct Store::Impl {
+  explicit Impl(const StoreOptions& given) : options(given) {}
+
+  // -- open.cc
+  Result<void> open_files();
+  Result<void> recover();
+  Result<void> recover_meta(KvRead& read, EpochRecord& record);
+  Result<void> recover_log_keys(KvRead& read, const EpochRecord& record);
+  Result<RunPtr> read_run(KvRead& read, ObjectId relation, const LogDirectory::Ref& ref) const;
+
+  // -- commit.cc
+  struct Commit;  // one transaction in the making
+  Result<void> commit(StagedEpoch::Impl& staged);
+  Result<bool> maintain();
+  bool has_background_work() const;
+
+  const StoreOptions options;
+  std::shared_ptr<DataDirectory> directory;
+  std::shared_ptr<Kv> kv;
+  std::shared_ptr<SnapshotSource> source;
+  std::filesystem::path path;
+  Epoch staged;  // epoch thread
+
+  mutable std::mutex commit_mutex;
+  LogDirectory log;  // guarded by commit_mutex, as all below
+  std::map<StateId, StateImages> images;
+  std::deque<FoldPass> passes;
+  std::set<ObjectId> dropping_relations;
+  std::set<StateId> dropping_states;
+  std::optional<Error> failed;
+  StoreStats counters;
+  std::string scratch;
+};
+
+}  // namespace qw::storage

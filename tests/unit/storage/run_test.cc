@@ -1,0 +1,102 @@
+// Runs: encoding, searching, merging and walking several as one.
+#include "storage/rows/run.h"
+
+#include <map>
+
+#include "src/base/random.h"
+#include "tests/unit/storage/fixture.h"
+
+namespace qw::storage::test {
+namespace {
+
+RunPtr make_run(uint64_t epoch, const Changes& changes) {
+  std::vector<RowChange> list;
+  for (const auto& [key, row] : changes) {
+    list.push_back(row ? RowChange::put(key, *row) : RowChange::erase(key));
+  }
+  return Run::encode(Epoch{epoch}, list);
+}
+
+RunPtr copy_of(const Run& run) {
+  auto bytes = std::make_unique<char[]>(run.records().size());
+  std::copy(run.records().begin(), run.records().end(), bytes.get());
+  return value_of(Run::decode(ObjectId{1}, run.newest(), std::move(bytes), run.records().size()));
+}
+
+Changes contents(const Run& run) {
+  Changes out;
+  for (const Run::Entry& entry : run.entries()) {
+    out[std::string(entry.key())] =
+        entry.erased() ? std::nullopt : std::optional(std::string(entry.row()));
+  }
+  return out;
+}
+
+TEST_CASE("records survive a round trip, sizes at the edges of a varint included") {
+  Changes changes;
+  for (const size_t size : {0U, 1U, 126U, 127U, 128U, 129U, 16382U, 16383U, 16384U, 70000U}) {
+    changes[std::string(size, 'k')] = std::string(size, 'r');
+    changes[std::string(size, 'z') + "z"] = std::nullopt;
+  }
+  const RunPtr run = make_run(1, changes);
+  CHECK(contents(*run) == changes);
+  CHECK(contents(*copy_of(*run)) == changes);
+  for (const auto& [key, row] : changes) {
+    const Run::Entry* entry = run->find(key);
+    REQUIRE(entry != nullptr);
+    CHECK(entry->erased() == !row.has_value());
+  }
+  CHECK(run->find("nothing") == nullptr);
+}
+
+TEST_CASE("cut or unsorted records are damage, not a crash") {
+  const RunPtr run = make_run(1, {{"a", "1"}, {"b", std::string(300, 'x')}, {"c", std::nullopt}});
+  for (size_t size = 1; size < run->records().size(); ++size) {
+    auto bytes = std::make_unique<char[]>(size);
+    std::copy_n(run->records().begin(), size, bytes.get());
+    const auto decoded = Run::decode(ObjectId{9}, Epoch{1}, std::move(bytes), size);
+    if (!decoded) CHECK(decoded.error().code() == SqlState("XX001"));
+    if (decoded) CHECK((*decoded)->count() < 3);
+  }
+}
+
+TEST_CASE("a merge says what its runs say, newest first") {
+  Random random(3);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<RunPtr> runs;
+    Changes expected;
+    for (uint64_t epoch = 1; epoch <= 1 + random.below(6); ++epoch) {
+      Changes changes;
+      for (uint64_t i = random.below(60); i > 0; --i) {
+        changes[fmt::format("{:02}", random.below(100))] =
+            random.chance(0.3) ? std::nullopt : std::optional(fmt::format("{}", epoch));
+      }
+      for (const auto& [key, row] : changes) expected[key] = row;
+      runs.insert(runs.begin(), make_run(epoch, changes));
+    }
+    const RunPtr merged = Run::merge(runs);
+    CHECK(contents(*merged) == expected);
+    CHECK(merged->newest() == Epoch{runs.size()});
+    CHECK(merged->oldest() == Epoch{1});
+    for (int key = 0; key < 100; ++key) {
+      const auto it = expected.find(fmt::format("{:02}", key));
+      CHECK((merged->find(fmt::format("{:02}", key)) != nullptr) == (it != expected.end()));
+    }
+    const KeyRange range{"20", "70"};
+    std::vector<std::string> forward, backward;
+    for (RunCursor cursor(runs, range, Direction::forward); cursor.head() != nullptr;
+         cursor.advance()) {
+      forward.emplace_back(cursor.head()->key());
+    }
+    for (RunCursor cursor(runs, range, Direction::backward); cursor.head() != nullptr;
+         cursor.advance()) {
+      backward.emplace(backward.begin(), cursor.head()->key());
+    }
+    CHECK(forward == backward);
+    CHECK(forward.size() == static_cast<size_t>(std::distance(expected.lower_bound("20"),
+                                                              expected.lower_bound("70"))));
+  }
+}
+
+}  // namespace
+}  // namespace qw::storage::test
