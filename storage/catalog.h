@@ -1,9 +1,10 @@
 // Catalog: the durable list of what exists (SQLite), beside the store that holds its data.
 //
 // SQLite and LMDB share no transaction, so LMDB is the truth about data and an object goes
-// creating -> (its data is in LMDB) -> ready, and dropping -> (its data is gone) -> removed. sweep()
-// at start finishes or undoes what stopped half-way. Definitions are SQL text and an opaque payload;
-// this file does not interpret them. Secrets lie in a 0600 file beside the database, never in it.
+// creating -> (its data is in LMDB) -> ready, and dropping -> (its data is gone) -> removed.
+// sweep() at start finishes or undoes what stopped half-way. Definitions are SQL text and an opaque
+// payload; this file does not interpret them. Secrets lie in a 0600 file beside the database, never
+// in it.
 //
 // One connection, journal_mode=DELETE, synchronous=FULL (Debian's 3.40 has the WAL-reset bug).
 // Each call is one durable transaction. Internally synchronised.
@@ -30,13 +31,14 @@ enum class ObjectState : uint8_t { creating, ready, dropping };
 
 struct CatalogObject {
   ObjectId id;
-  std::string kind;        // "table", "view", "materialized view", "source", "schema", ...
-  std::string schema;      // "" for objects outside schemas
+  std::string kind;  // "table", "view", "materialized view", "source", "schema", ...
+  std::string name_class = "relation";  // names are unique per (class, schema)
+  std::string schema;                   // "" for objects outside schemas
   std::string name;
   std::string definition;  // SQL text
   std::string payload;     // bytes that only the owner of `kind` understands
   ObjectState state = ObjectState::creating;
-  Epoch created;           // set by mark_ready
+  Epoch created;  // set by mark_ready
   std::vector<ObjectId> depends_on;
 };
 
@@ -53,8 +55,8 @@ class Catalog {
   Result<ObjectId> allocate_objects(uint32_t count);
   Result<StateId> allocate_states(uint32_t count);
 
-  // Several objects of one statement become visible together. 42P07/42710 when the name of the same
-  // name class is taken: relations (tables, views, indexes, ...) share one class per schema.
+  // Several objects of one statement become visible together. A taken name is 42P07 for relations,
+  // 42P06 for schemas, 42710 else; while its holder is being created or dropped, 55000.
   Result<void> insert_creating(std::span<const CatalogObject> objects);
   Result<void> mark_ready(std::span<const ObjectId> ids, Epoch epoch);
   Result<void> begin_drop(std::span<const ObjectId> ids);
@@ -66,10 +68,10 @@ class Catalog {
   Result<std::vector<CatalogObject>> list() const;
   Result<std::optional<CatalogObject>> get(ObjectId id) const;
 
-  // At start: removes what is `dropping`, and what is `creating` unless `keep` says that its data is
-  // complete (then it becomes ready). Returns what was removed, so that the caller drops its data.
-  Result<std::vector<CatalogObject>> sweep(
-      const std::function<bool(const CatalogObject&)>& keep);
+  // At start: removes what is `dropping`, and what is `creating` unless `keep` says that its data
+  // is complete (then it becomes ready). Returns what was removed, so that the caller drops its
+  // data.
+  Result<std::vector<CatalogObject>> sweep(const std::function<bool(const CatalogObject&)>& keep);
 
   // Small durable facts (settings, the id of this database). Empty value = erase.
   Result<void> put_setting(std::string_view key, std::string_view value);

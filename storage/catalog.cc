@@ -1,0 +1,563 @@
+// Catalog: see catalog.h.
+#include "storage/catalog.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "src/base/assert.h"
+#include "src/base/bytes.h"
+#include "src/base/hash.h"
+
+namespace qw::storage {
+namespace {
+
+constexpr int kSchemaVersion = 1;
+constexpr uint32_t kFirstObject = 16384;
+constexpr const char* kSchema = R"sql(
+  CREATE TABLE object (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name_class TEXT NOT NULL,
+    schema TEXT NOT NULL, name TEXT NOT NULL, definition BLOB NOT NULL, payload BLOB NOT NULL,
+    state INTEGER NOT NULL, created INTEGER NOT NULL, UNIQUE (name_class, schema, name));
+  CREATE TABLE dependency (object INTEGER NOT NULL, depends_on INTEGER NOT NULL,
+    position INTEGER NOT NULL, PRIMARY KEY (object, position)) WITHOUT ROWID;
+  CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE setting (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+  INSERT INTO counter VALUES ('object', 16384), ('state', 1);
+  PRAGMA user_version = 1;
+)sql";
+
+// The secrets file: "QWS1", then per secret: object (4), size (4), bytes; last xxh3 of all before
+// (8).
+constexpr std::string_view kSecretsMagic = "QWS1";
+
+class Statement {
+ public:
+  Statement(sqlite3* db, std::string_view sql) : db_(db) {
+    rc_ = sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
+  }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+  ~Statement() { sqlite3_finalize(statement_); }
+
+  Statement& bind(int64_t value) {
+    keep(sqlite3_bind_int64(statement_, ++bound_, value));
+    return *this;
+  }
+  Statement& bind(std::string_view text) {
+    keep(sqlite3_bind_text64(statement_, ++bound_, text.empty() ? "" : text.data(), text.size(),
+                             SQLITE_STATIC, SQLITE_UTF8));
+    return *this;
+  }
+  Statement& bind_blob(std::string_view bytes) {
+    keep(sqlite3_bind_blob64(statement_, ++bound_, bytes.empty() ? "" : bytes.data(), bytes.size(),
+                             SQLITE_STATIC));
+    return *this;
+  }
+  // True while there is a row.
+  Result<bool> step();
+  Result<void> run() {
+    QW_TRY(step());
+    return {};
+  }
+  int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  std::string bytes(int column) const {
+    const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+    const int size = sqlite3_column_bytes(statement_, column);
+    return data == nullptr ? std::string() : std::string(data, static_cast<size_t>(size));
+  }
+
+ private:
+  void keep(int rc) {
+    if (rc_ == SQLITE_OK) rc_ = rc;
+  }
+  sqlite3* db_;
+  sqlite3_stmt* statement_ = nullptr;
+  int rc_ = SQLITE_OK;
+  int bound_ = 0;
+};
+
+Error sqlite_error(sqlite3* db, int rc) {
+  std::string text =
+      fmt::format("catalog: {}", db == nullptr ? sqlite3_errstr(rc) : sqlite3_errmsg(db));
+  switch (rc & 0xFF) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return data_corrupted(std::move(text));
+    case SQLITE_FULL:
+      return disk_full(std::move(text));
+    case SQLITE_NOMEM:
+      return out_of_memory(std::move(text));
+    default:
+      return io_error(std::move(text));
+  }
+}
+
+Result<bool> Statement::step() {
+  if (rc_ == SQLITE_OK) rc_ = sqlite3_step(statement_);
+  if (rc_ == SQLITE_ROW) {
+    rc_ = SQLITE_OK;
+    return true;
+  }
+  if (rc_ == SQLITE_DONE) return false;
+  return fail(sqlite_error(db_, rc_));
+}
+
+Error file_error(int code, std::string_view what, const std::filesystem::path& path) {
+  std::string text =
+      fmt::format("{}: {}: {}", what, std::generic_category().message(code), path.string());
+  return code == ENOSPC ? disk_full(std::move(text)) : io_error(std::move(text));
+}
+
+Result<void> write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t size = write(fd, bytes.data(), bytes.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return fail(file_error(errno, "cannot write", path));
+    bytes.remove_prefix(static_cast<size_t>(size));
+  }
+  return {};
+}
+
+Result<void> sync_and_close(int fd, const std::filesystem::path& path) {
+  const int rc = fsync(fd);
+  const int code = errno;
+  close(fd);
+  if (rc != 0) return fail(file_error(code, "cannot sync", path));
+  return {};
+}
+
+Result<std::optional<std::string>> read_file(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return std::nullopt;
+  if (fd < 0) return fail(file_error(errno, "cannot open", path));
+  std::string bytes;
+  for (;;) {
+    const size_t at = bytes.size();
+    bytes.resize(at + 4096);
+    const ssize_t size = read(fd, bytes.data() + at, 4096);
+    if (size < 0 && errno != EINTR) {
+      const int code = errno;
+      close(fd);
+      return fail(file_error(code, "cannot read", path));
+    }
+    bytes.resize(at + static_cast<size_t>(std::max<ssize_t>(size, 0)));
+    if (size == 0) break;
+  }
+  close(fd);
+  return bytes;
+}
+
+using Secrets = std::map<ObjectId, std::string>;
+
+Result<Secrets> parse_secrets(std::string_view bytes) {
+  const auto damaged = [] { return fail(data_corrupted("the secrets file is damaged")); };
+  if (bytes.size() < kSecretsMagic.size() + 8 || !bytes.starts_with(kSecretsMagic))
+    return damaged();
+  const std::string_view body = bytes.substr(0, bytes.size() - 8);
+  if (load<uint64_t>(bytes.data() + body.size()) != hash_bytes(body)) return damaged();
+  Secrets secrets;
+  for (ByteReader reader(body.substr(kSecretsMagic.size())); !reader.done();) {
+    const auto id = reader.read<uint32_t>();
+    const auto size = reader.read<uint32_t>();
+    const auto value = size ? reader.read_bytes(*size) : std::nullopt;
+    if (!value) return damaged();
+    secrets[ObjectId{*id}] = std::string(*value);
+  }
+  return secrets;
+}
+
+std::string print_secrets(const Secrets& secrets) {
+  std::string bytes(kSecretsMagic);
+  for (const auto& [id, value] : secrets) {
+    append<uint32_t>(bytes, id.value);
+    append<uint32_t>(bytes, static_cast<uint32_t>(value.size()));
+    bytes += value;
+  }
+  append<uint64_t>(bytes, hash_bytes(bytes));
+  return bytes;
+}
+
+Error name_taken(const CatalogObject& object, bool in_transition) {
+  const std::string what = object.name_class == "relation" ? "relation" : object.kind;
+  if (in_transition) {
+    return object_not_in_prerequisite_state(
+        fmt::format("{} \"{}\" is being created or dropped", what, object.name));
+  }
+  std::string text = fmt::format("{} \"{}\" already exists", what, object.name);
+  if (object.name_class == "relation") return duplicate_table(std::move(text));
+  if (object.name_class == "schema") return duplicate_schema(std::move(text));
+  return duplicate_object(std::move(text));
+}
+
+constexpr std::string_view kObjectColumns =
+    "id, kind, name_class, schema, name, definition, payload, state, created";
+
+CatalogObject read_object(const Statement& row) {
+  CatalogObject object;
+  object.id = ObjectId{static_cast<uint32_t>(row.integer(0))};
+  object.kind = row.bytes(1);
+  object.name_class = row.bytes(2);
+  object.schema = row.bytes(3);
+  object.name = row.bytes(4);
+  object.definition = row.bytes(5);
+  object.payload = row.bytes(6);
+  object.state = static_cast<ObjectState>(row.integer(7));
+  object.created = Epoch{static_cast<uint64_t>(row.integer(8))};
+  return object;
+}
+
+int64_t to_int(ObjectState state) { return static_cast<int64_t>(state); }
+
+}  // namespace
+
+struct Catalog::Impl {
+  mutable std::mutex mutex;
+  sqlite3* db = nullptr;               // guarded by mutex, as all below
+  std::filesystem::path secrets_path;  // empty: in memory
+  Secrets secrets;
+
+  Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { sqlite3_close(db); }
+
+  Result<void> execute(const char* sql) {
+    const int rc = sqlite3_exec(db, sql, nullptr, nullptr, nullptr);
+    if (rc != SQLITE_OK) return fail(sqlite_error(db, rc));
+    return {};
+  }
+
+  // Runs `body` as one transaction: all of it is durable, or nothing.
+  template <typename Body>
+  Result<void> transaction(const Body& body) {
+    const std::lock_guard lock(mutex);
+    QW_TRY(execute("BEGIN IMMEDIATE"));
+    Result<void> done = body();
+    if (done) done = execute("COMMIT");
+    if (!done) (void)execute("ROLLBACK");  // the first error is the one to tell
+    return done;
+  }
+
+  Result<uint32_t> allocate(std::string_view counter, uint32_t count) {
+    QW_ASSERT(count > 0);
+    int64_t first = 0;
+    const auto advance = [&]() -> Result<void> {
+      Statement read(db, "SELECT next FROM counter WHERE name = ?");
+      QW_ASSIGN_OR_RETURN(const bool found, read.bind(counter).step());
+      if (!found) return fail(data_corrupted("catalog: counter is missing"));
+      first = read.integer(0);
+      if (first + count > int64_t{0xFFFFFFFF}) {
+        return fail(program_limit_exceeded("out of object identifiers"));
+      }
+      Statement write(db, "UPDATE counter SET next = ? WHERE name = ?");
+      return write.bind(first + count).bind(counter).run();
+    };
+    QW_TRY(transaction(advance));
+    return static_cast<uint32_t>(first);
+  }
+
+  Result<void> insert_dependencies(const CatalogObject& object) {
+    for (size_t i = 0; i < object.depends_on.size(); ++i) {
+      Statement insert(db, "INSERT INTO dependency VALUES (?, ?, ?)");
+      QW_TRY(insert.bind(object.id.value)
+                 .bind(object.depends_on[i].value)
+                 .bind(static_cast<int64_t>(i))
+                 .run());
+    }
+    return {};
+  }
+
+  // Fails when another object has the name.
+  Result<void> require_free_name(const CatalogObject& object) {
+    Statement taken(db,
+                    "SELECT state FROM object WHERE name_class = ? AND schema = ? AND name = ? "
+                    "AND id <> ?");
+    taken.bind(std::string_view(object.name_class)).bind(std::string_view(object.schema));
+    taken.bind(std::string_view(object.name)).bind(object.id.value);
+    QW_ASSIGN_OR_RETURN(const bool found, taken.step());
+    if (found) return fail(name_taken(object, taken.integer(0) != to_int(ObjectState::ready)));
+    return {};
+  }
+
+  Result<void> insert(const CatalogObject& object) {
+    QW_ASSERT(object.id.value >= kFirstObject);
+    QW_TRY(require_free_name(object));
+    Statement insert(db, "INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)");
+    insert.bind(object.id.value).bind(std::string_view(object.kind));
+    insert.bind(std::string_view(object.name_class)).bind(std::string_view(object.schema));
+    insert.bind(std::string_view(object.name)).bind_blob(object.definition);
+    insert.bind_blob(object.payload).bind(to_int(ObjectState::creating));
+    QW_TRY(insert.run());
+    return insert_dependencies(object);
+  }
+
+  Result<void> set_state(ObjectId id, ObjectState state, std::optional<Epoch> created) {
+    Statement update(db, created ? "UPDATE object SET state = ?, created = ? WHERE id = ?"
+                                 : "UPDATE object SET state = ? WHERE id = ?");
+    update.bind(to_int(state));
+    if (created) update.bind(static_cast<int64_t>(created->value));
+    QW_TRY(update.bind(id.value).run());
+    if (sqlite3_changes(db) != 1) {
+      return fail(internal_error(fmt::format("catalog: no such object: {}", id)));
+    }
+    return {};
+  }
+
+  Result<void> remove(ObjectId id) {
+    for (const char* sql :
+         {"DELETE FROM object WHERE id = ?", "DELETE FROM dependency WHERE object = ?"}) {
+      Statement erase(db, sql);
+      QW_TRY(erase.bind(id.value).run());
+    }
+    return {};
+  }
+
+  Result<std::vector<CatalogObject>> list() {
+    std::vector<CatalogObject> out;
+    std::map<ObjectId, size_t> index;
+    Statement rows(db, fmt::format("SELECT {} FROM object ORDER BY id", kObjectColumns));
+    for (;;) {
+      QW_ASSIGN_OR_RETURN(const bool more, rows.step());
+      if (!more) break;
+      out.push_back(read_object(rows));
+      index[out.back().id] = out.size() - 1;
+    }
+    Statement edges(db, "SELECT object, depends_on FROM dependency ORDER BY object, position");
+    for (;;) {
+      QW_ASSIGN_OR_RETURN(const bool more, edges.step());
+      if (!more) return out;
+      const auto it = index.find(ObjectId{static_cast<uint32_t>(edges.integer(0))});
+      if (it == index.end()) return fail(data_corrupted("catalog: dependency of no object"));
+      out[it->second].depends_on.push_back(ObjectId{static_cast<uint32_t>(edges.integer(1))});
+    }
+  }
+
+  // Writes the secrets beside the old file, syncs, and renames: a crash leaves one or the other.
+  Result<void> write_secrets(const Secrets& changed) {
+    if (secrets_path.empty()) return {};
+    const std::filesystem::path fresh = secrets_path.string() + ".new";
+    const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return fail(file_error(errno, "cannot create", fresh));
+    if (Result<void> written = write_all(fd, print_secrets(changed), fresh); !written) {
+      close(fd);
+      return written;
+    }
+    QW_TRY(sync_and_close(fd, fresh));
+    if (rename(fresh.c_str(), secrets_path.c_str()) != 0) {
+      return fail(file_error(errno, "cannot rename", fresh));
+    }
+    const std::filesystem::path dir = secrets_path.parent_path();
+    const int dir_fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0) return fail(file_error(errno, "cannot open", dir));
+    return sync_and_close(dir_fd, dir);
+  }
+
+  Result<void> open_database(const std::filesystem::path& dir) {
+    const std::string file = dir.empty() ? ":memory:" : (dir / "catalog.db").string();
+    const mode_t old_mask = umask(0077);
+    const int rc =
+        sqlite3_open_v2(file.c_str(), &db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    umask(old_mask);
+    if (rc != SQLITE_OK) return fail(sqlite_error(db, rc));
+    QW_TRY(
+        execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL;"
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"));
+    Statement version(db, "PRAGMA user_version");
+    QW_TRY(version.step());
+    if (version.integer(0) == kSchemaVersion) return {};
+    if (version.integer(0) != 0) {
+      return fail(object_not_in_prerequisite_state(
+          fmt::format("catalog has format {}, this program reads format {}", version.integer(0),
+                      kSchemaVersion)));
+    }
+    return transaction([&] { return execute(kSchema); });
+  }
+};
+
+Catalog::Catalog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Catalog::~Catalog() = default;
+
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& dir) {
+  auto impl = std::make_unique<Impl>();
+  QW_TRY(impl->open_database(dir));
+  if (!dir.empty()) {
+    impl->secrets_path = dir / "secrets";
+    QW_ASSIGN_OR_RETURN(const auto bytes, read_file(impl->secrets_path));
+    if (bytes) {
+      QW_ASSIGN_OR_RETURN(impl->secrets, parse_secrets(*bytes));
+    }
+  }
+  return std::make_unique<Catalog>(std::move(impl));
+}
+
+Result<ObjectId> Catalog::allocate_objects(uint32_t count) {
+  QW_ASSIGN_OR_RETURN(const uint32_t first, impl_->allocate("object", count));
+  return ObjectId{first};
+}
+
+Result<StateId> Catalog::allocate_states(uint32_t count) {
+  QW_ASSIGN_OR_RETURN(const uint32_t first, impl_->allocate("state", count));
+  return StateId{first};
+}
+
+Result<void> Catalog::insert_creating(std::span<const CatalogObject> objects) {
+  return impl_->transaction([&]() -> Result<void> {
+    for (const CatalogObject& object : objects) QW_TRY(impl_->insert(object));
+    return {};
+  });
+}
+
+Result<void> Catalog::mark_ready(std::span<const ObjectId> ids, Epoch epoch) {
+  return impl_->transaction([&]() -> Result<void> {
+    for (const ObjectId id : ids) QW_TRY(impl_->set_state(id, ObjectState::ready, epoch));
+    return {};
+  });
+}
+
+Result<void> Catalog::begin_drop(std::span<const ObjectId> ids) {
+  return impl_->transaction([&]() -> Result<void> {
+    for (const ObjectId id : ids) {
+      QW_TRY(impl_->set_state(id, ObjectState::dropping, std::nullopt));
+    }
+    return {};
+  });
+}
+
+Result<void> Catalog::remove(std::span<const ObjectId> ids) {
+  return impl_->transaction([&]() -> Result<void> {
+    for (const ObjectId id : ids) QW_TRY(impl_->remove(id));
+    return {};
+  });
+}
+
+Result<void> Catalog::update(const CatalogObject& object) {
+  return impl_->transaction([&]() -> Result<void> {
+    QW_TRY(impl_->require_free_name(object));
+    Statement update(impl_->db,
+                     "UPDATE object SET schema = ?, name = ?, definition = ?, payload = ? "
+                     "WHERE id = ?");
+    update.bind(std::string_view(object.schema)).bind(std::string_view(object.name));
+    QW_TRY(
+        update.bind_blob(object.definition).bind_blob(object.payload).bind(object.id.value).run());
+    if (sqlite3_changes(impl_->db) != 1) {
+      return fail(internal_error(fmt::format("catalog: no such object: {}", object.id)));
+    }
+    Statement erase(impl_->db, "DELETE FROM dependency WHERE object = ?");
+    QW_TRY(erase.bind(object.id.value).run());
+    return impl_->insert_dependencies(object);
+  });
+}
+
+Result<std::vector<CatalogObject>> Catalog::list() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->list();
+}
+
+Result<std::optional<CatalogObject>> Catalog::get(ObjectId id) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement row(impl_->db, fmt::format("SELECT {} FROM object WHERE id = ?", kObjectColumns));
+  QW_ASSIGN_OR_RETURN(const bool found, row.bind(id.value).step());
+  if (!found) return std::nullopt;
+  CatalogObject object = read_object(row);
+  Statement edges(impl_->db,
+                  "SELECT depends_on FROM dependency WHERE object = ? ORDER BY position");
+  edges.bind(id.value);
+  for (;;) {
+    QW_ASSIGN_OR_RETURN(const bool more, edges.step());
+    if (!more) return object;
+    object.depends_on.push_back(ObjectId{static_cast<uint32_t>(edges.integer(0))});
+  }
+}
+
+Result<std::vector<CatalogObject>> Catalog::sweep(
+    const std::function<bool(const CatalogObject&)>& keep) {
+  std::vector<CatalogObject> removed;
+  const auto settle = [&]() -> Result<void> {
+    QW_ASSIGN_OR_RETURN(std::vector<CatalogObject> objects, impl_->list());
+    for (CatalogObject& object : objects) {
+      if (object.state == ObjectState::ready) continue;
+      if (object.state == ObjectState::creating && keep(object)) {
+        QW_TRY(impl_->set_state(object.id, ObjectState::ready, std::nullopt));
+        continue;
+      }
+      QW_TRY(impl_->remove(object.id));
+      removed.push_back(std::move(object));
+    }
+    return {};
+  };
+  QW_TRY(impl_->transaction(settle));
+  return removed;
+}
+
+Result<void> Catalog::put_setting(std::string_view key, std::string_view value) {
+  return impl_->transaction([&]() -> Result<void> {
+    if (value.empty()) {
+      Statement erase(impl_->db, "DELETE FROM setting WHERE name = ?");
+      return erase.bind_blob(key).run();
+    }
+    Statement put(impl_->db, "INSERT OR REPLACE INTO setting VALUES (?, ?)");
+    return put.bind_blob(key).bind_blob(value).run();
+  });
+}
+
+Result<std::optional<std::string>> Catalog::setting(std::string_view key) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement row(impl_->db, "SELECT value FROM setting WHERE name = ?");
+  QW_ASSIGN_OR_RETURN(const bool found, row.bind_blob(key).step());
+  if (!found) return std::nullopt;
+  return row.bytes(0);
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Catalog::settings() const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<std::pair<std::string, std::string>> out;
+  Statement rows(impl_->db, "SELECT name, value FROM setting ORDER BY name");
+  for (;;) {
+    QW_ASSIGN_OR_RETURN(const bool more, rows.step());
+    if (!more) return out;
+    out.emplace_back(rows.bytes(0), rows.bytes(1));
+  }
+}
+
+Result<void> Catalog::put_secret(ObjectId id, std::string_view value) {
+  const std::lock_guard lock(impl_->mutex);
+  Secrets changed = impl_->secrets;
+  changed[id] = std::string(value);
+  QW_TRY(impl_->write_secrets(changed));
+  impl_->secrets = std::move(changed);
+  return {};
+}
+
+Result<void> Catalog::remove_secret(ObjectId id) {
+  const std::lock_guard lock(impl_->mutex);
+  Secrets changed = impl_->secrets;
+  if (changed.erase(id) == 0) return {};
+  QW_TRY(impl_->write_secrets(changed));
+  impl_->secrets = std::move(changed);
+  return {};
+}
+
+Result<std::optional<std::string>> Catalog::secret(ObjectId id) const {
+  const std::lock_guard lock(impl_->mutex);
+  const auto it = impl_->secrets.find(id);
+  if (it == impl_->secrets.end()) return std::nullopt;
+  return it->second;
+}
+
+std::vector<std::string> Catalog::secret_values() const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<std::string> out;
+  for (const auto& [id, value] : impl_->secrets) out.push_back(value);
+  return out;
+}
+
+}  // namespace qw::storage

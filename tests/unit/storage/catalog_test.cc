@@ -1,0 +1,157 @@
+// The catalogue: states of objects, names, ids and secrets, each also over a reopen.
+#include "storage/catalog.h"
+
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "tests/unit/storage/fixture.h"
+
+namespace qw::storage::test {
+namespace {
+
+CatalogObject object(uint32_t id, std::string name, std::vector<ObjectId> depends_on = {}) {
+  CatalogObject out;
+  out.id = ObjectId{id};
+  out.kind = "table";
+  out.schema = "public";
+  out.name = std::move(name);
+  out.definition = "CREATE TABLE ...";
+  out.payload = std::string("\0\x01payload", 9);
+  out.depends_on = std::move(depends_on);
+  return out;
+}
+
+TEST_CASE("objects go from creating to ready to dropping to gone") {
+  const TempDir dir;
+  auto catalog = value_of(Catalog::open(dir.path()));
+  const std::vector<CatalogObject> both = {object(16400, "t"),
+                                           object(16401, "v", {ObjectId{16400}, ObjectId{7}})};
+  done(catalog->insert_creating(both));
+  CHECK(value_of(catalog->list())[1].state == ObjectState::creating);
+  const std::vector<ObjectId> ids = {ObjectId{16400}, ObjectId{16401}};
+  done(catalog->mark_ready(ids, Epoch{5}));
+  catalog.reset();
+  catalog = value_of(Catalog::open(dir.path()));
+  const auto objects = value_of(catalog->list());
+  REQUIRE(objects.size() == 2);
+  CHECK(objects[1].state == ObjectState::ready);
+  CHECK(objects[1].created == Epoch{5});
+  CHECK(objects[1].depends_on == both[1].depends_on);
+  CHECK(objects[0].payload == both[0].payload);
+  CHECK(objects[0].definition == both[0].definition);
+  done(catalog->begin_drop(ids));
+  CHECK(value_of(catalog->get(ObjectId{16400}))->state == ObjectState::dropping);
+  done(catalog->remove(ids));
+  CHECK(value_of(catalog->list()).empty());
+  CHECK(!value_of(catalog->get(ObjectId{16400})));
+}
+
+TEST_CASE("a name is held from the first moment on") {
+  const auto catalog = value_of(Catalog::open({}));
+  const CatalogObject first = object(16400, "t");
+  done(catalog->insert_creating({&first, 1}));
+  const CatalogObject second = object(16401, "t");
+  auto taken = catalog->insert_creating({&second, 1});
+  REQUIRE(!taken);
+  CHECK(taken.error().code() == SqlState("55000"));
+  done(catalog->mark_ready(std::vector{ObjectId{16400}}, Epoch{1}));
+  taken = catalog->insert_creating({&second, 1});
+  REQUIRE(!taken);
+  CHECK(taken.error().code() == SqlState("42P07"));
+  CHECK(taken.error().message() == "relation \"t\" already exists");
+  CatalogObject secret = object(16402, "t");
+  secret.name_class = "secret";
+  secret.kind = "secret";
+  done(catalog->insert_creating({&secret, 1}));
+  // A failed statement leaves none of its objects.
+  const std::vector<CatalogObject> mixed = {object(16403, "new"), object(16404, "t")};
+  CHECK(!catalog->insert_creating(mixed));
+  CHECK(value_of(catalog->list()).size() == 2);
+}
+
+TEST_CASE("ids are never given out twice") {
+  const TempDir dir;
+  auto catalog = value_of(Catalog::open(dir.path()));
+  CHECK(value_of(catalog->allocate_objects(3)) == ObjectId{16384});
+  CHECK(value_of(catalog->allocate_states(10)) == StateId{1});
+  catalog = nullptr;
+  catalog = value_of(Catalog::open(dir.path()));
+  CHECK(value_of(catalog->allocate_objects(1)) == ObjectId{16387});
+  CHECK(value_of(catalog->allocate_states(1)) == StateId{11});
+}
+
+TEST_CASE("sweep finishes or undoes what stopped half-way") {
+  const auto catalog = value_of(Catalog::open({}));
+  const std::vector<CatalogObject> objects = {object(16400, "whole"), object(16401, "half"),
+                                              object(16402, "leaving"), object(16403, "ready")};
+  done(catalog->insert_creating(objects));
+  done(catalog->mark_ready(std::vector{ObjectId{16402}, ObjectId{16403}}, Epoch{1}));
+  done(catalog->begin_drop(std::vector{ObjectId{16402}}));
+  const auto removed = value_of(
+      catalog->sweep([](const CatalogObject& candidate) { return candidate.name == "whole"; }));
+  REQUIRE(removed.size() == 2);
+  CHECK(removed[0].name == "half");
+  CHECK(removed[1].name == "leaving");
+  const auto left = value_of(catalog->list());
+  REQUIRE(left.size() == 2);
+  CHECK(left[0].state == ObjectState::ready);
+}
+
+TEST_CASE("update changes name, definition and dependencies") {
+  const auto catalog = value_of(Catalog::open({}));
+  CatalogObject changed = object(16400, "a", {ObjectId{1}});
+  done(catalog->insert_creating({&changed, 1}));
+  changed.name = "b";
+  changed.definition = "other";
+  changed.depends_on = {ObjectId{2}, ObjectId{3}};
+  done(catalog->update(changed));
+  const auto read = value_of(catalog->get(changed.id));
+  CHECK(read->name == "b");
+  CHECK(read->definition == "other");
+  CHECK(read->depends_on == changed.depends_on);
+  CHECK(!catalog->update(object(17000, "none")));
+}
+
+TEST_CASE("secrets lie in a 0600 file and never in the database") {
+  const TempDir dir;
+  auto catalog = value_of(Catalog::open(dir.path()));
+  done(catalog->put_secret(ObjectId{16400}, "correct horse"));
+  done(catalog->put_secret(ObjectId{16401}, ""));
+  struct stat file {};
+  REQUIRE(stat((dir.path() / "secrets").c_str(), &file) == 0);
+  CHECK((file.st_mode & 0777) == 0600);
+  std::ifstream database(dir.path() / "catalog.db", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(database), {}};
+  CHECK(bytes.find("correct horse") == std::string::npos);
+  catalog.reset();
+  catalog = value_of(Catalog::open(dir.path()));
+  CHECK(value_of(catalog->secret(ObjectId{16400})) == "correct horse");
+  CHECK(value_of(catalog->secret(ObjectId{16401})) == "");
+  CHECK(catalog->secret_values().size() == 2);
+  done(catalog->remove_secret(ObjectId{16400}));
+  CHECK(!value_of(catalog->secret(ObjectId{16400})));
+  catalog.reset();
+  std::fstream flipped(dir.path() / "secrets", std::ios::in | std::ios::out | std::ios::binary);
+  flipped.seekp(6);
+  flipped.put('\x7F');
+  flipped.close();
+  const auto damaged = Catalog::open(dir.path());
+  REQUIRE(!damaged);
+  CHECK(damaged.error().code() == SqlState("XX001"));
+}
+
+TEST_CASE("settings") {
+  const auto catalog = value_of(Catalog::open({}));
+  CHECK(!value_of(catalog->setting("a")));
+  done(catalog->put_setting("a", "1"));
+  done(catalog->put_setting("a", "2"));
+  done(catalog->put_setting("b", "3"));
+  CHECK(value_of(catalog->setting("a")) == "2");
+  CHECK(value_of(catalog->settings()).size() == 2);
+  done(catalog->put_setting("a", ""));
+  CHECK(!value_of(catalog->setting("a")));
+}
+
+}  // namespace
+}  // namespace qw::storage::test
