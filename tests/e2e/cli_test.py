@@ -100,7 +100,7 @@ def test_a_client_that_does_not_read_stops_only_itself(world):
 def test_the_demo_has_views_that_move(world):
     server = world.server("--demo")
     views = [row[0] for row in server.sql(
-        "SELECT matviewname FROM pg_matviews ORDER BY 1")]
+        "SELECT schemaname || '.' || matviewname FROM pg_matviews ORDER BY 1")]
     assert len(views) >= 3, views
     first = server.sql(f"SELECT * FROM {views[0]}")
     harness.peers.wait_until(lambda: server.sql(f"SELECT * FROM {views[0]}") != first,
