@@ -12,7 +12,7 @@ inline bool utf8_continues(char c) { return (static_cast<unsigned char>(c) & 0xc
 
 inline size_t utf8_length(std::string_view text) {
   size_t count = 0;
-  for (const char c : text) count += utf8_continues(c) ? 0 : 1;
+  for (const char c : text) count += utf8_continues(c) ? 0U : 1U;
   return count;
 }
 
