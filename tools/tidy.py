@@ -165,7 +165,8 @@ def main():
              if (path.endswith(kinds) or path.startswith("tools/")) and (ROOT / path).is_file()}
     found = findings(files)
     print("\n".join(found) + ("\n" if found else ""), end="")
-    print(f"{'FAIL' if found else 'PASS'} tidy: {len(files)} files, {len(found)} findings")
+    print(f"     {len(files)} files, {len(found)} findings")
+    print(f"{'FAIL' if found else 'PASS'} tidy: sources are tidy")
     return len(found)
 
 
