@@ -1,0 +1,243 @@
+// Dataflow: the public face of the graph; see dataflow.h.
+#include "views/dataflow.h"
+
+#include <algorithm>
+
+#include "src/base/assert.h"
+#include "views/graph.h"
+
+namespace qw::views {
+
+DeltaSink::~DeltaSink() = default;
+ErrorSink::~ErrorSink() = default;
+
+struct Dataflow::Impl {
+  Graph graph;
+  std::map<ObjectId, bool> live;  // every view
+  sql::EvalContext* context = nullptr;
+  bool in_epoch = false;
+
+  State* state(StateId id) const {
+    const auto it = graph.states.find(id);
+    return it == graph.states.end() ? nullptr : it->second;
+  }
+  std::vector<StateId> drop_nodes(ObjectId view);
+};
+
+Dataflow::Dataflow() : impl_(std::make_unique<Impl>()) {}
+Dataflow::~Dataflow() = default;
+
+Result<std::vector<StateInfo>> Dataflow::add_view(
+    const ViewSpec& spec, const sql::Plan& plan,
+    const std::function<Result<StateId>()>& allocate) {
+  QW_ASSERT(!impl_->in_epoch && !has_view(spec.id));
+  Graph& graph = impl_->graph;
+  auto& host = graph.hosts[spec.id];
+  host = std::make_unique<ViewHost>(spec.id, spec.errors);
+  impl_->live[spec.id] = false;
+  ViewBuilder builder(graph, *host, spec, allocate);
+  const auto built = builder.build(plan);
+  if (!built) {
+    remove_view(spec.id);
+    return fail(built.error());
+  }
+  if (spec.recover) go_live(spec.id);
+  return builder.take_states();
+}
+
+std::vector<ObjectId> Dataflow::to_hydrate(ObjectId view) const {
+  std::vector<ObjectId> relations;
+  for (const auto& [relation, roots] : impl_->graph.roots) {
+    const bool reads_it = std::any_of(roots.begin(), roots.end(), [&](const Root& root) {
+      return root.view == view && !root.live;
+    });
+    if (reads_it) relations.push_back(relation);
+  }
+  return relations;
+}
+
+void Dataflow::go_live(ObjectId view) {
+  QW_ASSERT(has_view(view));
+  impl_->live[view] = true;
+  for (auto& [relation, roots] : impl_->graph.roots) {
+    for (Root& root : roots) {
+      if (root.view == view) root.live = true;
+    }
+  }
+  for (const auto& node : impl_->graph.nodes) {
+    if (node->view == view && !node->share_key.empty()) {
+      impl_->graph.shared.try_emplace(node->share_key, node.get());
+    }
+  }
+}
+
+std::vector<StateId> Dataflow::Impl::drop_nodes(ObjectId view) {
+  std::vector<StateId> dropped;
+  std::set<const Node*> gone;
+  // Pick nodes below a shared arrangement live as long as it does.
+  for (auto it = graph.nodes.rbegin(); it != graph.nodes.rend(); ++it) {
+    Node& node = **it;
+    node.users.erase(view);
+    if (node.index != nullptr) {
+      if (node.users.empty()) gone.insert(&node);
+      continue;
+    }
+    if (node.view != view) continue;
+    const bool feeds_survivor = std::any_of(node.outputs.begin(), node.outputs.end(), [&](const Edge& e) {
+      return e.to->index != nullptr && !e.to->share_key.empty() && !e.to->users.empty();
+    });
+    if (!feeds_survivor) gone.insert(&node);
+  }
+  for (const auto& node : graph.nodes) {
+    std::erase_if(node->outputs, [&](const Edge& e) { return gone.count(e.to) != 0; });
+    std::erase_if(node->before, [&](const Edge& e) { return gone.count(e.to) != 0; });
+    if (gone.count(node.get()) == 0) {
+      // What outlives its maker belongs to nobody in particular.
+      if (node->view == view) {
+        node->view = ObjectId{0};
+        node->host = nullptr;
+      }
+      continue;
+    }
+    std::vector<State*> states;
+    if (node->index != nullptr) states.push_back(node->index.get());
+    if (node->op != nullptr) states = node->op->states();
+    for (State* state : states) {
+      // A view that failed to compile has states without a number.
+      if (graph.states.erase(state->id) != 0) dropped.push_back(state->id);
+    }
+    const auto shared = graph.shared.find(node->share_key);
+    if (shared != graph.shared.end() && shared->second == node.get()) graph.shared.erase(shared);
+  }
+  for (auto& [relation, roots] : graph.roots) {
+    std::erase_if(roots, [&](const Root& root) { return gone.count(root.node) != 0; });
+    for (Root& root : roots) {
+      if (root.view == view) root.view = ObjectId{0};
+    }
+  }
+  std::erase_if(graph.roots, [](const auto& entry) { return entry.second.empty(); });
+  std::erase_if(graph.nodes, [&](const auto& node) { return gone.count(node.get()) != 0; });
+  return dropped;
+}
+
+std::vector<StateId> Dataflow::remove_view(ObjectId view) {
+  QW_ASSERT(!impl_->in_epoch && has_view(view));
+  std::vector<StateId> dropped = impl_->drop_nodes(view);
+  impl_->graph.hosts.erase(view);
+  impl_->live.erase(view);
+  std::sort(dropped.begin(), dropped.end());
+  return dropped;
+}
+
+bool Dataflow::has_view(ObjectId view) const { return impl_->live.count(view) != 0; }
+
+bool Dataflow::reads(ObjectId relation) const {
+  const auto it = impl_->graph.roots.find(relation);
+  if (it == impl_->graph.roots.end()) return false;
+  return std::any_of(it->second.begin(), it->second.end(), [](const Root& root) { return root.live; });
+}
+
+void Dataflow::begin_epoch(Epoch, sql::EvalContext& context) {
+  QW_ASSERT(!impl_->in_epoch);
+  impl_->in_epoch = true;
+  for (auto& [id, host] : impl_->graph.hosts) host->set_context(&context);
+}
+
+void Dataflow::push(ObjectId relation, const Batch& batch) {
+  QW_ASSERT(impl_->in_epoch);
+  if (!batch.empty()) impl_->graph.push_relation(relation, batch);
+}
+
+void Dataflow::hydrate(ObjectId view, ObjectId relation, const Batch& batch) {
+  QW_ASSERT(impl_->in_epoch && has_view(view));
+  const auto it = impl_->graph.roots.find(relation);
+  if (batch.empty() || it == impl_->graph.roots.end()) return;
+  for (const Root& root : it->second) {
+    if (root.view == view && !root.live) impl_->graph.deliver({root.node, 0}, batch);
+  }
+}
+
+void Dataflow::finish_epoch() {
+  QW_ASSERT(impl_->in_epoch);
+  impl_->graph.finish_epoch();
+  impl_->in_epoch = false;
+  for (auto& [id, host] : impl_->graph.hosts) host->set_context(nullptr);
+}
+
+std::vector<StateRecords> Dataflow::take_records() {
+  std::vector<StateRecords> records;
+  for (auto& [id, state] : impl_->graph.states) {
+    std::vector<std::string> pieces = state->take_log();
+    if (!pieces.empty()) records.push_back({id, std::move(pieces)});
+  }
+  return records;
+}
+
+std::optional<Error> Dataflow::broken(ObjectId view) const {
+  const auto it = impl_->graph.hosts.find(view);
+  if (it == impl_->graph.hosts.end()) return std::nullopt;
+  return it->second->failure();
+}
+
+std::vector<StateId> Dataflow::states() const {
+  std::vector<StateId> ids;
+  for (const auto& [id, state] : impl_->graph.states) ids.push_back(id);
+  return ids;
+}
+
+bool Dataflow::image_is_stale(StateId state, uint32_t partition) const {
+  return impl_->state(state)->stale[partition];
+}
+
+uint64_t Dataflow::partition_bytes(StateId state, uint32_t) const {
+  return impl_->state(state)->bytes() / kPartitions;
+}
+
+std::vector<std::string> Dataflow::write_image(StateId state, uint32_t partition) {
+  QW_ASSERT(!impl_->in_epoch && partition < kPartitions);
+  return impl_->state(state)->write_image(partition);
+}
+
+Result<void> Dataflow::load_image(StateId state, uint32_t partition, Epoch image_epoch,
+                                  std::string_view bytes) {
+  State* found = impl_->state(state);
+  if (found == nullptr) return fail(data_corrupted("image of an unknown state"));
+  if (partition >= kPartitions) return fail(data_corrupted("image of an unknown partition"));
+  return found->load_image(partition, image_epoch, bytes);
+}
+
+Result<void> Dataflow::apply_log(StateId state, Epoch epoch, std::string_view bytes) {
+  State* found = impl_->state(state);
+  if (found == nullptr) return fail(data_corrupted("log of an unknown state"));
+  return found->apply_log(epoch, bytes);
+}
+
+Result<void> Dataflow::finish_recovery(sql::EvalContext& context) {
+  for (auto& [id, host] : impl_->graph.hosts) host->set_context(&context);
+  for (const auto& node : impl_->graph.nodes) {
+    if (node->op != nullptr) node->op->finish_recovery();
+  }
+  for (auto& [id, host] : impl_->graph.hosts) {
+    if (host->failed()) return fail(*host->failure());
+    host->set_context(nullptr);
+  }
+  return {};
+}
+
+std::vector<StateStatus> Dataflow::status() const {
+  std::vector<StateStatus> all;
+  for (const auto& [id, state] : impl_->graph.states) {
+    all.push_back({id, state->view, state->layout, state->rows(), state->bytes()});
+  }
+  return all;
+}
+
+uint64_t Dataflow::bytes() const {
+  uint64_t sum = 0;
+  for (const auto& [id, state] : impl_->graph.states) sum += state->bytes();
+  return sum;
+}
+
+uint64_t Dataflow::state_hash(StateId state) const { return impl_->state(state)->hash(); }
+
+}  // namespace qw::views

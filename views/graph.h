@@ -1,0 +1,131 @@
+// Graph: nodes and edges of the live dataflow, and how a batch runs through them.
+//
+// A node is an operator, an arrangement (a RowIndex that others probe) or the end of a view. An
+// arrangement passes a change on twice: before the index takes it in (to joins that have it as their
+// left side) and after (right side); see operators/join.h. Nodes stand in topological order.
+// Epoch thread. Tests: tests/unit/views/dataflow_test.cc.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sql/plan.h"
+#include "views/dataflow.h"
+#include "views/operators/operator.h"
+#include "views/program_maker.h"
+#include "views/state/row_index.h"
+
+namespace qw::views {
+
+struct Node;
+
+struct Edge {
+  Node* to = nullptr;
+  uint32_t port = 0;
+};
+
+// A view as the host of its operators.
+class ViewHost final : public Host {
+ public:
+  ViewHost(ObjectId view, ErrorSink* errors) : view_(view), errors_(errors) {}
+  sql::EvalContext& context() override { return *context_; }
+  void row_error(const Error& error, int64_t weight) override {
+    if (errors_ != nullptr) errors_->add(error, weight);
+  }
+  void fail(Error error) override {
+    if (!failure_) failure_ = std::move(error);
+  }
+  bool failed() const override { return failure_.has_value(); }
+  const std::optional<Error>& failure() const { return failure_; }
+  void set_context(sql::EvalContext* context) { context_ = context; }
+  ObjectId view() const { return view_; }
+
+ private:
+  ObjectId view_;
+  ErrorSink* errors_;
+  sql::EvalContext* context_ = nullptr;
+  std::optional<Error> failure_;
+};
+
+struct Node {
+  std::unique_ptr<Operator> op;
+  std::unique_ptr<RowIndex> index;
+  std::vector<Edge> before, outputs;
+  DeltaSink* sink = nullptr;  // the end of a view
+  ViewHost* host = nullptr;   // null for arrangements shared by several views
+  ObjectId view;              // who made it; 0 = an arrangement whose maker is gone
+  std::string share_key;      // arrangements of relations: what makes two of them the same
+  std::set<ObjectId> users;   // of an arrangement
+};
+
+struct Root {
+  Node* node = nullptr;
+  ObjectId view;
+  bool live = false;
+};
+
+class Graph {
+ public:
+  void deliver(const Edge& edge, const Batch& batch);
+  void drain(Node& node);
+  void push_relation(ObjectId relation, const Batch& batch);
+  void finish_epoch();
+
+  std::vector<std::unique_ptr<Node>> nodes;
+  std::map<ObjectId, std::vector<Root>> roots;                // by relation
+  std::map<std::string, Node*, std::less<>> shared;           // live arrangements by share_key
+  std::map<ObjectId, std::unique_ptr<ViewHost>> hosts;
+  std::map<StateId, State*> states;
+
+ private:
+  Arena index_arena_;
+};
+
+// Adds the nodes of one view. The caller removes what was added when it fails.
+class ViewBuilder {
+ public:
+  ViewBuilder(Graph& graph, ViewHost& host, const ViewSpec& spec,
+              const std::function<Result<StateId>()>& allocate)
+      : graph_(graph), host_(host), spec_(spec), allocate_(allocate) {}
+  Result<void> build(const sql::Plan& plan);
+  std::vector<StateInfo> take_states() { return std::move(states_); }
+
+ private:
+  Result<Node*> node_of(const sql::Plan& plan);
+  Result<Node*> make(const sql::Plan& plan);
+  Result<Node*> make_scan(const sql::Scan& scan);
+  Result<Node*> make_filter(const sql::Expr& predicate, Node* input, std::span<const Type> types);
+  Result<Node*> make_join(const sql::Plan& plan);
+  Result<Node*> existence(Node* left, Node* right, bool anti, std::vector<Type> before,
+                          std::vector<Type> after);
+  Result<Node*> side_existence(const sql::Plan& plan, bool left_side, Node* joined, bool anti,
+                               std::vector<Type> before, std::vector<Type> after);
+  Result<Node*> make_not_in(const sql::Plan& plan);
+  Result<Node*> make_outer(const sql::Plan& plan);
+  Result<Node*> make_inner(const sql::Plan& plan, Node*& left_index, Node*& right_index);
+  Result<Node*> make_union(const sql::Plan& plan);
+  // Rows of `input` by key: an index that others may share.
+  Result<Node*> arrange(const sql::Plan& input, const std::vector<uint32_t>& key,
+                        const std::vector<bool>& skip_null);
+  Result<Node*> arrange_node(Node* input, std::vector<Type> types, const std::vector<uint32_t>& key,
+                             const std::vector<bool>& skip_null, Identity identity);
+  Result<Node*> add_operator(std::unique_ptr<Operator> op, std::vector<Node*> inputs);
+  Result<void> add_state(State& state, const std::string& layout);
+  Node* add_node();
+
+  Graph& graph_;
+  ViewHost& host_;
+  const ViewSpec& spec_;
+  const std::function<Result<StateId>()>& allocate_;
+  std::map<const sql::Plan*, Node*> made_;
+  std::map<std::string, Node*> arranged_;
+  std::vector<StateInfo> states_;
+  size_t next_state_ = 0;
+  uint32_t depth_ = 0;
+  ProgramMaker programs_;
+};
+
+}  // namespace qw::views

@@ -1,0 +1,68 @@
+// Accumulator: what one aggregate call keeps per group, and how a batch changes it.
+//
+// The state lies in the group's slot: plain bytes, all zero = no rows. Every accumulator is exact, so
+// taking a row away restores what was there before it: integers and numerics add up in 128 bits and
+// beyond, floats in an exact accumulator. What does not fit the slot hangs on it ("heap"): then a copy
+// of the slot that is to stay as it was is made whole by keep(). Aggregates that need all values of a
+// group (min and max that can be retracted, array_agg, string_agg) are in operators/bag.h.
+// Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sql/function.h"
+#include "src/base/arena.h"
+#include "src/types/vector.h"
+#include "views/state/keyed_table.h"
+
+namespace qw::views {
+
+// Rows to add: row rows[i] of `args` counts weights[i] times in the group of entries[i].
+struct AccumulateCall {
+  std::span<const Vector> args;
+  const uint16_t* rows = nullptr;
+  const int64_t* weights = nullptr;
+  Entry* const* entries = nullptr;
+  uint32_t count = 0;
+};
+
+class Accumulator {
+ public:
+  Accumulator() = default;
+  Accumulator(const Accumulator&) = delete;
+  Accumulator& operator=(const Accumulator&) = delete;
+  virtual ~Accumulator();
+
+  virtual uint32_t bytes() const = 0;
+  // False when something happened that cannot be (a retraction of what only grows).
+  virtual bool update(const AccumulateCall& call) = 0;
+  // Row i of `out` is the result of states[i]; a failing one is an entry of `errors`.
+  virtual void results(std::span<const char* const> states, Arena& arena, Vector& out,
+                       sql::RowErrors& errors) const = 0;
+  // `copy` is a byte copy of a state that has to survive changes of the state: makes it whole. It is
+  // released like a state.
+  virtual void keep(char* copy) const;
+  // Frees what hangs on the state.
+  virtual void release(char* state);
+  virtual void save(const char* state, std::string& out) const;
+  virtual bool load(std::string_view& bytes, char* state);
+
+  uint32_t offset = 0;  // of the state in the payload
+  Type result_type;
+
+ protected:
+  char* state_of(const AccumulateCall& call, uint32_t i) const {
+    return call.entries[i]->payload() + offset;
+  }
+};
+
+// The accumulator of an aggregate over arguments of these types; null when it needs a bag.
+// `append_only`: rows are never taken away.
+std::unique_ptr<Accumulator> make_accumulator(sql::AggregateKind kind, std::span<const Type> args,
+                                              Type result, bool append_only);
+
+}  // namespace qw::views

@@ -1,0 +1,324 @@
+// BagCall; see bag.h.
+#include "views/operators/bag.h"
+
+#include <cstring>
+
+#include "src/base/assert.h"
+#include "src/base/bytes.h"
+#include "src/types/array.h"
+#include "src/types/str.h"
+
+namespace qw::views {
+namespace {
+
+using sql::AggregateKind;
+
+std::vector<uint32_t> stored_columns(const BagCall::Spec& spec) {
+  std::vector<uint32_t> columns;
+  for (const auto& key : spec.order) columns.push_back(key.column);
+  columns.insert(columns.end(), spec.arguments.begin(), spec.arguments.end());
+  return columns;
+}
+
+std::vector<KeyCodec::Field> order_fields(const BagCall::Spec& spec) {
+  std::vector<KeyCodec::Field> fields;
+  for (const auto& key : spec.order) fields.push_back({spec.input[key.column], key.order});
+  if (spec.spelling) return fields;
+  for (const uint32_t argument : spec.arguments) fields.push_back({spec.input[argument], {}});
+  return fields;
+}
+
+std::vector<Type> result_types(const BagCall::Spec& spec) {
+  if (!spec.spelling) return {spec.result};
+  return pick_types(spec.input, spec.arguments);
+}
+
+}  // namespace
+
+BagCall::BagCall(Spec spec, const KeyEncoder& encoder, KeyedTable& table)
+    : spec_(std::move(spec)),
+      encoder_(encoder),
+      table_(table),
+      stored_(stored_columns(spec_)),
+      stored_types_(pick_types(spec_.input, stored_)),
+      stored_codec_(stored_types_),
+      result_codec_(result_types(spec_)),
+      order_codec_(order_fields(spec_)),
+      first_argument_(static_cast<uint32_t>(spec_.order.size())) {
+  for (uint32_t f = 0; f < stored_.size(); ++f) fields_.push_back(f);
+  if (spec_.spelling) fields_.resize(0);
+}
+
+BagCall::~BagCall() { free_retired(); }
+
+bool BagCall::supports(AggregateKind kind) {
+  switch (kind) {
+    case AggregateKind::min:
+    case AggregateKind::max:
+    case AggregateKind::array_agg:
+    case AggregateKind::string_agg:
+    case AggregateKind::bit_and:
+    case AggregateKind::bit_or:
+    case AggregateKind::any_value: return true;
+    case AggregateKind::none:
+    case AggregateKind::count_star:
+    case AggregateKind::count:
+    case AggregateKind::sum:
+    case AggregateKind::avg:
+    case AggregateKind::bool_and:
+    case AggregateKind::bool_or:
+    case AggregateKind::stddev_samp:
+    case AggregateKind::stddev_pop:
+    case AggregateKind::var_samp:
+    case AggregateKind::var_pop:
+    case AggregateKind::jsonb_agg:
+    case AggregateKind::json_agg:
+    case AggregateKind::jsonb_object_agg: return false;
+  }
+  return false;
+}
+
+std::string_view BagCall::key_bytes(const KeyWords& words) const {
+  return encoder_.packed() ? words.bytes()
+                           : std::string_view(reinterpret_cast<const char*>(&words), sizeof(words));
+}
+
+void BagCall::order_keys(const Batch& stored, Arena& arena, std::string_view* out) const {
+  if (spec_.spelling) {
+    for (uint32_t i = 0; i < stored.size(); ++i) out[i] = {};
+    return;
+  }
+  order_codec_.encode(stored, fields_, arena, out);
+}
+
+void BagCall::append_record(std::string& out, std::string_view key, std::string_view row,
+                            int64_t weight) const {
+  append_varint(out, zigzag(weight));
+  append_varint(out, key.size());
+  out.append(key);
+  append_varint(out, row.size());
+  out.append(row);
+}
+
+void BagCall::update(const Batch& batch, const uint16_t* rows, const int64_t* weights,
+                     Entry* const* entries, uint32_t count, Arena& arena) {
+  Batch stored;
+  stored.rows = batch.rows;
+  for (const uint32_t column : stored_) stored.columns.push_back(batch.columns[column]);
+  stored.select(rows, count);
+  std::vector<uint32_t> all(stored_.size());
+  for (uint32_t f = 0; f < all.size(); ++f) all[f] = f;
+  auto* packed = arena.allocate_array<std::string_view>(count);
+  auto* keys = arena.allocate_array<std::string_view>(count);
+  stored_codec_.pack(stored, all, arena, packed);
+  order_keys(stored, arena, keys);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (logging) {
+      append_record(log(), key_bytes(entries[i]->key), packed[i], weights[i]);
+      end_log_record();
+    }
+    touch(partition_of(entries[i]->hash));
+    apply(entries[i], keys[i], packed[i], weights[i]);
+  }
+}
+
+void BagCall::apply(Entry* entry, std::string_view order_key, std::string_view row, int64_t weight) {
+  Slot& at = slot(entry);
+  if (at.bag == nullptr) at.bag = new OrderedBag;  // NOLINT: owned by the slot
+  rows_ -= at.bag->rows.size();
+  at.bag->change(order_key, row, weight, table_.heap(), negative_);
+  rows_ += at.bag->rows.size();
+}
+
+bool BagCall::empty(const Entry* entry) const {
+  const auto& at = *reinterpret_cast<const Slot*>(entry->payload() + offset);
+  return at.bag == nullptr || at.bag->rows.empty();
+}
+
+void BagCall::release(char* state) {
+  Slot& at = *reinterpret_cast<Slot*>(state);
+  if (at.bag != nullptr) {
+    rows_ -= at.bag->rows.size();
+    at.bag->clear(table_.heap());
+    delete at.bag;
+  }
+  if (at.value != nullptr) table_.heap().release(at.value, at.value_size);
+  at = Slot();
+}
+
+void BagCall::free_retired() {
+  for (const auto& [bytes, size] : retired_) table_.heap().release(bytes, size);
+  retired_.clear();
+}
+
+void BagCall::refresh(Entry* entry, Arena& arena, sql::RowErrors& errors) {
+  Slot& at = slot(entry);
+  std::string_view value;
+  std::string made;
+  bool present = at.bag != nullptr && !at.bag->rows.empty();
+  if (present) {
+    if (spec_.spelling || spec_.kind == AggregateKind::min || spec_.kind == AggregateKind::any_value) {
+      value = (*at.bag->rows.begin())->row();
+    } else if (spec_.kind == AggregateKind::max) {
+      value = (*at.bag->rows.rbegin())->row();
+    } else {
+      present = compute(*at.bag, arena, made, errors);
+      value = made;
+    }
+  }
+  if (present && at.value != nullptr && std::string_view(at.value, at.value_size) == value) return;
+  if (at.value != nullptr) retired_.emplace_back(at.value, at.value_size);
+  at.value = nullptr;
+  if (!present) return;
+  at.value = table_.heap().allocate(value.size());
+  at.value_size = value.size();
+  std::memcpy(at.value, value.data(), value.size());
+}
+
+// Field `field` of all rows in order, each as often as its weight says (once when distinct).
+Vector BagCall::stored_column(const OrderedBag& bag, uint32_t field, Arena& arena,
+                              uint32_t& count) const {
+  std::vector<std::string_view> rows;
+  std::string_view last_key;
+  for (const BagRow* row : bag.rows) {
+    if (spec_.distinct) {
+      // Distinct values are one even when spelled differently: the first one counts.
+      if (!rows.empty() && row->key() == last_key) continue;
+      last_key = row->key();
+      rows.push_back(row->row());
+      continue;
+    }
+    for (int64_t copy = 0; copy < row->weight; ++copy) rows.push_back(row->row());
+  }
+  std::vector<Vector> columns;
+  const uint32_t wanted[1] = {field};
+  count = static_cast<uint32_t>(rows.size());
+  stored_codec_.unpack(rows, wanted, arena, columns);
+  return columns[0];
+}
+
+bool BagCall::compute(const OrderedBag& bag, Arena& arena, std::string& out,
+                      sql::RowErrors&) const {
+  const Arena::Mark mark = arena.mark();
+  uint32_t count = 0;
+  const Vector values = stored_column(bag, first_argument_, arena, count);
+  Batch result;
+  result.rows = 1;
+  result.columns.push_back(Vector::flat(spec_.result, 1, arena));
+  bool present = true;
+  if (spec_.kind == AggregateKind::array_agg) {
+    result.columns[0].values<Str>()[0] = array::make(values, 0, count, arena);
+  } else if (spec_.kind == AggregateKind::string_agg) {
+    uint32_t delimiters_count = 0;
+    const Vector delimiters = stored_column(bag, first_argument_ + 1, arena, delimiters_count);
+    std::string text;
+    for (uint32_t i = 0; i < count; ++i) {
+      if (i != 0 && !delimiters.is_null(i)) text.append(delimiters.at<Str>(i).view());
+      text.append(values.at<Str>(i).view());
+    }
+    result.columns[0].values<Str>()[0] = Str::copy(text, arena);
+  } else {
+    const bool all = spec_.kind == AggregateKind::bit_and;
+    const uint32_t bytes = spec_.result.bytes();
+    QW_ASSERT(bytes <= 8);
+    uint64_t bits = all ? ~uint64_t{0} : 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      uint64_t value = 0;
+      std::memcpy(&value, static_cast<const char*>(values.data) + size_t{bytes} * i, bytes);
+      bits = all ? bits & value : bits | value;
+    }
+    std::memcpy(result.columns[0].data, &bits, bytes);
+  }
+  if (count == 0) present = false;
+  if (present) {
+    std::string_view packed;
+    const uint32_t columns[1] = {0};
+    result_codec_.pack(result, columns, arena, &packed);
+    out.assign(packed);
+  }
+  arena.rewind(mark);
+  return present;
+}
+
+void BagCall::results(std::span<const char* const> states, Arena& arena,
+                      std::vector<Vector>& out) const {
+  const auto count = static_cast<uint32_t>(states.size());
+  auto* rows = arena.allocate_array<std::string_view>(count);
+  // NULLs are unpacked from a row of NULLs.
+  const size_t columns = result_codec_.types().size();
+  std::string_view nulls;
+  {
+    Batch batch;
+    batch.rows = 1;
+    std::vector<uint32_t> all;
+    for (uint32_t c = 0; c < columns; ++c) {
+      batch.columns.push_back(Vector::null(result_codec_.types()[c], arena));
+      all.push_back(c);
+    }
+    result_codec_.pack(batch, all, arena, &nulls);
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto& at = *reinterpret_cast<const Slot*>(states[i]);
+    rows[i] = at.value == nullptr ? nulls : std::string_view(at.value, at.value_size);
+  }
+  result_codec_.unpack({rows, count}, {}, arena, out);
+}
+
+void BagCall::dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) {
+  table_.each(partition, [&](Entry* entry) {
+    const Slot& at = slot(entry);
+    if (at.bag == nullptr) return;
+    for (const BagRow* row : at.bag->rows) {
+      append_record(out, key_bytes(entry->key), row->row(), row->weight);
+      end_record(out, pieces);
+    }
+  });
+}
+
+Result<void> BagCall::replay(std::string_view records) {
+  Arena arena;
+  const auto damaged = [] { return fail(data_corrupted("state record is damaged")); };
+  while (!records.empty()) {
+    arena.reset();
+    std::vector<std::string_view> rows;
+    std::vector<int64_t> weights;
+    KeyBatch keys;
+    keys.words = arena.allocate_array<KeyWords>(kBatchRowsMax);
+    keys.hashes = arena.allocate_array<uint64_t>(kBatchRowsMax);
+    while (!records.empty() && keys.count < kBatchRowsMax) {
+      const auto weight = read_varint(records);
+      const auto key_size = read_varint(records);
+      if (!weight || !key_size || *key_size > records.size()) return damaged();
+      const std::string_view key = records.substr(0, *key_size);
+      records.remove_prefix(*key_size);
+      const auto row_size = read_varint(records);
+      if (!row_size || *row_size > records.size()) return damaged();
+      const std::string_view row = records.substr(0, *row_size);
+      records.remove_prefix(*row_size);
+      if (!stored_codec_.valid(row)) return damaged();
+      if (!encoder_.packed() && key.size() != sizeof(KeyWords)) return damaged();
+      const KeyWords words = encoder_.packed() ? KeyWords::of(key) : qw::load<KeyWords>(key.data());
+      const uint64_t hash = encoder_.hash(words);
+      if (skips(partition_of(hash))) continue;
+      keys.words[keys.count] = words;
+      keys.hashes[keys.count++] = hash;
+      rows.push_back(row);
+      weights.push_back(unzigzag(*weight));
+    }
+    if (keys.count == 0) continue;
+    auto* entries = arena.allocate_array<Entry*>(keys.count);
+    table_.find_or_add(keys, entries);
+    Batch stored;
+    stored.rows = keys.count;
+    stored_codec_.unpack(rows, {}, arena, stored.columns);
+    auto* order = arena.allocate_array<std::string_view>(keys.count);
+    order_keys(stored, arena, order);
+    for (uint32_t i = 0; i < keys.count; ++i) {
+      apply(entries[i], order[i], rows[i], weights[i]);
+      if (on_replay) on_replay(entries[i]);
+    }
+  }
+  return {};
+}
+
+}  // namespace qw::views

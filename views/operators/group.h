@@ -1,0 +1,124 @@
+// GroupOperator: GROUP BY with aggregates, DISTINCT, EXCEPT and INTERSECT [ALL]: everything that counts
+// rows per key and says at the end of an epoch what became of the keys it has touched.
+//
+//   slot: int64 rows of port 0, int64 rows of port 1, then the state of each call side by side
+//
+// The first touch of a slot in an epoch puts it on the dirty list with a copy of what it held; at the
+// end each dirty slot yields its old row with -1 and its new row with +1, and nothing when they are
+// equal. The copy takes the place of a "last emitted row" in every slot: memory goes to groups that
+// change, not to all. Keys whose values have several spellings (1.0, 1.00) show the smallest one.
+// Without group columns there is exactly one row, always. An aggregate that fails (sum out of range)
+// makes its group an error of the view, retracted when the group changes.
+//   record of the main state: '+', key, slot without bags | '-', key (sizes as varints)
+// Epoch thread. Tests: tests/unit/views/aggregate_test.cc, tests/unit/views/oracle_test.cc.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "sql/plan.h"
+#include "views/operators/accumulator.h"
+#include "views/operators/bag.h"
+#include "views/operators/distinct_gate.h"
+#include "views/operators/operator.h"
+
+namespace qw::views {
+
+// How often a key's row is in the output, from its row counts on both ports.
+enum class Multiplicity : uint8_t { group, except, except_all, intersect, intersect_all };
+
+struct GroupSpec {
+  std::vector<Type> input;
+  std::vector<uint32_t> groups;
+  std::vector<sql::AggregateCall> calls;
+  Multiplicity multiplicity = Multiplicity::group;
+  bool append_only = false;
+  bool single_row = false;  // an aggregate without group columns: one row, always
+};
+
+class GroupOperator final : public Operator {
+ public:
+  static Result<std::unique_ptr<GroupOperator>> make(Host& host, GroupSpec spec);
+  ~GroupOperator() override;
+
+  void accept(uint32_t port, const Batch& batch) override;
+  bool produce(Batch& out) override;
+  void finish() override;
+  bool needs_finish() const override { return true; }
+  void reset() override;
+  std::vector<State*> states() override;
+  void finish_recovery() override;
+
+ private:
+  GroupOperator(Host& host, GroupSpec spec);
+  Result<void> add_calls();
+
+  // The slots themselves, as a state.
+  class Main final : public State {
+   public:
+    explicit Main(GroupOperator& owner) : owner_(owner) {}
+    uint64_t rows() const override { return owner_.table_.size(); }
+    uint64_t bytes() const override { return owner_.table_.bytes(); }
+    void log_slot(Entry* entry, bool erased);
+
+   private:
+    void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
+    Result<void> replay(std::string_view records) override;
+    void append_slot(std::string& out, Entry* entry) const;
+    GroupOperator& owner_;
+  };
+
+  struct Call {
+    std::unique_ptr<Accumulator> sum;  // either this
+    std::unique_ptr<BagCall> bag;      // or this
+    std::vector<uint32_t> arguments;
+    std::optional<uint32_t> filter;
+    bool count_rows = false;           // count(*): NULLs count
+    bool keep_nulls = false;           // array_agg
+    DistinctGate* gate = nullptr;
+    uint32_t gate_filter = 0;
+  };
+  struct Counts {
+    int64_t rows[2];
+  };
+  struct Dirty {
+    Entry* entry;
+    char* old;  // payload before the epoch; nullptr = the slot is new
+  };
+  // One row to give out: of which slot, old or new.
+  struct Emission {
+    const char* payload;
+    KeyWords key;
+    int64_t weight;
+  };
+
+  void update_call(Call& call, const Batch& batch, Entry* const* entries);
+  void mark_dirty(Entry* entry);
+  int64_t multiplicity(const char* payload) const;
+  bool check_counts();
+  void collect(size_t from, size_t to, std::vector<Emission>& emissions);
+  bool build(std::vector<Emission>& emissions, Batch& out);
+  void drop_unchanged(const std::vector<Emission>& emissions, Batch& out, std::vector<bool>& keep);
+  void end_step();
+  std::string_view key_bytes(const KeyWords& words) const;
+  void release_payload(char* payload);
+
+  GroupSpec spec_;
+  KeyEncoder encoder_;
+  KeyedTable table_;
+  std::vector<std::unique_ptr<DistinctGate>> gates_;
+  std::vector<Call> calls_;
+  std::unique_ptr<BagCall> spelling_;
+  std::vector<uint32_t> lossy_;  // positions in spec_.groups
+  uint32_t payload_bytes_ = 0;
+  Main main_{*this};
+
+  Arena accept_arena_, epoch_arena_, out_arena_;
+  std::vector<Dirty> dirty_;
+  bool finishing_ = false;
+  size_t next_dirty_ = 0;
+  bool single_row_given_ = false;
+};
+
+}  // namespace qw::views

@@ -1,0 +1,315 @@
+// GroupOperator: what an epoch gives out, the log, and recovery. See group.h.
+#include <algorithm>
+#include <cstring>
+
+#include "src/base/assert.h"
+#include "src/base/bytes.h"
+#include "src/types/numeric.h"
+#include "src/types/str.h"
+#include "views/operators/group.h"
+
+namespace qw::views {
+namespace {
+
+constexpr size_t kStepGroups = kBatchRowsMax / 2;
+
+// Bit-wise equality of two rows of a flat vector: rows that differ in spelling differ.
+bool same_value(const Vector& vector, uint32_t a, uint32_t b) {
+  const bool null = vector.is_null(a);
+  if (null != vector.is_null(b)) return false;
+  if (null) return true;
+  if (vector.type.physical() == Physical::string) {
+    return vector.values<Str>()[a] == vector.values<Str>()[b];
+  }
+  const uint32_t bytes = vector.type.bytes();
+  const auto* data = static_cast<const char*>(vector.data);
+  if (std::memcmp(data + size_t{bytes} * a, data + size_t{bytes} * b, bytes) == 0) return true;
+  if (vector.type.physical() != Physical::numeric) return false;
+  const auto& x = vector.values<Numeric>()[a];
+  const auto& y = vector.values<Numeric>()[b];
+  return x.is_wide() && y.is_wide() && x.scale() == y.scale() &&
+         x.wide_negative() == y.wide_negative() && x.limbs() == y.limbs();
+}
+
+}  // namespace
+
+void GroupOperator::finish() {
+  finishing_ = true;
+  next_dirty_ = 0;
+  if (!spec_.single_row || single_row_given_) return;
+  KeyWords words{0, 0};
+  uint64_t hash = encoder_.hash(words);
+  Entry* entry = nullptr;
+  table_.find_or_add({1, &words, &hash}, &entry);
+  if (entry->mark == 0) mark_dirty(entry);
+}
+
+int64_t GroupOperator::multiplicity(const char* payload) const {
+  const auto& counts = *reinterpret_cast<const Counts*>(payload);
+  const int64_t left = counts.rows[0], right = counts.rows[1];
+  switch (spec_.multiplicity) {
+    case Multiplicity::group: return spec_.single_row || left > 0 ? 1 : 0;
+    case Multiplicity::except: return left > 0 && right == 0 ? 1 : 0;
+    case Multiplicity::except_all: return std::max<int64_t>(left - right, 0);
+    case Multiplicity::intersect: return left > 0 && right > 0 ? 1 : 0;
+    case Multiplicity::intersect_all: return std::min(left, right);
+  }
+  return 0;
+}
+
+bool GroupOperator::check_counts() {
+  int64_t negative = spelling_ != nullptr ? spelling_->negative_rows() : 0;
+  for (const auto& gate : gates_) negative += gate->negative_rows();
+  for (const Call& call : calls_) negative += call.bag != nullptr ? call.bag->negative_rows() : 0;
+  for (const Dirty& item : dirty_) {
+    const auto& counts = item.entry->as<Counts>();
+    negative += counts.rows[0] < 0 || counts.rows[1] < 0 ? 1 : 0;
+  }
+  if (negative == 0) return true;
+  host().fail(internal_error("more rows were taken away from a group than it has"));
+  return false;
+}
+
+bool GroupOperator::produce(Batch& out) {
+  if (!finishing_) return false;
+  if (next_dirty_ == 0 && !dirty_.empty() && !host().failed() && !check_counts()) {
+    next_dirty_ = dirty_.size();
+  }
+  while (next_dirty_ < dirty_.size() && !host().failed()) {
+    out_arena_.reset();
+    const size_t to = std::min(next_dirty_ + kStepGroups, dirty_.size());
+    std::vector<Emission> emissions;
+    collect(next_dirty_, to, emissions);
+    next_dirty_ = to;
+    if (build(emissions, out)) return true;
+  }
+  end_step();
+  return false;
+}
+
+// Emissions come in pairs: 2n is the old row of dirty slot n, 2n + 1 its new row; weight 0 = none.
+void GroupOperator::collect(size_t from, size_t to, std::vector<Emission>& emissions) {
+  sql::RowErrors errors;
+  emissions.reserve((to - from) * 2);
+  for (size_t i = from; i < to; ++i) {
+    Dirty& item = dirty_[i];
+    for (Call& call : calls_) {
+      if (call.bag != nullptr) call.bag->refresh(item.entry, out_arena_, errors);
+    }
+    if (spelling_ != nullptr) spelling_->refresh(item.entry, out_arena_, errors);
+    const bool given = item.old != nullptr && (!spec_.single_row || single_row_given_);
+    emissions.push_back({given ? item.old : item.entry->payload(), item.entry->key,
+                         given ? -multiplicity(item.old) : 0});
+    emissions.push_back({item.entry->payload(), item.entry->key, multiplicity(item.entry->payload())});
+  }
+}
+
+bool GroupOperator::build(std::vector<Emission>& emissions, Batch& out) {
+  Arena& arena = out_arena_;
+  const auto count = static_cast<uint32_t>(emissions.size());
+  out = Batch();
+  out.rows = count;
+  auto* keys = arena.allocate_array<KeyWords>(count);
+  auto* weights = arena.allocate_column<int64_t>(count);
+  auto* states = arena.allocate_array<const char*>(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    keys[i] = emissions[i].key;
+    weights[i] = emissions[i].weight;
+  }
+  encoder_.decode({keys, count}, arena, out.columns);
+  if (spelling_ != nullptr) {
+    for (uint32_t i = 0; i < count; ++i) states[i] = emissions[i].payload + spelling_->offset;
+    std::vector<Vector> spelled;
+    spelling_->results({states, count}, arena, spelled);
+    for (size_t l = 0; l < lossy_.size(); ++l) out.columns[lossy_[l]] = spelled[l];
+  }
+  sql::RowErrors errors;
+  for (const Call& call : calls_) {
+    if (call.bag != nullptr) {
+      for (uint32_t i = 0; i < count; ++i) states[i] = emissions[i].payload + call.bag->offset;
+      std::vector<Vector> column;
+      call.bag->results({states, count}, arena, column);
+      out.columns.push_back(column[0]);
+    } else {
+      for (uint32_t i = 0; i < count; ++i) states[i] = emissions[i].payload + call.sum->offset;
+      Vector column;
+      call.sum->results({states, count}, arena, column, errors);
+      out.columns.push_back(column);
+    }
+  }
+  std::vector<bool> keep(count);
+  for (uint32_t i = 0; i < count; ++i) keep[i] = weights[i] != 0;
+  for (const auto& entry : errors.entries()) {
+    if (!keep[entry.row]) continue;
+    host().row_error(entry.error, weights[entry.row]);
+    keep[entry.row] = false;
+  }
+  drop_unchanged(emissions, out, keep);
+  auto* selection = arena.allocate_array<uint16_t>(count);
+  uint32_t selected = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (keep[i]) selection[selected++] = static_cast<uint16_t>(i);
+  }
+  out.weights = weights;
+  out.select(selection, selected);
+  return selected != 0;
+}
+
+void GroupOperator::drop_unchanged(const std::vector<Emission>& emissions, Batch& out,
+                                   std::vector<bool>& keep) {
+  for (uint32_t i = 0; i + 1 < emissions.size(); i += 2) {
+    if (!keep[i] || !keep[i + 1] || emissions[i].weight + emissions[i + 1].weight != 0) continue;
+    bool same = true;
+    for (size_t c = 0; c < out.columns.size() && same; ++c) {
+      same = same_value(out.columns[c], i, i + 1);
+    }
+    if (same) keep[i] = keep[i + 1] = false;
+  }
+}
+
+void GroupOperator::end_step() {
+  finishing_ = false;
+  for (const Dirty& item : dirty_) {
+    Entry* entry = item.entry;
+    entry->mark = 0;
+    const auto& counts = entry->as<Counts>();
+    const bool empty = counts.rows[0] == 0 && counts.rows[1] == 0 && !spec_.single_row;
+    main_.stale[partition_of(entry->hash)] = true;
+    if (main_.logging && (!empty || item.old != nullptr)) main_.log_slot(entry, empty);
+    if (item.old != nullptr) {
+      for (Call& call : calls_) {
+        if (call.sum != nullptr) call.sum->release(item.old + call.sum->offset);
+      }
+    }
+    if (empty) {
+      release_payload(entry->payload());
+      table_.erase(entry);
+    }
+  }
+  if (!dirty_.empty() && spec_.single_row) single_row_given_ = true;
+  dirty_.clear();
+  next_dirty_ = 0;
+  epoch_arena_.reset();
+  for (Call& call : calls_) {
+    if (call.bag != nullptr) call.bag->free_retired();
+  }
+  if (spelling_ != nullptr) spelling_->free_retired();
+}
+
+std::string_view GroupOperator::key_bytes(const KeyWords& words) const {
+  return encoder_.packed() ? words.bytes()
+                           : std::string_view(reinterpret_cast<const char*>(&words), sizeof(words));
+}
+
+void GroupOperator::Main::append_slot(std::string& out, Entry* entry) const {
+  const std::string_view key = owner_.key_bytes(entry->key);
+  out.push_back('+');
+  append_varint(out, key.size());
+  out.append(key);
+  const auto& counts = entry->as<Counts>();
+  append_varint(out, zigzag(counts.rows[0]));
+  append_varint(out, zigzag(counts.rows[1]));
+  for (const Call& call : owner_.calls_) {
+    if (call.sum != nullptr) call.sum->save(entry->payload() + call.sum->offset, out);
+  }
+}
+
+void GroupOperator::Main::log_slot(Entry* entry, bool erased) {
+  if (erased) {
+    const std::string_view key = owner_.key_bytes(entry->key);
+    log().push_back('-');
+    append_varint(log(), key.size());
+    log().append(key);
+  } else {
+    append_slot(log(), entry);
+  }
+  end_log_record();
+}
+
+void GroupOperator::Main::dump(uint32_t partition, std::string& out,
+                               std::vector<std::string>& pieces) {
+  owner_.table_.each(partition, [&](Entry* entry) {
+    append_slot(out, entry);
+    end_record(out, pieces);
+  });
+}
+
+Result<void> GroupOperator::Main::replay(std::string_view records) {
+  const auto damaged = [] { return fail(data_corrupted("state record is damaged")); };
+  std::vector<char> skipped(owner_.payload_bytes_ + 16);
+  while (!records.empty()) {
+    const char op = records.front();
+    records.remove_prefix(1);
+    const auto size = read_varint(records);
+    if (!size || *size > records.size()) return damaged();
+    const std::string_view bytes = records.substr(0, *size);
+    records.remove_prefix(*size);
+    if (!owner_.encoder_.packed() && bytes.size() != sizeof(KeyWords)) return damaged();
+    KeyWords words = owner_.encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
+    uint64_t hash = owner_.encoder_.hash(words);
+    const bool skip = skips(partition_of(hash));
+    Entry* entry = nullptr;
+    if (!skip) owner_.table_.find_or_add({1, &words, &hash}, &entry);
+    // Records of partitions that the image holds already are read into a slot nobody sees.
+    const size_t misalignment = reinterpret_cast<uintptr_t>(skipped.data()) % 16;
+    char* payload = skip ? skipped.data() + (16 - misalignment) % 16 : entry->payload();
+    if (op == '-') {
+      // Bags may come before or after: an empty slot goes in finish_recovery().
+      for (const Call& call : owner_.calls_) {
+        if (call.sum == nullptr || skip) continue;
+        call.sum->release(payload + call.sum->offset);
+        std::memset(payload + call.sum->offset, 0, call.sum->bytes());
+      }
+      if (!skip) entry->as<Counts>() = Counts();
+      continue;
+    }
+    if (op != '+') return damaged();
+    if (skip) std::memset(payload, 0, owner_.payload_bytes_);
+    const auto left = read_varint(records);
+    const auto right = read_varint(records);
+    if (!left || !right) return damaged();
+    auto& counts = *reinterpret_cast<Counts*>(payload);
+    counts.rows[0] = unzigzag(*left);
+    counts.rows[1] = unzigzag(*right);
+    for (const Call& call : owner_.calls_) {
+      if (call.sum == nullptr) continue;
+      if (!call.sum->load(records, payload + call.sum->offset)) return damaged();
+      if (skip) call.sum->release(payload + call.sum->offset);
+    }
+  }
+  return {};
+}
+
+void GroupOperator::finish_recovery() {
+  Arena arena;
+  sql::RowErrors errors;
+  for (uint32_t p = 0; p < kPartitionCount; ++p) {
+    std::vector<Entry*> gone;
+    table_.each(p, [&](Entry* entry) {
+      const auto& counts = entry->as<Counts>();
+      bool empty = counts.rows[0] == 0 && counts.rows[1] == 0 && !spec_.single_row;
+      for (const Call& call : calls_) {
+        if (call.bag == nullptr) continue;
+        empty = empty && call.bag->empty(entry);
+        call.bag->refresh(entry, arena, errors);
+      }
+      if (spelling_ != nullptr) {
+        empty = empty && spelling_->empty(entry);
+        spelling_->refresh(entry, arena, errors);
+      }
+      if (empty) gone.push_back(entry);
+      arena.reset();
+    });
+    for (Entry* entry : gone) {
+      release_payload(entry->payload());
+      table_.erase(entry);
+    }
+  }
+  for (Call& call : calls_) {
+    if (call.bag != nullptr) call.bag->free_retired();
+  }
+  if (spelling_ != nullptr) spelling_->free_retired();
+  single_row_given_ = spec_.single_row;
+}
+
+}  // namespace qw::views

@@ -1,0 +1,38 @@
+// JoinOperator: inner equi-join of two changing sides, each with its RowIndex.
+//
+// Port 0 takes changes of the left side before the left index has them and probes the right index;
+// port 1 takes changes of the right side after the right index has them and probes the left index.
+// Each pair is thus met exactly once, whatever the slicing and interleaving, self joins included:
+// d(A x B) = dA x B, then A += dA; then, when B changes, B += dB and A x dB.
+// The indexes belong to arrangements (operators/arrange.h) and may be shared by many joins.
+// An empty key is a cross join. Epoch thread. Tests: tests/unit/views/operators_test.cc.
+#pragma once
+
+#include <vector>
+
+#include "views/operators/operator.h"
+#include "views/state/row_index.h"
+
+namespace qw::views {
+
+class JoinOperator final : public Operator {
+ public:
+  // `left_key`, `right_key`: key columns of each side's batches, in the order of the indexes' keys.
+  JoinOperator(Host& host, RowIndex& left, RowIndex& right, std::vector<uint32_t> left_key,
+               std::vector<uint32_t> right_key);
+  void accept(uint32_t port, const Batch& batch) override;
+  bool produce(Batch& out) override;
+
+ private:
+  RowIndex* sides_[2];
+  std::vector<uint32_t> keys_[2];
+  Arena probe_arena_, out_arena_;
+  Batch input_;
+  uint32_t port_ = 0;
+  KeyBatch key_batch_;
+  Entry** entries_ = nullptr;
+  uint32_t at_ = 0;     // live row of the input
+  uint32_t match_ = 0;  // next stored row of its entry
+};
+
+}  // namespace qw::views

@@ -1,0 +1,71 @@
+// Operator: takes batches in on numbered ports and gives batches out, a virtual call per batch.
+//
+//   accept(port, batch)        then produce(out) until it returns false
+//   finish()                   then produce(out) until it returns false
+//
+// In a live view finish() ends an epoch, in a run-once query the input. Output comes in batches of at
+// most kBatchRowsMax rows, made one at a time, so that a change that touches millions of rows never
+// lies in memory. The accepted batch must stay valid until produce() has returned false; the batch
+// produced is valid until the next call on the operator.
+// Epoch thread, or the thread of the query. Tests: tests/unit/views/operators_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sql/function.h"
+#include "src/base/arena.h"
+#include "src/base/error.h"
+#include "src/types/batch.h"
+#include "views/state/state.h"
+
+namespace qw::views {
+
+// What surrounds an operator: the view it works for, or the query.
+class Host {
+ public:
+  Host() = default;
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  virtual ~Host();
+  virtual sql::EvalContext& context() = 0;
+  // A row whose evaluation failed; it is dropped. Retracted by the same error with the weight negated.
+  virtual void row_error(const Error& error, int64_t weight) = 0;
+  // The view cannot go on (see Dataflow::broken), the query ends.
+  virtual void fail(Error error) = 0;
+  virtual bool failed() const = 0;
+};
+
+class Operator {
+ public:
+  explicit Operator(Host& host) : host_(host) {}
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+  virtual ~Operator();
+
+  virtual void accept(uint32_t port, const Batch& batch) = 0;
+  virtual bool produce(Batch& out) = 0;
+  virtual void finish() {}
+  virtual bool needs_finish() const { return false; }
+  // Queries: forgets everything, to run again.
+  virtual void reset() {}
+  // States in a fixed order.
+  virtual std::vector<State*> states() { return {}; }
+  // After images and logs have been loaded: what was emitted before is what the states say.
+  virtual void finish_recovery() {}
+
+ protected:
+  Host& host() const { return host_; }
+  // Reports RowErrors and narrows the batch to the other rows.
+  void drop_failed(Batch& batch, const Batch& input, sql::RowErrors& errors, Arena& arena);
+
+ private:
+  Host& host_;
+};
+
+// -1 when `product` does not fit: the host is told.
+inline bool multiply_weights(int64_t a, int64_t b, int64_t& product) {
+  return !__builtin_mul_overflow(a, b, &product);
+}
+
+}  // namespace qw::views

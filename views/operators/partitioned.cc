@@ -1,0 +1,147 @@
+// PartitionedState; see partitioned.h.
+#include "views/operators/partitioned.h"
+
+#include <algorithm>
+
+#include "src/base/assert.h"
+#include "src/base/bytes.h"
+
+namespace qw::views {
+namespace {
+
+std::vector<KeyCodec::Field> order_fields(const std::vector<Type>& types,
+                                          const std::vector<sql::SortKey>& order) {
+  std::vector<KeyCodec::Field> fields;
+  for (const auto& key : order) fields.push_back({types[key.column], key.order});
+  return fields;
+}
+
+// Columns that neither the partition nor the order has.
+std::vector<uint32_t> rest_of(size_t count, const std::vector<uint32_t>& partition,
+                              const std::vector<sql::SortKey>& order) {
+  std::vector<uint32_t> rest;
+  for (uint32_t c = 0; c < count; ++c) {
+    const bool used = std::find(partition.begin(), partition.end(), c) != partition.end() ||
+                      std::any_of(order.begin(), order.end(),
+                                  [&](const sql::SortKey& key) { return key.column == c; });
+    if (!used) rest.push_back(c);
+  }
+  return rest;
+}
+
+std::vector<KeyCodec::Field> ascending(const std::vector<Type>& types) {
+  std::vector<KeyCodec::Field> fields;
+  for (const Type& type : types) fields.push_back({type, {}});
+  return fields;
+}
+
+}  // namespace
+
+// A row's key: uint32 bytes of the order part in front would break the order, so the size of the order
+// part stands behind both parts.
+PartitionedState::PartitionedState(std::vector<Type> types, const std::vector<uint32_t>& partition,
+                                   const std::vector<sql::SortKey>& order)
+    : RowState(types),
+      partition_(partition),
+      rest_columns_(rest_of(types.size(), partition, order)),
+      encoder_(pick_types(types, partition)),
+      order_codec_(order_fields(types, order)),
+      rest_codec_(ascending(pick_types(types, rest_columns_))),
+      table_(encoder_.packed(), sizeof(Slot)) {
+  for (const auto& key : order) order_columns_.push_back(key.column);
+  for (uint32_t c = 0; c < types.size(); ++c) all_columns_.push_back(c);
+}
+
+PartitionedState::~PartitionedState() { clear(); }
+
+void PartitionedState::clear() {
+  for (uint32_t p = 0; p < kPartitionCount; ++p) {
+    table_.each(p, [&](Entry* entry) {
+      if (entry->as<Slot>().bag == nullptr) return;
+      entry->as<Slot>().bag->clear(table_.heap());
+      delete entry->as<Slot>().bag;
+    });
+  }
+  table_.clear();
+  dirty_.clear();
+  rows_ = 0;
+  negative_ = 0;
+}
+
+std::string_view PartitionedState::order_key(const BagRow& row) const {
+  const std::string_view key = row.key();
+  const auto size = load<uint32_t>(key.data() + key.size() - sizeof(uint32_t));
+  return key.substr(0, size);
+}
+
+void PartitionedState::update(const Batch& batch, Arena& arena) {
+  const uint32_t count = batch.size();
+  if (count == 0) return;
+  KeyBatch keys;
+  encoder_.encode(batch, partition_, arena, keys);
+  auto* entries = arena.allocate_array<Entry*>(count);
+  auto* rows = arena.allocate_array<std::string_view>(count);
+  auto* order = arena.allocate_array<std::string_view>(count);
+  auto* rest = arena.allocate_array<std::string_view>(count);
+  codec().pack(batch, all_columns_, arena, rows);
+  order_codec_.encode(batch, order_columns_, arena, order);
+  rest_codec_.encode(batch, rest_columns_, arena, rest);
+  table_.find_or_add(keys, entries);
+  std::string key;
+  for (uint32_t i = 0; i < count; ++i) {
+    const int64_t weight = batch.weight(batch.row(i));
+    Entry* entry = entries[i];
+    if (absorbing_) {
+      if (skips(partition_of(keys.hashes[i]))) continue;
+    } else {
+      if (logging) log_row(rows[i], weight);
+      touch(partition_of(keys.hashes[i]));
+    }
+    if (entry->mark == 0) {
+      entry->mark = 1;
+      dirty_.push_back(entry);
+    }
+    Slot& slot = entry->as<Slot>();
+    if (slot.bag == nullptr) slot.bag = new OrderedBag;  // NOLINT: owned by the slot
+    key.assign(order[i]);
+    key.append(rest[i]);
+    append<uint32_t>(key, static_cast<uint32_t>(order[i].size()));
+    rows_ -= slot.bag->rows.size();
+    slot.bag->change(key, rows[i], weight, table_.heap(), negative_);
+    rows_ += slot.bag->rows.size();
+  }
+}
+
+void PartitionedState::settle(Entry* entry) {
+  entry->mark = 0;
+  Slot& slot = entry->as<Slot>();
+  if (slot.bag != nullptr && !slot.bag->rows.empty()) return;
+  delete slot.bag;
+  table_.erase(entry);
+}
+
+void PartitionedState::forget(Entry* entry, OrderedBag::Rows::iterator at) {
+  if (logging) log_row((*at)->row(), -(*at)->weight);
+  bag(entry).total -= (*at)->weight;
+  bag(entry).erase(at, table_.heap());
+  --rows_;
+}
+
+void PartitionedState::absorb(const Batch& batch) {
+  Arena arena;
+  absorbing_ = true;
+  update(batch, arena);
+  absorbing_ = false;
+}
+
+void PartitionedState::dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) {
+  table_.each(partition, [&](Entry* entry) {
+    if (entry->as<Slot>().bag == nullptr) return;
+    for (const BagRow* row : entry->as<Slot>().bag->rows) {
+      append_row(out, row->row(), row->weight);
+      end_record(out, pieces);
+    }
+  });
+}
+
+}  // namespace qw::views

@@ -1,0 +1,48 @@
+// TopKOperator: the first rows of each partition: DISTINCT ON, ROW_NUMBER() <= k, RANK() <= k, LIMIT.
+//
+// At the end of an epoch each changed partition is walked from its best row on, only as far as rows
+// are in the answer or were in it; each row knows how many of its copies it has given out, so churn
+// within an epoch cancels. With append-only input, rows that fell out of the answer are forgotten.
+// Epoch thread. Tests: tests/unit/views/oracle_test.cc.
+#pragma once
+
+#include <vector>
+
+#include "sql/plan.h"
+#include "views/operators/operator.h"
+#include "views/operators/partitioned.h"
+
+namespace qw::views {
+
+class TopKOperator final : public Operator {
+ public:
+  TopKOperator(Host& host, const sql::TopK& plan, std::vector<Type> types, bool append_only);
+  void accept(uint32_t port, const Batch& batch) override;
+  bool produce(Batch& out) override;
+  void finish() override;
+  bool needs_finish() const override { return true; }
+  void reset() override;
+  std::vector<State*> states() override { return {&state_}; }
+  void finish_recovery() override;
+
+ private:
+  struct Emission {
+    BagRow* row;
+    int64_t weight;
+    int64_t number;
+  };
+  void walk(Entry* entry);
+  void change(BagRow* row, int64_t copies, int64_t first);
+  void drop_gone(Entry* entry);
+
+  bool row_number_, with_ties_, append_only_;
+  int64_t limit_, offset_;  // limit INT64_MAX = none
+  PartitionedState state_;
+  Arena arena_, out_arena_;
+  std::vector<Emission> emissions_;
+  std::vector<Entry*> walked_;  // partitions whose gone rows are still needed by emissions_
+  size_t next_dirty_ = 0, next_emission_ = 0;
+  bool finishing_ = false;
+};
+
+}  // namespace qw::views

@@ -1,0 +1,133 @@
+// Streams over operators; see stream.h.
+#include "views/query/stream.h"
+
+namespace qw::views {
+
+Stream::~Stream() = default;
+
+Result<void> QueryHost::check() const {
+  if (failure_) return qw::fail(*failure_);
+  if (limits_.cancelled != nullptr && limits_.cancelled->load(std::memory_order_relaxed)) {
+    return qw::fail(query_canceled("canceling statement due to user request"));
+  }
+  if (limits_.memory_bytes_max != 0 && charged_ > static_cast<int64_t>(limits_.memory_bytes_max)) {
+    return qw::fail(out_of_memory("out of memory").with_detail("The query needs more memory than it may use."));
+  }
+  return {};
+}
+
+void Repeater::set(const Batch& batch) {
+  batch_ = batch;
+  done_ = false;
+  at_ = 0;
+  copies_ = 0;
+  plain_ = true;
+  if (batch.weights == nullptr) return;
+  for (uint32_t i = 0; i < batch.size() && plain_; ++i) plain_ = batch.weight(batch.row(i)) == 1;
+}
+
+bool Repeater::next(Batch& out) {
+  if (done_) return false;
+  if (plain_) {
+    out = batch_;
+    out.weights = nullptr;
+    done_ = true;
+    return true;
+  }
+  arena_.reset();
+  auto* from = arena_.allocate_array<uint16_t>(kBatchRowsMax);
+  uint32_t count = 0;
+  while (at_ < batch_.size() && count < kBatchRowsMax) {
+    const uint32_t row = batch_.row(at_);
+    const int64_t weight = batch_.weight(row);
+    for (; copies_ < weight && count < kBatchRowsMax; ++copies_) {
+      from[count++] = static_cast<uint16_t>(row);
+    }
+    if (copies_ < weight) break;
+    ++at_;
+    copies_ = 0;
+  }
+  done_ = at_ >= batch_.size();
+  if (count == 0) return false;
+  out = Batch();
+  out.rows = count;
+  for (const Vector& column : batch_.columns) out.columns.push_back(column.gathered(from, count, arena_));
+  return true;
+}
+
+Result<bool> OperatorStream::next(Batch& out) {
+  while (true) {
+    if (repeater_.next(out)) return true;
+    QW_TRY(host().check());
+    if (producing_) {
+      const bool more = op_->produce(made_);
+      QW_TRY(host().check());
+      if (more) {
+        repeater_.set(made_);
+        continue;
+      }
+      producing_ = false;
+    }
+    if (finished_) return false;
+    if (input_ == inputs_.size()) {
+      op_->finish();
+      finished_ = producing_ = true;
+      continue;
+    }
+    QW_ASSIGN_OR_RETURN(const bool more, inputs_[input_]->next(in_));
+    if (!more) {
+      ++input_;
+      continue;
+    }
+    op_->accept(static_cast<uint32_t>(input_), in_);
+    size_t bytes = 0;
+    for (const State* state : op_->states()) bytes += state->bytes();
+    holds(bytes);
+    producing_ = true;
+  }
+}
+
+void OperatorStream::restart() {
+  op_->reset();
+  for (auto& input : inputs_) input->restart();
+  input_ = 0;
+  finished_ = producing_ = false;
+  repeater_ = Repeater();
+}
+
+Result<bool> UnionStream::next(Batch& out) {
+  for (; input_ < inputs_.size(); ++input_) {
+    QW_ASSIGN_OR_RETURN(const bool more, inputs_[input_]->next(out));
+    if (more) return true;
+  }
+  return false;
+}
+
+void UnionStream::restart() {
+  for (auto& input : inputs_) input->restart();
+  input_ = 0;
+}
+
+RowBuffer::RowBuffer(std::vector<Type> types) : codec_(types) {
+  for (uint32_t i = 0; i < types.size(); ++i) columns_.push_back(i);
+}
+
+void RowBuffer::add(const Batch& batch) {
+  const size_t at = rows_.size();
+  rows_.resize(at + batch.size());
+  codec_.pack(batch, columns_, arena_, rows_.data() + at);
+}
+
+Batch RowBuffer::batch(size_t from, Arena& arena) const {
+  Batch out;
+  out.rows = static_cast<uint32_t>(std::min<size_t>(rows_.size() - from, kBatchRowsMax));
+  codec_.unpack({rows_.data() + from, out.rows}, {}, arena, out.columns);
+  return out;
+}
+
+void RowBuffer::clear() {
+  rows_.clear();
+  arena_.reset();
+}
+
+}  // namespace qw::views

@@ -1,0 +1,254 @@
+// KeyedTable: probing and growth; see keyed_table.h.
+#include "views/state/keyed_table.h"
+
+#include <emmintrin.h>
+
+#include <cstring>
+
+#include "src/base/assert.h"
+
+namespace qw::views {
+namespace {
+
+constexpr uint32_t kEmpty = 0, kTombstone = 1;  // tag 0: never matches a key's tag
+constexpr uint32_t kProbeRun = 256;             // rows in flight between prefetch and use
+
+inline uint32_t tag_of(uint32_t hash) {
+  const uint32_t tag = hash & 0xffU;
+  return tag == 0 ? 1 : tag;
+}
+
+inline uint32_t movemask(__m128i a, __m128i b, __m128i c, __m128i d) {
+  const __m128i low = _mm_packs_epi32(a, b), high = _mm_packs_epi32(c, d);
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+}
+
+struct Group {
+  __m128i a, b, c, d;
+  explicit Group(const uint32_t* slots)
+      : a(_mm_load_si128(reinterpret_cast<const __m128i*>(slots))),
+        b(_mm_load_si128(reinterpret_cast<const __m128i*>(slots + 4))),
+        c(_mm_load_si128(reinterpret_cast<const __m128i*>(slots + 8))),
+        d(_mm_load_si128(reinterpret_cast<const __m128i*>(slots + 12))) {}
+  uint32_t match(uint32_t tag) const {
+    const __m128i want = _mm_set1_epi32(static_cast<int>(tag));
+    return movemask(_mm_cmpeq_epi32(_mm_srli_epi32(a, 24), want),
+                    _mm_cmpeq_epi32(_mm_srli_epi32(b, 24), want),
+                    _mm_cmpeq_epi32(_mm_srli_epi32(c, 24), want),
+                    _mm_cmpeq_epi32(_mm_srli_epi32(d, 24), want));
+  }
+  uint32_t equal(uint32_t value) const {
+    const __m128i want = _mm_set1_epi32(static_cast<int>(value));
+    return movemask(_mm_cmpeq_epi32(a, want), _mm_cmpeq_epi32(b, want), _mm_cmpeq_epi32(c, want),
+                    _mm_cmpeq_epi32(d, want));
+  }
+};
+
+template <bool packed>
+inline bool same_key(const Entry* entry, const KeyWords& key, uint64_t hash) {
+  if constexpr (packed) {
+    return entry->hash == hash && entry->key.high == key.high &&
+           std::memcmp(entry->key.bytes().data(), key.bytes().data(), key.high) == 0;
+  } else {
+    return entry->key.low == key.low && entry->key.high == key.high;
+  }
+}
+
+constexpr size_t round_up(size_t value, size_t to) { return (value + to - 1) / to * to; }
+
+}  // namespace
+
+KeyedTable::KeyedTable(bool packed_keys, uint32_t payload_bytes)
+    : packed_(packed_keys),
+      entry_bytes_(static_cast<uint32_t>(round_up(sizeof(Entry) + payload_bytes, 16))) {}
+
+KeyedTable::~KeyedTable() { clear(); }
+
+void KeyedTable::clear() {
+  if (packed_) {
+    for (uint32_t p = 0; p < kPartitionCount; ++p) {
+      each(p, [&](Entry* entry) {
+        heap_.release(reinterpret_cast<char*>(entry->key.low), entry->key.high);
+      });
+    }
+  }
+  for (Partition& part : partitions_) {
+    unmap_pages(reinterpret_cast<char*>(part.slots), size_t{part.groups} * kSlots * 4);
+    for (size_t c = 0; c < part.chunks.size(); ++c) {
+      unmap_pages(part.chunks[c], (size_t{16} << c) * entry_bytes_);
+    }
+    part = Partition();
+  }
+  size_ = 0;
+  table_bytes_ = 0;
+  heap_.clear();
+}
+
+size_t KeyedTable::bytes() const { return table_bytes_ + heap_.bytes(); }
+
+template <bool packed>
+Entry* KeyedTable::find_one(const KeyWords& key, uint64_t hash) const {
+  const Partition& part = partitions_[partition_of(hash)];
+  if (part.groups == 0) return nullptr;
+  const uint32_t low = static_cast<uint32_t>(hash), tag = tag_of(low);
+  for (uint32_t group = (low >> 8) & part.group_mask;; group = (group + 1) & part.group_mask) {
+    const uint32_t* slots = part.slots + size_t{group} * kSlots;
+    const Group lines(slots);
+    for (uint32_t mask = lines.match(tag); mask != 0; mask &= mask - 1) {
+      Entry* entry = entry_at(part, slots[__builtin_ctz(mask)] & 0xffffffU);
+      if (same_key<packed>(entry, key, hash)) return entry;
+    }
+    if (lines.equal(kEmpty) != 0) return nullptr;
+  }
+}
+
+template <bool packed>
+void KeyedTable::find_range(const KeyBatch& keys, uint32_t from, uint32_t to, Entry** out) const {
+  for (uint32_t i = from; i < to; ++i) {
+    const Partition& part = partitions_[partition_of(keys.hashes[i])];
+    const uint32_t group = (static_cast<uint32_t>(keys.hashes[i]) >> 8) & part.group_mask;
+    __builtin_prefetch(part.slots + size_t{group} * kSlots);
+  }
+  // First candidate by tag; wrong ones (1 in 16 at most) are resolved below.
+  for (uint32_t i = from; i < to; ++i) {
+    out[i] = nullptr;
+    const Partition& part = partitions_[partition_of(keys.hashes[i])];
+    if (part.groups == 0) continue;
+    const uint32_t low = static_cast<uint32_t>(keys.hashes[i]);
+    const uint32_t* slots = part.slots + size_t{(low >> 8) & part.group_mask} * kSlots;
+    const uint32_t mask = Group(slots).match(tag_of(low));
+    if (mask == 0) continue;
+    out[i] = entry_at(part, slots[__builtin_ctz(mask)] & 0xffffffU);
+    __builtin_prefetch(out[i], 1);
+    __builtin_prefetch(reinterpret_cast<char*>(out[i]) + 56, 1);
+  }
+  if constexpr (packed) {
+    for (uint32_t i = from; i < to; ++i) {
+      if (out[i] != nullptr) __builtin_prefetch(out[i]->key.bytes().data());
+    }
+  }
+  for (uint32_t i = from; i < to; ++i) {
+    if (out[i] != nullptr &&
+        same_key<packed>(out[i], keys.words[i], keys.hashes[i])) {
+      continue;
+    }
+    out[i] = find_one<packed>(keys.words[i], keys.hashes[i]);
+  }
+}
+
+void KeyedTable::find(const KeyBatch& keys, Entry** out) const {
+  for (uint32_t from = 0; from < keys.count; from += kProbeRun) {
+    const uint32_t to = from + kProbeRun < keys.count ? from + kProbeRun : keys.count;
+    packed_ ? find_range<true>(keys, from, to, out) : find_range<false>(keys, from, to, out);
+  }
+}
+
+void KeyedTable::find_or_add(const KeyBatch& keys, Entry** out) {
+  for (uint32_t from = 0; from < keys.count; from += kProbeRun) {
+    const uint32_t to = from + kProbeRun < keys.count ? from + kProbeRun : keys.count;
+    packed_ ? find_range<true>(keys, from, to, out) : find_range<false>(keys, from, to, out);
+    for (uint32_t i = from; i < to; ++i) {
+      if (out[i] != nullptr) continue;
+      // An earlier row of this run may have added the key.
+      out[i] = packed_ ? find_one<true>(keys.words[i], keys.hashes[i])
+                       : find_one<false>(keys.words[i], keys.hashes[i]);
+      if (out[i] == nullptr) out[i] = add(keys.words[i], keys.hashes[i]);
+    }
+  }
+}
+
+Entry* KeyedTable::add(const KeyWords& key, uint64_t hash) {
+  Partition& part = partitions_[partition_of(hash)];
+  if (size_t{part.used} + 1 > size_t{part.groups} * 14) grow(part);
+  uint32_t index;
+  if (part.free_head != UINT32_MAX) {
+    index = part.free_head;
+    part.free_head = static_cast<uint32_t>(entry_at(part, index)->hash);
+  } else {
+    index = part.next++;
+    QW_ASSERT(index < kEntriesMax);
+    const uint32_t biased = index + 16, top = 31U - static_cast<uint32_t>(__builtin_clz(biased));
+    char*& chunk = part.chunks[top - kFirstChunkBits];
+    if (chunk == nullptr) {
+      const size_t bytes = (size_t{16} << (top - kFirstChunkBits)) * entry_bytes_;
+      chunk = map_pages(bytes);
+      table_bytes_ += bytes;
+    }
+  }
+  Entry* entry = entry_at(part, index);
+  std::memset(static_cast<void*>(entry), 0, entry_bytes_);
+  entry->hash = hash;
+  entry->key = key;
+  if (packed_) {
+    char* bytes = heap_.allocate(key.high);
+    std::memcpy(bytes, key.bytes().data(), key.high);
+    entry->key.low = reinterpret_cast<uint64_t>(bytes);
+  }
+  insert_slot(part, static_cast<uint32_t>(hash), index);
+  ++part.live;
+  ++size_;
+  return entry;
+}
+
+void KeyedTable::insert_slot(Partition& part, uint32_t hash, uint32_t index) {
+  for (uint32_t group = (hash >> 8) & part.group_mask;; group = (group + 1) & part.group_mask) {
+    uint32_t* slots = part.slots + size_t{group} * kSlots;
+    const uint32_t mask = Group(slots).equal(kEmpty);
+    if (mask == 0) continue;
+    slots[__builtin_ctz(mask)] = (tag_of(hash) << 24) | index;
+    ++part.used;
+    return;
+  }
+}
+
+void KeyedTable::grow(Partition& part) {
+  uint32_t* old = part.slots;
+  const uint32_t old_groups = part.groups;
+  // Tombstones alone may have filled it: then the same size will do.
+  uint32_t groups = old_groups == 0 ? 1 : old_groups;
+  while (size_t{part.live} + 1 > size_t{groups} * 9) groups *= 2;
+  part.slots = reinterpret_cast<uint32_t*>(map_pages(size_t{groups} * kSlots * 4));
+  part.groups = groups;
+  part.group_mask = groups - 1;
+  part.used = 0;
+  table_bytes_ += (size_t{groups} - old_groups) * kSlots * 4;
+  for (size_t s = 0; s < size_t{old_groups} * kSlots; ++s) {
+    if (old[s] == kEmpty || old[s] == kTombstone) continue;
+    const uint32_t index = old[s] & 0xffffffU;
+    if (s + 8 < size_t{old_groups} * kSlots && old[s + 8] > kTombstone) {
+      __builtin_prefetch(entry_at(part, old[s + 8] & 0xffffffU));
+    }
+    insert_slot(part, static_cast<uint32_t>(entry_at(part, index)->hash), index);
+  }
+  unmap_pages(reinterpret_cast<char*>(old), size_t{old_groups} * kSlots * 4);
+}
+
+void KeyedTable::erase(Entry* entry) {
+  QW_ASSERT(entry->mark != kFreed);
+  Partition& part = partitions_[partition_of(entry->hash)];
+  const auto low = static_cast<uint32_t>(entry->hash);
+  const uint32_t tag = tag_of(low);
+  for (uint32_t group = (low >> 8) & part.group_mask;; group = (group + 1) & part.group_mask) {
+    uint32_t* slots = part.slots + size_t{group} * kSlots;
+    const Group lines(slots);
+    for (uint32_t mask = lines.match(tag); mask != 0; mask &= mask - 1) {
+      const int slot = __builtin_ctz(mask);
+      const uint32_t index = slots[slot] & 0xffffffU;
+      if (entry_at(part, index) != entry) continue;
+      // No probe runs past a group with an empty slot, so there the slot may become empty as well.
+      const bool ends_here = lines.equal(kEmpty) != 0;
+      slots[slot] = ends_here ? kEmpty : kTombstone;
+      if (ends_here) --part.used;
+      if (packed_) heap_.release(reinterpret_cast<char*>(entry->key.low), entry->key.high);
+      entry->mark = kFreed;
+      entry->hash = part.free_head;
+      part.free_head = index;
+      --part.live;
+      --size_;
+      return;
+    }
+    QW_ASSERT(lines.equal(kEmpty) == 0);
+  }
+}
+
+}  // namespace qw::views

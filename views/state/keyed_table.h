@@ -1,0 +1,113 @@
+// KeyedTable: hash table from key to a fixed-size payload: the heart of all operator state.
+//
+// 64 partitions by the top bits of the hash, each growing on its own, so no rehash ever stops the
+// world; a partition is also the unit of images. Per partition: an index of groups of 16 slots, one
+// cache line per group, a slot being a tag byte and a 24-bit entry number (the 16 tags of a group are
+// compared at once); and entries in chunks that never move, so entry pointers are stable and growing
+// copies 4 bytes per key.
+//
+//   entry: 8 bytes hash, 4 mark, 4 unused, 16 key (inline, or address and size of packed bytes), payload
+//
+// `mark` belongs to the owner (0 in a new entry). Probing is by batch: prefetch index lines, find
+// candidates and prefetch entries, compare. Epoch thread only. Tests: tests/unit/views/state_test.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "src/base/arena.h"
+#include "views/state/blob_heap.h"
+#include "views/state/keys.h"
+
+namespace qw::views {
+
+struct Entry {
+  uint64_t hash;
+  uint32_t mark;
+  uint32_t unused;
+  KeyWords key;
+
+  char* payload() { return reinterpret_cast<char*>(this + 1); }
+  const char* payload() const { return reinterpret_cast<const char*>(this + 1); }
+  template <typename T>
+  T& as() {
+    return *reinterpret_cast<T*>(this + 1);
+  }
+  template <typename T>
+  const T& as() const {
+    return *reinterpret_cast<const T*>(this + 1);
+  }
+};
+static_assert(sizeof(Entry) == 32);  // payloads are 16-byte aligned
+
+class KeyedTable {
+ public:
+  KeyedTable(bool packed_keys, uint32_t payload_bytes);
+  KeyedTable(const KeyedTable&) = delete;
+  KeyedTable& operator=(const KeyedTable&) = delete;
+  ~KeyedTable();
+
+  // out[i] = entry of key i, nullptr where there is none.
+  void find(const KeyBatch& keys, Entry** out) const;
+  // Adds what is missing with a zeroed payload; a key that occurs twice gets one entry.
+  void find_or_add(const KeyBatch& keys, Entry** out);
+  // Entry pointers of other keys stay valid; the freed one may be handed out again.
+  void erase(Entry* entry);
+
+  uint64_t size() const { return size_; }
+  size_t bytes() const;
+  // Every live entry of a partition, in entry order.
+  template <typename Visit>
+  void each(uint32_t partition, Visit&& visit) {
+    const Partition& part = partitions_[partition];
+    for (uint32_t i = 0; i < part.next; ++i) {
+      Entry* entry = entry_at(part, i);
+      if (entry->mark != kFreed) visit(entry);
+    }
+  }
+  // Memory for whatever hangs on entries.
+  BlobHeap& heap() { return heap_; }
+  void clear();
+
+ private:
+  static constexpr uint32_t kFreed = UINT32_MAX;
+  static constexpr uint32_t kSlots = 16;
+  static constexpr uint32_t kFirstChunkBits = 4;
+  static constexpr uint32_t kEntriesMax = (1U << 24) - 16;
+  struct Partition {
+    uint32_t* slots = nullptr;
+    uint32_t group_mask = 0;
+    uint32_t groups = 0;
+    uint32_t used = 0;  // slots not empty, tombstones too
+    uint32_t live = 0;
+    uint32_t next = 0;  // entries ever handed out
+    uint32_t free_head = UINT32_MAX;
+    std::array<char*, 24> chunks{};
+  };
+
+  Entry* entry_at(const Partition& part, uint32_t index) const {
+    // Chunk c holds 16 << c entries: index + 16 has its top bit at c + 4.
+    const uint32_t biased = index + (1U << kFirstChunkBits);
+    const uint32_t top = 31U - static_cast<uint32_t>(__builtin_clz(biased));
+    return reinterpret_cast<Entry*>(part.chunks[top - kFirstChunkBits] +
+                                    size_t{biased - (1U << top)} * entry_bytes_);
+  }
+  template <bool packed>
+  void find_range(const KeyBatch& keys, uint32_t from, uint32_t to, Entry** out) const;
+  template <bool packed>
+  Entry* find_one(const KeyWords& key, uint64_t hash) const;
+  Entry* add(const KeyWords& key, uint64_t hash);
+  void grow(Partition& part);
+  void insert_slot(Partition& part, uint32_t hash, uint32_t index);
+
+  bool packed_;
+  uint32_t entry_bytes_;
+  uint64_t size_ = 0;
+  size_t table_bytes_ = 0;
+  std::array<Partition, kPartitionCount> partitions_;
+  BlobHeap heap_;
+};
+
+}  // namespace qw::views

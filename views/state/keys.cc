@@ -1,0 +1,217 @@
+// KeyEncoder: column-wise loops per width; see keys.h.
+#include "views/state/keys.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "src/base/assert.h"
+#include "src/base/bytes.h"
+
+namespace qw::views {
+namespace {
+
+constexpr uint32_t kInlineBytesMax = 15, kNullByte = 15, kInlineColumnsMax = 8;
+
+bool inline_type(const Type& type, Identity identity) {
+  switch (type.physical()) {
+    case Physical::b1:
+    case Physical::i1:
+    case Physical::i16:
+    case Physical::i32:
+    case Physical::u32:
+    case Physical::i64: return true;
+    case Physical::f32:
+    case Physical::f64: return identity == Identity::equal;
+    case Physical::wide16:
+    case Physical::numeric:
+    case Physical::string:
+    case Physical::none: return false;
+  }
+  return false;
+}
+
+inline uint64_t bits_of(uint8_t value) { return value; }
+inline uint64_t bits_of(uint16_t value) { return value; }
+inline uint64_t bits_of(uint32_t value) { return value; }
+inline uint64_t bits_of(uint64_t value) { return value; }
+inline uint64_t bits_of(float value) {
+  if (std::isnan(value)) value = std::numeric_limits<float>::quiet_NaN();
+  return load<uint32_t>(&(value = value == 0.0F ? 0.0F : value));
+}
+inline uint64_t bits_of(double value) {
+  if (std::isnan(value)) value = std::numeric_limits<double>::quiet_NaN();
+  return load<uint64_t>(&(value = value == 0.0 ? 0.0 : value));
+}
+
+template <typename T>
+void put_column(const Batch& batch, const Vector& vector, uint32_t offset, uint32_t null_bit,
+                KeyWords* words) {
+  const uint32_t shift = (offset % 8) * 8, count = batch.size();
+  const T* values = vector.values<T>();
+  const bool high = offset >= 8;
+  const uint64_t null_mark = uint64_t{1} << (56 + null_bit);
+  if (vector.form == Form::flat && vector.validity == nullptr && batch.selection == nullptr) {
+    if (high) {
+      for (uint32_t i = 0; i < count; ++i) words[i].high |= bits_of(values[i]) << shift;
+    } else {
+      for (uint32_t i = 0; i < count; ++i) words[i].low |= bits_of(values[i]) << shift;
+    }
+    return;
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t slot = vector.slot(batch.row(i));
+    if (vector.validity != nullptr && !bit_get(vector.validity, slot)) {
+      words[i].high |= null_mark;
+    } else if (high) {
+      words[i].high |= bits_of(values[slot]) << shift;
+    } else {
+      words[i].low |= bits_of(values[slot]) << shift;
+    }
+  }
+}
+
+template <typename T>
+void take_column(std::span<const KeyWords> keys, uint32_t offset, uint32_t null_bit, Vector& out,
+                 Arena& arena) {
+  const uint32_t shift = (offset % 8) * 8, count = static_cast<uint32_t>(keys.size());
+  T* values = out.values<T>();
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint64_t word = offset >= 8 ? keys[i].high : keys[i].low;
+    const uint64_t bits = word >> shift;
+    std::memcpy(&values[i], &bits, sizeof(T));
+    if ((keys[i].high >> (56 + null_bit)) & 1U) out.set_null(i, count, arena);
+  }
+}
+
+}  // namespace
+
+std::vector<Type> pick_types(std::span<const Type> types, std::span<const uint32_t> columns) {
+  std::vector<Type> out;
+  out.reserve(columns.size());
+  for (const uint32_t column : columns) out.push_back(types[column]);
+  return out;
+}
+
+KeyEncoder::KeyEncoder(std::vector<Type> types, Identity identity)
+    : types_(std::move(types)), identity_(identity), codec_(types_) {
+  uint32_t bytes = 0;
+  for (const Type& type : types_) {
+    if (!inline_type(type, identity)) packed_ = true;
+    bytes += type.bytes();
+  }
+  packed_ = packed_ || bytes > kInlineBytesMax || types_.size() > kInlineColumnsMax;
+  if (packed_) return;
+  std::vector<uint32_t> order(types_.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return types_[a].bytes() > types_[b].bytes(); });
+  offset_.resize(types_.size());
+  uint32_t at = 0;
+  for (const uint32_t column : order) {
+    offset_[column] = at;
+    at += types_[column].bytes();
+  }
+}
+
+bool KeyEncoder::lossy(const Type& type) {
+  switch (type.physical()) {
+    case Physical::b1:
+    case Physical::i1:
+    case Physical::i16:
+    case Physical::i32:
+    case Physical::u32:
+    case Physical::i64: return false;
+    case Physical::f32:
+    case Physical::f64:
+    case Physical::numeric: return true;
+    case Physical::wide16: return type.id != TypeId::uuid;
+    case Physical::string:
+      // Arrays, records and jsonb may hold numerics or floats inside.
+      return type.id != TypeId::text && type.id != TypeId::varchar && type.id != TypeId::bytea &&
+             type.id != TypeId::name;
+    case Physical::none: return false;
+  }
+  return true;
+}
+
+void KeyEncoder::encode_inline(const Batch& batch, std::span<const uint32_t> columns,
+                               KeyWords* words) const {
+  for (uint32_t c = 0; c < types_.size(); ++c) {
+    const Vector& vector = batch.columns[columns[c]];
+    switch (types_[c].physical()) {
+      case Physical::b1:
+      case Physical::i1: put_column<uint8_t>(batch, vector, offset_[c], c, words); break;
+      case Physical::i16: put_column<uint16_t>(batch, vector, offset_[c], c, words); break;
+      case Physical::i32:
+      case Physical::u32: put_column<uint32_t>(batch, vector, offset_[c], c, words); break;
+      case Physical::i64: put_column<uint64_t>(batch, vector, offset_[c], c, words); break;
+      case Physical::f32: put_column<float>(batch, vector, offset_[c], c, words); break;
+      case Physical::f64: put_column<double>(batch, vector, offset_[c], c, words); break;
+      case Physical::wide16:
+      case Physical::numeric:
+      case Physical::string:
+      case Physical::none: QW_UNREACHABLE();
+    }
+  }
+}
+
+void KeyEncoder::encode(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
+                        KeyBatch& out) const {
+  QW_ASSERT(columns.size() == types_.size());
+  const uint32_t count = batch.size();
+  out.count = count;
+  out.words = arena.allocate_column<KeyWords>(count);
+  out.hashes = arena.allocate_column<uint64_t>(count);
+  if (!packed_) {
+    std::memset(static_cast<void*>(out.words), 0, sizeof(KeyWords) * count);
+    encode_inline(batch, columns, out.words);
+    for (uint32_t i = 0; i < count; ++i) {
+      out.hashes[i] = hash_words(out.words[i].low, out.words[i].high);
+    }
+    return;
+  }
+  auto* bytes = arena.allocate_array<std::string_view>(count);
+  if (identity_ == Identity::exact) {
+    codec_.pack(batch, columns, arena, bytes);
+  } else {
+    codec_.pack_keys(batch, columns, arena, bytes);
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    out.words[i] = KeyWords::of(bytes[i]);
+    out.hashes[i] = hash_bytes(bytes[i]);
+  }
+}
+
+void KeyEncoder::decode(std::span<const KeyWords> keys, Arena& arena,
+                        std::vector<Vector>& out) const {
+  const uint32_t count = static_cast<uint32_t>(keys.size());
+  if (packed_) {
+    auto* rows = arena.allocate_array<std::string_view>(count);
+    for (uint32_t i = 0; i < count; ++i) rows[i] = keys[i].bytes();
+    codec_.unpack({rows, count}, {}, arena, out);
+    return;
+  }
+  out.clear();
+  for (uint32_t c = 0; c < types_.size(); ++c) {
+    Vector vector = Vector::flat(types_[c], count, arena);
+    switch (types_[c].physical()) {
+      case Physical::b1:
+      case Physical::i1: take_column<uint8_t>(keys, offset_[c], c, vector, arena); break;
+      case Physical::i16: take_column<uint16_t>(keys, offset_[c], c, vector, arena); break;
+      case Physical::i32:
+      case Physical::u32:
+      case Physical::f32: take_column<uint32_t>(keys, offset_[c], c, vector, arena); break;
+      case Physical::i64:
+      case Physical::f64: take_column<uint64_t>(keys, offset_[c], c, vector, arena); break;
+      case Physical::wide16:
+      case Physical::numeric:
+      case Physical::string:
+      case Physical::none: QW_UNREACHABLE();
+    }
+    out.push_back(vector);
+  }
+}
+
+}  // namespace qw::views

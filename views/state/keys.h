@@ -1,0 +1,81 @@
+// KeyEncoder: the key columns of a batch as things that hash tables compare.
+//
+// Columns of fixed width with at most 15 bytes in sum become 16 bytes inline: widest first, so that
+// none straddles a word, the last byte holds the null bits. Anything else becomes packed key bytes
+// (RowCodec::pack_keys: equal under PostgreSQL's equality exactly if the bytes are equal). With
+// `Identity::exact` the packed row itself is the key, so that 1.0 and 1.00 are two keys.
+// Immutable. Tests: tests/unit/views/state_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "src/base/arena.h"
+#include "src/base/hash.h"
+#include "src/types/batch.h"
+#include "src/types/row_codec.h"
+
+namespace qw::views {
+
+// Inline: the 16 bytes. Packed: address and size of the bytes.
+struct KeyWords {
+  uint64_t low, high;
+  std::string_view bytes() const { return {reinterpret_cast<const char*>(low), high}; }
+  static KeyWords of(std::string_view bytes) {
+    return {reinterpret_cast<uint64_t>(bytes.data()), bytes.size()};
+  }
+};
+
+// One key per live row, in order.
+struct KeyBatch {
+  uint32_t count = 0;
+  KeyWords* words = nullptr;
+  uint64_t* hashes = nullptr;
+};
+
+inline constexpr uint32_t kPartitionBits = 6;
+inline constexpr uint32_t kPartitionCount = 1U << kPartitionBits;
+inline uint32_t partition_of(uint64_t hash) {
+  return static_cast<uint32_t>(hash >> (64 - kPartitionBits));
+}
+
+inline uint64_t hash_words(uint64_t low, uint64_t high) {
+  return hash_u64(low ^ (high * 0x9e3779b97f4a7c15U));
+}
+
+enum class Identity : uint8_t { equal, exact };
+
+// types[column] for each column.
+std::vector<Type> pick_types(std::span<const Type> types, std::span<const uint32_t> columns);
+
+class KeyEncoder {
+ public:
+  explicit KeyEncoder(std::vector<Type> types, Identity identity = Identity::equal);
+
+  bool packed() const { return packed_; }
+  std::span<const Type> types() const { return types_; }
+  // Keys of the live rows; `columns[i]` is the batch column of key column i.
+  void encode(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
+              KeyBatch& out) const;
+  // The key columns of stored keys as flat vectors (canonical values: see lossy()).
+  void decode(std::span<const KeyWords> keys, Arena& arena, std::vector<Vector>& out) const;
+  uint64_t hash(const KeyWords& words) const {
+    return packed_ ? hash_bytes(words.bytes()) : hash_words(words.low, words.high);
+  }
+  // True when equal values of the type may look different, so that decode() cannot tell which it was.
+  static bool lossy(const Type& type);
+
+ private:
+  void encode_inline(const Batch& batch, std::span<const uint32_t> columns, KeyWords* words) const;
+
+  std::vector<Type> types_;
+  Identity identity_;
+  bool packed_ = false;
+  std::vector<uint32_t> offset_;  // inline: byte of each column
+  RowCodec codec_;
+};
+
+}  // namespace qw::views

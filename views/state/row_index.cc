@@ -1,0 +1,240 @@
+// RowIndex: see row_index.h.
+#include "views/state/row_index.h"
+
+#include <cstring>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "src/base/assert.h"
+#include "src/base/hash.h"
+
+namespace qw::views {
+
+// A key with many rows: positions by row, so that none is searched for.
+struct BigRows {
+  std::vector<StoredRow*> rows;
+  absl::flat_hash_map<std::string_view, uint32_t, StringHash, StringEqual> position;
+};
+
+namespace {
+
+constexpr uint32_t kSmallRowsMax = 64;
+
+}  // namespace
+
+std::span<StoredRow* const> RowSet::rows() const {
+  if (capacity == 0) return {&one, count};
+  if (capacity == kBig) return big->rows;
+  return {many, count};
+}
+
+RowIndex::RowIndex(std::vector<Type> types, std::vector<uint32_t> key, std::vector<bool> skip_null,
+                   Identity identity)
+    : RowState(types),
+      key_(std::move(key)),
+      skip_null_(std::move(skip_null)),
+      encoder_(pick_types(types, key_), identity),
+      table_(encoder_.packed(), sizeof(RowSet)) {
+  QW_ASSERT(skip_null_.size() == key_.size());
+  for (uint32_t i = 0; i < types.size(); ++i) all_columns_.push_back(i);
+}
+
+RowIndex::~RowIndex() { clear(); }
+
+void RowIndex::clear() {
+  for (uint32_t p = 0; p < kPartitionCount; ++p) {
+    table_.each(p, [&](Entry* entry) {
+      for (StoredRow* row : entry->as<RowSet>().rows()) {
+        table_.heap().release(reinterpret_cast<char*>(row), sizeof(StoredRow) + row->size);
+      }
+      release_set(entry->as<RowSet>());
+    });
+  }
+  table_.clear();
+  rows_ = 0;
+  negative_rows_ = 0;
+}
+
+void RowIndex::release_set(RowSet& set) {
+  if (set.capacity == RowSet::kBig) {
+    delete set.big;
+  } else if (set.capacity != 0) {
+    table_.heap().release(reinterpret_cast<char*>(set.many), set.capacity * sizeof(StoredRow*));
+  }
+}
+
+Batch RowIndex::without_null_keys(const Batch& batch, Arena& arena) const {
+  Batch out = batch;
+  for (size_t k = 0; k < key_.size(); ++k) {
+    const Vector& vector = out.columns[key_[k]];
+    if (!skip_null_[k] || vector.validity == nullptr) continue;
+    auto* selection = arena.allocate_array<uint16_t>(out.size());
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < out.size(); ++i) {
+      const uint32_t row = out.row(i);
+      selection[count] = static_cast<uint16_t>(row);
+      count += vector.is_null(row) ? 0U : 1U;
+    }
+    out.select(selection, count);
+  }
+  return out;
+}
+
+void RowIndex::probe(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
+                     KeyBatch& keys, Entry** out) const {
+  encoder_.encode(batch, columns, arena, keys);
+  table_.find(keys, out);
+  for (size_t k = 0; k < key_.size(); ++k) {
+    const Vector& vector = batch.columns[columns[k]];
+    if (!skip_null_[k] || vector.validity == nullptr) continue;
+    for (uint32_t i = 0; i < keys.count; ++i) {
+      if (vector.is_null(batch.row(i))) out[i] = nullptr;
+    }
+  }
+}
+
+void RowIndex::update(const Batch& input, Arena& arena) {
+  const Batch batch = without_null_keys(input, arena);
+  if (batch.empty()) return;
+  KeyBatch keys;
+  encoder_.encode(batch, key_, arena, keys);
+  auto* entries = arena.allocate_array<Entry*>(keys.count);
+  auto* rows = arena.allocate_array<std::string_view>(keys.count);
+  codec().pack(batch, all_columns_, arena, rows);
+  table_.find_or_add(keys, entries);
+  const int64_t* weights = batch.weights;
+  for (uint32_t i = 0; i < keys.count; ++i) {
+    const int64_t weight = weights == nullptr ? 1 : weights[batch.row(i)];
+    if (weight == 0) continue;
+    if (replaying_) {
+      if (skips(partition_of(keys.hashes[i]))) continue;
+    } else {
+      if (logging) log_row(rows[i], weight);
+      touch(partition_of(keys.hashes[i]));
+    }
+    change(entries[i], rows[i], weight);
+  }
+  // Keys that lost their last row go now: an entry may stand several times in `entries`, and the same
+  // key may have come back, so the test is on what is there after the whole batch.
+  for (uint32_t i = 0; i < keys.count; ++i) {
+    Entry* entry = entries[i];
+    if (entry->mark == UINT32_MAX || entry->as<RowSet>().count != 0) continue;
+    release_set(entry->as<RowSet>());
+    table_.erase(entry);
+  }
+}
+
+void RowIndex::change(Entry* entry, std::string_view row, int64_t weight) {
+  RowSet& set = entry->as<RowSet>();
+  set.total += weight;
+  const uint32_t hash = static_cast<uint32_t>(hash_bytes(row));
+  uint32_t position = 0;
+  StoredRow* stored = locate(set, row, hash, position);
+  if (stored == nullptr) {
+    if (weight < 0) ++negative_rows_;
+    add_row(set, row, hash, weight);
+    return;
+  }
+  const int64_t before = stored->weight;
+  stored->weight += weight;
+  negative_rows_ += (stored->weight < 0 ? 1 : 0) - (before < 0 ? 1 : 0);
+  if (stored->weight == 0) remove_row(set, position);
+}
+
+StoredRow* RowIndex::locate(const RowSet& set, std::string_view row, uint32_t hash,
+                            uint32_t& position) const {
+  if (set.capacity == RowSet::kBig) {
+    const auto it = set.big->position.find(row);
+    if (it == set.big->position.end()) return nullptr;
+    position = it->second;
+    return set.big->rows[position];
+  }
+  const auto rows = set.rows();
+  for (uint32_t i = 0; i < rows.size(); ++i) {
+    if (rows[i]->hash != hash || rows[i]->bytes() != row) continue;
+    position = i;
+    return rows[i];
+  }
+  return nullptr;
+}
+
+void RowIndex::add_row(RowSet& set, std::string_view row, uint32_t hash, int64_t weight) {
+  BlobHeap& heap = table_.heap();
+  auto* stored = reinterpret_cast<StoredRow*>(heap.allocate(sizeof(StoredRow) + row.size()));
+  *stored = {weight, static_cast<uint32_t>(row.size()), hash};
+  if (!row.empty()) std::memcpy(stored + 1, row.data(), row.size());
+  ++rows_;
+  if (set.capacity == RowSet::kBig) {
+    set.big->position.emplace(stored->bytes(), set.count++);
+    set.big->rows.push_back(stored);
+    return;
+  }
+  if (set.capacity == 0 && set.count == 0) {
+    set.one = stored;
+    set.count = 1;
+    return;
+  }
+  const uint32_t capacity = set.capacity == 0 ? 1 : set.capacity;
+  if (set.count == capacity) {
+    const std::span<StoredRow* const> old = set.rows();
+    if (set.count >= kSmallRowsMax) {
+      auto* big = new BigRows;  // NOLINT: owned by the set, freed by release_set
+      big->rows.assign(old.begin(), old.end());
+      for (uint32_t i = 0; i < set.count; ++i) big->position.emplace(old[i]->bytes(), i);
+      release_set(set);
+      set.capacity = RowSet::kBig;
+      set.big = big;
+      big->position.emplace(stored->bytes(), set.count++);
+      big->rows.push_back(stored);
+      return;
+    }
+    const uint32_t larger = set.count == 1 ? 3 : (set.count + 1) * 2 - 1;
+    auto** many = reinterpret_cast<StoredRow**>(heap.allocate(larger * sizeof(StoredRow*)));
+    std::memcpy(many, old.data(), set.count * sizeof(StoredRow*));
+    release_set(set);
+    set.capacity = larger;
+    set.many = many;
+  }
+  set.many[set.count++] = stored;
+}
+
+void RowIndex::remove_row(RowSet& set, uint32_t position) {
+  StoredRow* stored = nullptr;
+  const uint32_t last = set.count - 1;
+  if (set.capacity == RowSet::kBig) {
+    stored = set.big->rows[position];
+    set.big->position.erase(stored->bytes());
+    if (position != last) {
+      set.big->rows[position] = set.big->rows[last];
+      set.big->position[set.big->rows[position]->bytes()] = position;
+    }
+    set.big->rows.pop_back();
+  } else if (set.capacity == 0) {
+    stored = set.one;
+    set.one = nullptr;
+  } else {
+    stored = set.many[position];
+    set.many[position] = set.many[last];
+  }
+  --set.count;
+  --rows_;
+  table_.heap().release(reinterpret_cast<char*>(stored), sizeof(StoredRow) + stored->size);
+}
+
+void RowIndex::absorb(const Batch& batch) {
+  Arena arena;
+  replaying_ = true;
+  update(batch, arena);
+  replaying_ = false;
+}
+
+void RowIndex::dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) {
+  table_.each(partition, [&](Entry* entry) {
+    for (const StoredRow* row : entry->as<RowSet>().rows()) {
+      append_row(out, row->bytes(), row->weight);
+      end_record(out, pieces);
+    }
+  });
+}
+
+}  // namespace qw::views

@@ -1,0 +1,89 @@
+// RowIndex: rows by key, the state of joins: what one side of a join has, shared by all who need it.
+//
+// Key -> (total weight, rows). A key with one row keeps it in the slot's payload, up to 64 rows lie in
+// an array that is searched by hash, larger keys get a hash index of their own so that taking a row
+// away stays cheap. Rows are packed, with their weight in front; a weight may be negative in the
+// middle of an epoch (changes come in any order), never at its end: `negative_rows`.
+// Rows whose key has a NULL in a column of `skip_null` match nothing and are not kept.
+// Epoch thread only. Tests: tests/unit/views/state_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "src/base/arena.h"
+#include "views/state/keyed_table.h"
+#include "views/state/state.h"
+
+namespace qw::views {
+
+// A stored row: weight, size, hash, bytes.
+struct StoredRow {
+  int64_t weight;
+  uint32_t size;
+  uint32_t hash;
+  std::string_view bytes() const { return {reinterpret_cast<const char*>(this + 1), size}; }
+};
+
+struct BigRows;
+
+// Payload of a key. `total` comes first: existence tests read nothing else.
+struct RowSet {
+  int64_t total;
+  uint32_t count;
+  uint32_t capacity;  // 0 = at most one row, inline; kBig = `big`
+  union {
+    StoredRow* one;
+    StoredRow** many;
+    BigRows* big;
+  };
+  static constexpr uint32_t kBig = UINT32_MAX;
+  std::span<StoredRow* const> rows() const;
+};
+
+class RowIndex final : public RowState {
+ public:
+  // `types`: the columns of stored rows, all of which stay; `key`: which of them are the key.
+  // `skip_null[i]`: a NULL in key column i matches nothing.
+  RowIndex(std::vector<Type> types, std::vector<uint32_t> key, std::vector<bool> skip_null,
+           Identity identity = Identity::equal);
+  ~RowIndex() override;
+
+  const KeyEncoder& encoder() const { return encoder_; }
+  std::span<const uint32_t> key() const { return key_; }
+  KeyedTable& table() { return table_; }
+
+  // Adds a delta; columns are the stored ones.
+  void update(const Batch& batch, Arena& arena);
+  // Entries for probe keys, nullptr where nothing matches. `columns` are those of the probing batch.
+  void probe(const Batch& batch, std::span<const uint32_t> columns, Arena& arena, KeyBatch& keys,
+             Entry** out) const;
+  int64_t negative_rows() const { return negative_rows_; }
+  uint64_t rows() const override { return rows_; }
+  uint64_t bytes() const override { return table_.bytes() + big_bytes_; }
+  void clear();
+
+ private:
+  void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
+  void absorb(const Batch& batch) override;
+  Batch without_null_keys(const Batch& batch, Arena& arena) const;
+  void change(Entry* entry, std::string_view row, int64_t weight);
+  void add_row(RowSet& set, std::string_view row, uint32_t hash, int64_t weight);
+  void remove_row(RowSet& set, uint32_t position);
+  StoredRow* locate(const RowSet& set, std::string_view row, uint32_t hash, uint32_t& position) const;
+  void release_set(RowSet& set);
+
+  std::vector<uint32_t> key_;
+  std::vector<bool> skip_null_;
+  std::vector<uint32_t> all_columns_;
+  KeyEncoder encoder_;
+  KeyedTable table_;
+  uint64_t rows_ = 0;
+  int64_t negative_rows_ = 0;
+  size_t big_bytes_ = 0;
+  bool replaying_ = false;
+};
+
+}  // namespace qw::views

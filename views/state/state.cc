@@ -1,0 +1,127 @@
+// State: record framing, pieces and replay; see state.h.
+#include "views/state/state.h"
+
+#include "src/base/hash.h"
+
+namespace qw::views {
+namespace {
+constexpr size_t kPieceBytes = 256 << 10;
+}
+
+void append_varint(std::string& out, uint64_t value) {
+  while (value >= 0x80) {
+    out.push_back(static_cast<char>(value | 0x80));
+    value >>= 7;
+  }
+  out.push_back(static_cast<char>(value));
+}
+
+std::optional<uint64_t> read_varint(std::string_view& bytes) {
+  uint64_t value = 0;
+  for (uint32_t shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
+    const auto byte = static_cast<uint8_t>(bytes.front());
+    bytes.remove_prefix(1);
+    value |= uint64_t{byte & 0x7fU} << shift;
+    if ((byte & 0x80U) == 0) return value;
+  }
+  return std::nullopt;
+}
+
+State::~State() = default;
+
+void State::end_record(std::string& out, std::vector<std::string>& pieces) {
+  if (hashing_) {
+    // Each record is hashed alone and added up, so that the order does not matter.
+    hash_sum_ += hash_bytes(out);
+    out.clear();
+    return;
+  }
+  if (out.size() < kPieceBytes) return;
+  pieces.push_back(std::move(out));
+  out.clear();
+  out.reserve(kPieceBytes + 4096);
+}
+
+std::vector<std::string> State::take_log() {
+  if (!log_.empty()) {
+    pieces_.push_back(std::move(log_));
+    log_.clear();
+  }
+  return std::move(pieces_);
+}
+
+std::vector<std::string> State::write_image(uint32_t partition) {
+  std::vector<std::string> pieces;
+  std::string out;
+  dump(partition, out, pieces);
+  if (!out.empty() || pieces.empty()) pieces.push_back(std::move(out));
+  stale[partition] = false;
+  return pieces;
+}
+
+Result<void> State::load_image(uint32_t partition, Epoch epoch, std::string_view bytes) {
+  QW_ASSERT(partition < kPartitionCount);
+  image_epoch_[partition] = Epoch{0};
+  replaying_ = Epoch{UINT64_MAX};
+  QW_TRY(replay(bytes));
+  image_epoch_[partition] = epoch;
+  stale[partition] = false;
+  return {};
+}
+
+Result<void> State::apply_log(Epoch epoch, std::string_view bytes) {
+  replaying_ = epoch;
+  return replay(bytes);
+}
+
+uint64_t State::hash() {
+  hashing_ = true;
+  hash_sum_ = 0;
+  std::vector<std::string> pieces;
+  std::string out;
+  for (uint32_t p = 0; p < kPartitionCount; ++p) dump(p, out, pieces);
+  hashing_ = false;
+  return hash_sum_;
+}
+
+void RowState::append_row(std::string& out, std::string_view row, int64_t weight) {
+  append_varint(out, zigzag(weight));
+  append_varint(out, row.size());
+  out.append(row);
+}
+
+void RowState::log_row(std::string_view row, int64_t weight) {
+  append_row(log(), row, weight);
+  end_log_record();
+}
+
+Result<void> RowState::replay(std::string_view records) {
+  Arena arena;
+  std::vector<std::string_view> rows;
+  std::vector<int64_t> weights;
+  while (!records.empty()) {
+    rows.clear();
+    weights.clear();
+    while (!records.empty() && rows.size() < kBatchRowsMax) {
+      const auto weight = read_varint(records);
+      const auto size = read_varint(records);
+      if (!weight || !size || *size > records.size()) {
+        return fail(data_corrupted("state record is damaged"));
+      }
+      const std::string_view row = records.substr(0, *size);
+      if (!codec_.valid(row)) return fail(data_corrupted("state row is damaged"));
+      rows.push_back(row);
+      weights.push_back(unzigzag(*weight));
+      records.remove_prefix(*size);
+    }
+    arena.reset();
+    Batch batch;
+    batch.rows = static_cast<uint32_t>(rows.size());
+    codec_.unpack(rows, {}, arena, batch.columns);
+    batch.weights = weights.data();
+    absorb(batch);
+  }
+  return {};
+}
+
+}  // namespace qw::views

@@ -1,0 +1,99 @@
+// State: what an operator remembers between epochs, and how it reaches the store and comes back.
+//
+// A state has an id, 64 partitions by key hash, a log (records cut from it at the end of each epoch)
+// and images (all records that make up a partition). A log and an image are the same kind of records:
+// loading an image and applying the log since gives the same logical state.
+//
+// Rows: most states are multisets of packed rows; their record is a row with a signed weight.
+//   record: varint zigzag weight, varint size, packed row
+// Slots: aggregate groups; their record is a key with what now stands under it (operators/group.h).
+// Epoch thread only. Tests: tests/unit/views/dataflow_test.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/ids.h"
+#include "src/base/result.h"
+#include "src/types/batch.h"
+#include "src/types/row_codec.h"
+#include "views/state/keys.h"
+
+namespace qw::views {
+
+void append_varint(std::string& out, uint64_t value);
+std::optional<uint64_t> read_varint(std::string_view& bytes);
+constexpr uint64_t zigzag(int64_t value) {
+  return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
+}
+constexpr int64_t unzigzag(uint64_t value) {
+  return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
+}
+
+class State {
+ public:
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  virtual ~State();
+
+  // Whatever was logged since the last call, in pieces of whole records.
+  std::vector<std::string> take_log();
+  std::vector<std::string> write_image(uint32_t partition);
+  Result<void> load_image(uint32_t partition, Epoch epoch, std::string_view bytes);
+  Result<void> apply_log(Epoch epoch, std::string_view bytes);
+
+  virtual uint64_t rows() const = 0;
+  virtual uint64_t bytes() const = 0;
+  // Order-independent hash over all records.
+  uint64_t hash();
+
+  StateId id;
+  std::string layout;
+  ObjectId view;         // 0 = shared
+  bool logging = false;  // off in run-once queries
+  std::array<bool, kPartitionCount> stale{};
+
+ protected:
+  // Gives every record of the partition to `out`, through end_record() after each.
+  virtual void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) = 0;
+  // Applies records; those of partitions with skips(partition) are already contained.
+  virtual Result<void> replay(std::string_view records) = 0;
+  bool skips(uint32_t partition) const { return image_epoch_[partition] >= replaying_; }
+
+  void end_record(std::string& out, std::vector<std::string>& pieces);
+  std::string& log() { return log_; }
+  void end_log_record() { end_record(log_, pieces_); }
+  void touch(uint32_t partition) { stale[partition] = true; }
+
+ private:
+  std::string log_;
+  std::vector<std::string> pieces_;
+  std::array<Epoch, kPartitionCount> image_epoch_{};
+  Epoch replaying_;
+  bool hashing_ = false;
+  uint64_t hash_sum_ = 0;
+};
+
+// A state whose records are rows with weights.
+class RowState : public State {
+ public:
+  explicit RowState(std::vector<Type> types) : codec_(std::move(types)) {}
+  const RowCodec& codec() const { return codec_; }
+
+ protected:
+  // Takes rows back in; the batch has one column per type and weights.
+  virtual void absorb(const Batch& batch) = 0;
+  void log_row(std::string_view row, int64_t weight);
+  static void append_row(std::string& out, std::string_view row, int64_t weight);
+  Result<void> replay(std::string_view records) final;
+
+ private:
+  RowCodec codec_;
+};
+
+}  // namespace qw::views
