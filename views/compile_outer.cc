@@ -16,7 +16,7 @@
 namespace qw::views {
 namespace {
 
-std::vector<uint32_t> numbers(size_t from, size_t count) {
+std::vector<uint32_t> column_range(size_t from, size_t count) {
   std::vector<uint32_t> out(count);
   std::iota(out.begin(), out.end(), static_cast<uint32_t>(from));
   return out;
@@ -76,12 +76,12 @@ Result<Node*> ViewBuilder::side_existence(const sql::Plan& plan, bool left_side,
   const size_t first = left_side ? 0 : plan.inputs[0]->schema.size();
   const std::vector<bool> keep(types.size(), false);
   QW_ASSIGN_OR_RETURN(Node * input, node_of(side));
-  QW_ASSIGN_OR_RETURN(Node * rows, arrange_node(input, types, numbers(0, types.size()), keep, Identity::exact));
+  QW_ASSIGN_OR_RETURN(Node * rows, arrange_node(input, types, column_range(0, types.size()), keep, Identity::exact));
   QW_ASSIGN_OR_RETURN(Node * picked, add_operator(std::make_unique<PickOperator>(
-                                                      host_, numbers(first, types.size())),
+                                                      host_, column_range(first, types.size())),
                                                   {joined}));
   QW_ASSIGN_OR_RETURN(Node * matched,
-                      arrange_node(picked, types, numbers(0, types.size()), keep, Identity::exact));
+                      arrange_node(picked, types, column_range(0, types.size()), keep, Identity::exact));
   return existence(rows, matched, anti, std::move(before), std::move(after));
 }
 

@@ -8,6 +8,7 @@
 #include "views/operators/group.h"
 #include "views/operators/linear.h"
 #include "views/operators/top_k.h"
+#include "views/operators/window.h"
 
 namespace qw::views {
 
@@ -106,6 +107,10 @@ Made make_operator(Host& host, const sql::Plan& plan, ProgramMaker& programs) {
   if (const auto* top = plan.as<sql::TopK>()) {
     return std::make_unique<TopKOperator>(host, *top, input,
                                           plan.inputs[0]->properties.append_only);
+  }
+  if (const auto* windows = plan.as<sql::Window>()) {
+    QW_ASSIGN_OR_RETURN(auto made, WindowOperator::make(host, *windows, input));
+    return made;
   }
   return fail(feature_not_supported("this operator is not supported yet"));
 }

@@ -561,6 +561,8 @@ std::unique_ptr<Accumulator> make_accumulator(AggregateKind kind, std::span<cons
     case AggregateKind::string_agg:
     case AggregateKind::bit_and:
     case AggregateKind::bit_or:
+    case AggregateKind::bit_xor:
+    case AggregateKind::json_object_agg:
     case AggregateKind::jsonb_agg:
     case AggregateKind::json_agg:
     case AggregateKind::jsonb_object_agg:

@@ -59,6 +59,7 @@ bool BagCall::supports(AggregateKind kind) {
     case AggregateKind::string_agg:
     case AggregateKind::bit_and:
     case AggregateKind::bit_or:
+    case AggregateKind::bit_xor:
     case AggregateKind::any_value: return true;
     case AggregateKind::none:
     case AggregateKind::count_star:
@@ -71,6 +72,7 @@ bool BagCall::supports(AggregateKind kind) {
     case AggregateKind::stddev_pop:
     case AggregateKind::var_samp:
     case AggregateKind::var_pop:
+    case AggregateKind::json_object_agg:
     case AggregateKind::jsonb_agg:
     case AggregateKind::json_agg:
     case AggregateKind::jsonb_object_agg: return false;
@@ -225,7 +227,8 @@ bool BagCall::compute(const OrderedBag& bag, Arena& arena, std::string& out,
     for (uint32_t i = 0; i < count; ++i) {
       uint64_t value = 0;
       std::memcpy(&value, static_cast<const char*>(values.data) + size_t{bytes} * i, bytes);
-      bits = all ? bits & value : bits | value;
+      const bool exclusive = spec_.kind == AggregateKind::bit_xor;
+      bits = all ? bits & value : exclusive ? bits ^ value : bits | value;
     }
     std::memcpy(result.columns[0].data, &bits, bytes);
   }

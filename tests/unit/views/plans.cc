@@ -1,0 +1,347 @@
+// Random plans; see plans.h.
+#include "tests/unit/views/plans.h"
+
+#include <fmt/format.h>
+
+#include "sql/function.h"
+#include "src/base/assert.h"
+#include "src/types/numeric.h"
+#include "src/types/str.h"
+
+namespace qw::views::testing {
+namespace {
+
+const char* const kTexts[] = {"a", "b", "a text that is longer than twelve bytes", "c"};
+
+const sql::Function* aggregate_function(std::string_view name, TypeId argument) {
+  for (const sql::Function* function : sql::Registry::instance().functions(name)) {
+    if (function->aggregate == sql::AggregateKind::none) continue;
+    if (argument == TypeId::void_ ? function->args.empty()
+                                  : function->args.size() == 1 && function->args[0].id == argument) {
+      return function;
+    }
+  }
+  return nullptr;
+}
+
+sql::PlanPtr make_plan(sql::Plan::Op op, std::vector<sql::PlanPtr> inputs, std::vector<Type> types) {
+  auto plan = std::make_shared<sql::Plan>();
+  plan->op = std::move(op);
+  plan->inputs = std::move(inputs);
+  for (size_t i = 0; i < types.size(); ++i) {
+    plan->schema.columns.push_back({fmt::format("c{}", i), types[i], true});
+  }
+  return plan;
+}
+
+class TableCursor final : public RowCursor {
+ public:
+  TableCursor(const Table& table, std::vector<uint32_t> columns) : columns_(std::move(columns)) {
+    for (const auto& [row, weight] : table.rows) changes_.push_back({row, weight});
+  }
+  Result<bool> next(Batch& batch) override {
+    if (at_ >= changes_.size()) return false;
+    arena_.reset();
+    const size_t count = std::min<size_t>(7, changes_.size() - at_);
+    const Batch all = make_batch({changes_.begin() + static_cast<std::ptrdiff_t>(at_),
+                                  changes_.begin() + static_cast<std::ptrdiff_t>(at_ + count)}, arena_);
+    at_ += count;
+    batch = all;
+    batch.columns.clear();
+    for (const uint32_t column : columns_) batch.columns.push_back(all.columns[column]);
+    return true;
+  }
+
+ private:
+  std::vector<Change> changes_;
+  std::vector<uint32_t> columns_;
+  size_t at_ = 0;
+  Arena arena_;
+};
+
+class TableSources final : public QuerySources {
+ public:
+  explicit TableSources(const std::vector<Table>& tables) : tables_(tables) {}
+  Result<std::unique_ptr<RowCursor>> scan(const sql::Scan& scan, const ScanBounds*) override {
+    for (const Table& table : tables_) {
+      if (table.id == scan.relation) return std::make_unique<TableCursor>(table, scan.columns);
+    }
+    return fail(internal_error("no such table"));
+  }
+  Result<std::unique_ptr<RowCursor>> system_scan(const sql::SystemScan&) override {
+    return fail(internal_error("no system tables here"));
+  }
+
+ private:
+  const std::vector<Table>& tables_;
+};
+
+}  // namespace
+
+uint64_t Generator::next() {
+  state_ ^= state_ << 13;
+  state_ ^= state_ >> 7;
+  state_ ^= state_ << 17;
+  return state_ >> 11;
+}
+
+std::vector<Type> table_types() { return {TypeId::int8, TypeId::int4, TypeId::text, TypeId::numeric}; }
+
+TestRow Generator::row() {
+  TestRow row;
+  for (int c = 0; c < 4; ++c) {
+    row.nulls[c] = chance(15);
+    row.values[c] = row.nulls[c] ? 0 : below(4);
+  }
+  return row;
+}
+
+Batch make_batch(const std::vector<Change>& changes, Arena& arena) {
+  Batch batch;
+  batch.rows = static_cast<uint32_t>(changes.size());
+  auto* weights = arena.allocate_column<int64_t>(changes.size());
+  for (const Type& type : table_types()) batch.columns.push_back(Vector::flat(type, batch.rows, arena));
+  for (uint32_t i = 0; i < batch.rows; ++i) {
+    const TestRow& row = changes[i].row;
+    weights[i] = changes[i].weight;
+    batch.columns[0].values<int64_t>()[i] = row.values[0];
+    batch.columns[1].values<int32_t>()[i] = static_cast<int32_t>(row.values[1]);
+    batch.columns[2].values<Str>()[i] = Str(std::string_view(row.nulls[2] ? "" : kTexts[row.values[2]]));
+    // 0, 1.0, 1.00, 2.5: two spellings of one value.
+    const Numeric numbers[] = {Numeric::narrow(0, 0), Numeric::narrow(10, 1), Numeric::narrow(100, 2),
+                               Numeric::narrow(25, 1)};
+    batch.columns[3].values<Numeric>()[i] = numbers[row.values[3]];
+    for (uint32_t c = 0; c < 4; ++c) {
+      if (row.nulls[c]) batch.columns[c].set_null(i, batch.rows, arena);
+    }
+  }
+  batch.weights = weights;
+  return batch;
+}
+
+void add_rows(const Batch& batch, Bag& bag) {
+  for (uint32_t i = 0; i < batch.size(); ++i) {
+    const uint32_t row = batch.row(i);
+    std::string text;
+    for (const Vector& column : batch.columns) {
+      text += "|";
+      if (column.is_null(row)) {
+        text += "NULL";
+        continue;
+      }
+      switch (column.type.physical()) {
+        case Physical::b1: text += column.at<uint8_t>(row) != 0 ? "t" : "f"; break;
+        case Physical::i16: text += std::to_string(column.at<int16_t>(row)); break;
+        case Physical::i32: text += std::to_string(column.at<int32_t>(row)); break;
+        case Physical::i64: text += std::to_string(column.at<int64_t>(row)); break;
+        case Physical::numeric: numeric::append_text(column.at<Numeric>(row), text); break;
+        case Physical::string: text += column.at<Str>(row).view(); break;
+        case Physical::i1:
+        case Physical::u32:
+        case Physical::f32:
+        case Physical::f64:
+        case Physical::wide16:
+        case Physical::none: text += "?"; break;
+      }
+    }
+    int64_t& count = bag[text];
+    count += batch.weight(row);
+    if (count == 0) bag.erase(text);
+  }
+}
+
+Result<Bag> run_query(std::shared_ptr<const sql::Plan> plan, const std::vector<Table>& tables) {
+  QW_ASSIGN_OR_RETURN(auto query, Query::compile(std::move(plan)));
+  sql::EvalContext context;
+  TableSources sources(tables);
+  QW_TRY(query->start(context, sources, {}));
+  Bag bag;
+  Batch batch;
+  while (true) {
+    QW_ASSIGN_OR_RETURN(const bool more, query->next(batch));
+    if (!more) return bag;
+    add_rows(batch, bag);
+  }
+}
+
+int32_t Generator::column_of(const sql::Plan& plan, TypeId type) {
+  std::vector<int32_t> found;
+  for (size_t c = 0; c < plan.schema.size(); ++c) {
+    if (plan.schema.columns[c].type.id == type) found.push_back(static_cast<int32_t>(c));
+  }
+  return found.empty() ? -1 : found[below(static_cast<uint32_t>(found.size()))];
+}
+
+sql::PlanPtr Generator::scan() {
+  sql::Scan scan;
+  scan.relation = ObjectId{1 + below(3)};
+  scan.name = fmt::format("t{}", scan.relation);
+  scan.columns = {0, 1, 2, 3};
+  return make_plan(std::move(scan), {}, table_types());
+}
+
+sql::PlanPtr Generator::narrow(sql::PlanPtr input) {
+  sql::Project project;
+  std::vector<Type> types;
+  for (const Type& type : table_types()) {
+    uint32_t taken = 0;
+    for (uint32_t c = 0; c < input->schema.size() && taken < 2; ++c) {
+      if (!input->schema.columns[c].type.same(type)) continue;
+      project.expressions.push_back(sql::make_column(c, type));
+      types.push_back(type);
+      ++taken;
+    }
+  }
+  if (types.empty()) return input;
+  return make_plan(std::move(project), {std::move(input)}, std::move(types));
+}
+
+sql::PlanPtr Generator::filter(uint32_t depth) {
+  sql::PlanPtr input = plan(depth - 1);
+  const int32_t column = column_of(*input, chance(50) ? TypeId::int8 : TypeId::int4);
+  if (column < 0) return input;
+  const Type type = input->schema.columns[static_cast<size_t>(column)].type;
+  std::vector<sql::ExprPtr> args;
+  args.push_back(sql::make_column(static_cast<uint32_t>(column), type));
+  const int64_t bound = 1 + below(3);
+  args.push_back(sql::make_constant(type.id == TypeId::int8 ? Datum::int8(bound)
+                                                            : Datum::int4(static_cast<int32_t>(bound))));
+  sql::Filter filter;
+  filter.predicate = sql::make_call(*sql::Registry::instance().less(type), std::move(args), TypeId::boolean);
+  std::vector<Type> types = input->schema.types();
+  return make_plan(std::move(filter), {std::move(input)}, std::move(types));
+}
+
+sql::PlanPtr Generator::join(uint32_t depth) {
+  sql::PlanPtr left = plan(depth - 1), right = chance(20) ? left : plan(depth - 1);
+  sql::Join join;
+  const sql::JoinType kinds[] = {sql::JoinType::inner, sql::JoinType::left, sql::JoinType::right,
+                                 sql::JoinType::full, sql::JoinType::semi, sql::JoinType::anti};
+  join.type = kinds[below(6)];
+  const TypeId types[] = {TypeId::int8, TypeId::int4, TypeId::text, TypeId::numeric};
+  for (uint32_t n = 1 + below(2); n != 0; --n) {
+    const TypeId type = types[below(4)];
+    const int32_t l = column_of(*left, type), r = column_of(*right, type);
+    if (l < 0 || r < 0) continue;
+    join.keys.push_back({static_cast<uint32_t>(l), static_cast<uint32_t>(r), chance(20)});
+  }
+  if (join.type == sql::JoinType::anti && join.keys.size() == 1 && chance(50)) {
+    join.null_aware = true;
+    join.keys[0].null_safe = false;
+  }
+  const int32_t l = column_of(*left, TypeId::int4), r = column_of(*right, TypeId::int4);
+  if (!join.null_aware && l >= 0 && r >= 0 && chance(40)) {
+    std::vector<sql::ExprPtr> args;
+    args.push_back(sql::make_column(static_cast<uint32_t>(l), TypeId::int4));
+    args.push_back(sql::make_column(static_cast<uint32_t>(r) + static_cast<uint32_t>(left->schema.size()), TypeId::int4));
+    join.residual = sql::make_call(*sql::Registry::instance().less(TypeId::int4), std::move(args), TypeId::boolean);
+  }
+  std::vector<Type> out = left->schema.types();
+  if (join.type != sql::JoinType::semi && join.type != sql::JoinType::anti) {
+    const std::vector<Type> more = right->schema.types();
+    out.insert(out.end(), more.begin(), more.end());
+  }
+  return narrow(make_plan(std::move(join), {std::move(left), std::move(right)}, std::move(out)));
+}
+
+sql::PlanPtr Generator::aggregate(uint32_t depth) {
+  sql::PlanPtr input = plan(depth - 1);
+  sql::Aggregate aggregate;
+  std::vector<Type> types;
+  for (uint32_t n = below(3); n != 0; --n) {
+    const uint32_t column = below(static_cast<uint32_t>(input->schema.size()));
+    aggregate.groups.push_back(column);
+    types.push_back(input->schema.columns[column].type);
+  }
+  for (uint32_t n = 1 + below(4); n != 0; --n) {
+    const char* const names[] = {"count", "sum", "avg", "min", "max"};
+    const char* name = names[below(5)];
+    const uint32_t column = below(static_cast<uint32_t>(input->schema.size()));
+    const Type type = input->schema.columns[column].type;
+    sql::AggregateCall call;
+    if (std::string_view(name) == "count" && chance(50)) {
+      call.function = aggregate_function(name, TypeId::void_);
+    } else {
+      call.function = aggregate_function(name, std::string_view(name) == "count" ? TypeId::any : type.id);
+      call.arguments = {column};
+      call.distinct = chance(25);
+    }
+    if (call.function == nullptr) continue;
+    call.type = call.function->result;
+    types.push_back(call.type);
+    aggregate.calls.push_back(std::move(call));
+  }
+  if (types.empty()) return input;
+  return make_plan(std::move(aggregate), {std::move(input)}, std::move(types));
+}
+
+sql::PlanPtr Generator::set_op(uint32_t depth) {
+  // Both sides with the table's columns.
+  sql::PlanPtr left = scan(), right = depth > 1 && chance(50) ? filter(1) : scan();
+  sql::SetOp op;
+  op.kind = static_cast<sql::SetOpKind>(below(5));
+  sql::PlanPtr made = make_plan(op, {std::move(left), std::move(right)}, table_types());
+  return made;
+}
+
+sql::PlanPtr Generator::top_k(uint32_t depth) {
+  sql::PlanPtr input = plan(depth - 1);
+  sql::TopK top;
+  const auto columns = static_cast<uint32_t>(input->schema.size());
+  if (chance(60)) top.partition.push_back(below(columns));
+  if (chance(80)) top.order.push_back({below(columns), {chance(50), chance(50)}});
+  top.limit = below(4);
+  top.offset = chance(25) ? below(3) : 0;
+  top.row_number = chance(50);
+  top.with_ties = !top.order.empty() && top.offset == 0 && chance(30);
+  std::vector<Type> types = input->schema.types();
+  if (top.row_number) types.push_back(TypeId::int8);
+  return make_plan(std::move(top), {std::move(input)}, std::move(types));
+}
+
+sql::PlanPtr Generator::plan(uint32_t depth) {
+  if (depth == 0) return scan();
+  switch (below(8)) {
+    case 0: return scan();
+    case 1: return filter(depth);
+    case 2: {
+      sql::PlanPtr input = plan(depth - 1);
+      std::vector<Type> types = input->schema.types();
+      return make_plan(sql::Distinct{}, {std::move(input)}, std::move(types));
+    }
+    case 3: return set_op(depth);
+    case 4: return top_k(depth);
+    case 5: return aggregate(depth);
+    default: return join(depth);
+  }
+}
+
+std::string describe(const sql::Plan& plan, int indent) {
+  static const char* const names[] = {"scan", "system", "values", "filter", "project", "project set",
+                                      "window expand", "join", "aggregate", "distinct", "top k", "window",
+                                      "set op", "sort", "limit", "apply", "recursive", "recursive scan"};
+  std::string out(static_cast<size_t>(indent), ' ');
+  out += names[plan.op.index()];
+  if (const auto* scan = plan.as<sql::Scan>()) out += " " + scan->name;
+  if (const auto* join = plan.as<sql::Join>()) {
+    out += fmt::format(" type {} residual {} null aware {} keys", static_cast<int>(join->type),
+                       join->residual != nullptr, join->null_aware);
+    for (const auto& key : join->keys) out += fmt::format(" {}={}{}", key.left, key.right, key.null_safe ? "~" : "");
+  }
+  if (const auto* aggregate = plan.as<sql::Aggregate>()) {
+    out += fmt::format(" by {}", fmt::join(aggregate->groups, ","));
+    for (const auto& call : aggregate->calls) {
+      out += fmt::format(" {}{}({})", call.function->name, call.distinct ? " distinct" : "", fmt::join(call.arguments, ","));
+    }
+  }
+  if (const auto* op = plan.as<sql::SetOp>()) out += fmt::format(" {}", static_cast<int>(op->kind));
+  if (const auto* top = plan.as<sql::TopK>()) {
+    out += fmt::format(" by {} limit {} offset {} number {} ties {}", fmt::join(top->partition, ","),
+                       *top->limit, top->offset, top->row_number, top->with_ties);
+  }
+  out += "\n";
+  for (const auto& input : plan.inputs) out += describe(*input, indent + 2);
+  return out;
+}
+
+}  // namespace qw::views::testing

@@ -1,0 +1,69 @@
+// Random tables and plans over them, for the tests of views: small domains, NULLs, duplicates.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sql/plan.h"
+#include "src/base/arena.h"
+#include "src/types/batch.h"
+#include "views/query.h"
+
+namespace qw::views::testing {
+
+// Values by column; nullopt-like NULL is `null`. Column types: int8, int4, text, numeric.
+struct TestRow {
+  int64_t values[4] = {0, 0, 0, 0};
+  bool nulls[4] = {false, false, false, false};
+  auto operator<=>(const TestRow&) const = default;
+};
+
+struct Change {
+  TestRow row;
+  int64_t weight;
+};
+
+struct Table {
+  ObjectId id;
+  std::map<TestRow, int64_t> rows;
+};
+
+class Generator {
+ public:
+  explicit Generator(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15U + 1) {}
+  uint64_t next();
+  uint32_t below(uint32_t bound) { return static_cast<uint32_t>(next() % bound); }
+  bool chance(uint32_t percent) { return below(100) < percent; }
+  TestRow row();
+  // A plan over tables 1..3; `depth` operators at most above the scans.
+  sql::PlanPtr plan(uint32_t depth);
+
+ private:
+  sql::PlanPtr scan();
+  sql::PlanPtr join(uint32_t depth);
+  sql::PlanPtr aggregate(uint32_t depth);
+  sql::PlanPtr set_op(uint32_t depth);
+  sql::PlanPtr top_k(uint32_t depth);
+  sql::PlanPtr filter(uint32_t depth);
+  // The first two columns of each type that the plan has, so that plans stay narrow.
+  sql::PlanPtr narrow(sql::PlanPtr input);
+  int32_t column_of(const sql::Plan& plan, TypeId type);
+
+  uint64_t state_;
+};
+
+// A batch of rows with weights, all columns, bytes in `arena`.
+Batch make_batch(const std::vector<Change>& changes, Arena& arena);
+std::vector<Type> table_types();
+
+// Rows as text with their multiplicity.
+using Bag = std::map<std::string, int64_t>;
+void add_rows(const Batch& batch, Bag& bag);
+// The plan's answer over the tables, by a query.
+Result<Bag> run_query(std::shared_ptr<const sql::Plan> plan, const std::vector<Table>& tables);
+std::string describe(const sql::Plan& plan, int indent = 0);
+
+}  // namespace qw::views::testing
