@@ -40,10 +40,10 @@ Made make_values(Host& host, const sql::Plan& plan, ProgramMaker& programs) {
   return std::make_unique<ValuesOperator>(host, std::move(rows), schema_types(plan));
 }
 
-Made make_group(Host& host, const sql::Plan& plan) {
+Made make_group(Host& host, const sql::Plan& plan, const ProgramMaker& programs) {
   GroupSpec spec;
   spec.input = schema_types(*plan.inputs[0]);
-  spec.append_only = plan.inputs[0]->properties.append_only;
+  spec.append_only = programs.runs_once() || plan.inputs[0]->properties.append_only;
   if (const auto* aggregate = plan.as<sql::Aggregate>()) {
     spec.groups = aggregate->groups;
     spec.calls = aggregate->calls;
@@ -102,11 +102,11 @@ Made make_operator(Host& host, const sql::Plan& plan, ProgramMaker& programs) {
   }
   if (plan.as<sql::SetOp>() != nullptr) return make_set_op(host, plan);
   if (plan.as<sql::Aggregate>() != nullptr || plan.as<sql::Distinct>() != nullptr) {
-    return make_group(host, plan);
+    return make_group(host, plan, programs);
   }
   if (const auto* top = plan.as<sql::TopK>()) {
     return std::make_unique<TopKOperator>(host, *top, input,
-                                          plan.inputs[0]->properties.append_only);
+                                          programs.runs_once() || plan.inputs[0]->properties.append_only);
   }
   if (const auto* windows = plan.as<sql::Window>()) {
     QW_ASSIGN_OR_RETURN(auto made, WindowOperator::make(host, *windows, input));

@@ -20,6 +20,8 @@ class ProgramMaker {
   ProgramMaker(const ProgramMaker&) = delete;
   ProgramMaker& operator=(const ProgramMaker&) = delete;
   virtual ~ProgramMaker();
+  // A query: no row is ever taken away, whatever the plan says.
+  virtual bool runs_once() const { return false; }
   virtual Result<sql::Program> compile(std::span<const sql::Expr* const> expressions,
                                        std::span<const Type> input);
   Result<sql::Program> compile(const sql::Expr& expression, std::span<const Type> input) {

@@ -32,6 +32,7 @@ class StreamBuilder final : public ProgramMaker {
     for (const auto& [plan, spool] : spools_) all.push_back(spool);
     return all;
   }
+  bool runs_once() const override { return true; }
   using ProgramMaker::compile;
   Result<sql::Program> compile(std::span<const sql::Expr* const> expressions,
                                std::span<const Type> input) override;

@@ -91,6 +91,7 @@ void PartitionedState::update(const Batch& batch, Arena& arena) {
   for (uint32_t i = 0; i < count; ++i) {
     const int64_t weight = batch.weight(batch.row(i));
     Entry* entry = entries[i];
+    if (weight == 0) continue;
     if (absorbing_) {
       if (skips(partition_of(keys.hashes[i]))) continue;
     } else {
@@ -121,7 +122,7 @@ void PartitionedState::settle(Entry* entry) {
 }
 
 void PartitionedState::forget(Entry* entry, OrderedBag::Rows::iterator at) {
-  if (logging) log_row((*at)->row(), -(*at)->weight);
+  if (logging && (*at)->weight != 0) log_row((*at)->row(), -(*at)->weight);
   bag(entry).total -= (*at)->weight;
   bag(entry).erase(at, table_.heap());
   --rows_;

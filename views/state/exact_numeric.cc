@@ -38,7 +38,7 @@ Result<Numeric> Int256::to_numeric(uint32_t scale, Arena& arena) const {
 void ExactNumeric::add_slow(Numeric value, int64_t weight) {
   if (rest == nullptr) {
     rest = new Rest;  // NOLINT: owned by the slot, freed by release()
-    if (used != 0 && count != 0) {
+    if (used != 0 && (count != 0 || sum != 0)) {
       Bucket& bucket = rest->buckets[scale];
       bucket.sum.add_product(sum, 1);
       bucket.count = count;

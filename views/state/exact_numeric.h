@@ -50,7 +50,7 @@ struct ExactNumeric {
   void add(Numeric value, int64_t weight) {
     total += weight;
     if (value.is_narrow() && rest == nullptr) [[likely]] {
-      if (used == 0 || count == 0) {
+      if (used == 0 || (count == 0 && sum == 0)) {
         used = 1;
         scale = value.scale();
         sum = 0;
