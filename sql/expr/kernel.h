@@ -139,9 +139,7 @@ struct Stored<const T&> {
 template <typename T>
 struct IsOptional : std::false_type {};
 template <typename T>
-struct IsOptional<std::optional<T>> : std::true_type {
-  using value = T;
-};
+struct IsOptional<std::optional<T>> : std::true_type {};
 
 // ---- total ----------------------------------------------------------------------------------
 
