@@ -31,8 +31,8 @@ uint32_t array_element_width(TypeId element) {
 void ArrayBuilder::add(const Vector& values, uint32_t row) {
   if (values.is_null(row)) return add_null();
   if (width_ != 0) {
-    return add_raw({static_cast<const char*>(values.data) + size_t{values.slot(row)} * width_,
-                    width_});
+    return add_raw(
+        {static_cast<const char*>(values.data) + size_t{values.slot(row)} * width_, width_});
   }
   if (type_info(element_).physical == Physical::numeric) {
     scratch_.clear();
@@ -267,21 +267,24 @@ Result<Str> concat(std::string_view a, std::string_view b, Arena& arena) {
   const std::span<const ArrayDimension> left(shape), right(other);
   if (shape.size() == other.size()) {
     if (!lengths_match(left.subspan(1), right.subspan(1))) {
-      return fail(incompatible("Arrays with differing element dimensions are not compatible for "
-                               "concatenation."));
+      return fail(
+          incompatible("Arrays with differing element dimensions are not compatible for "
+                       "concatenation."));
     }
     shape[0].length += other[0].length;
   } else if (shape.size() + 1 == other.size()) {
     if (!lengths_match(left, right.subspan(1))) {
-      return fail(incompatible("Arrays with differing dimensions are not compatible for "
-                               "concatenation."));
+      return fail(
+          incompatible("Arrays with differing dimensions are not compatible for "
+                       "concatenation."));
     }
     shape = other;
     ++shape[0].length;
   } else if (shape.size() == other.size() + 1) {
     if (!lengths_match(left.subspan(1), right)) {
-      return fail(incompatible("Arrays with differing dimensions are not compatible for "
-                               "concatenation."));
+      return fail(
+          incompatible("Arrays with differing dimensions are not compatible for "
+                       "concatenation."));
     }
     ++shape[0].length;
   } else {
@@ -430,18 +433,28 @@ int compare_values(const Vector& a, uint32_t row_a, const Vector& b, uint32_t ro
   QW_ASSERT(a.type.physical() == b.type.physical());
   switch (a.type.physical()) {
     case Physical::b1:
-    case Physical::i1: return order_of(a.at<uint8_t>(row_a), b.at<uint8_t>(row_b));
-    case Physical::i16: return order_of(a.at<int16_t>(row_a), b.at<int16_t>(row_b));
-    case Physical::i32: return order_of(a.at<int32_t>(row_a), b.at<int32_t>(row_b));
-    case Physical::i64: return order_of(a.at<int64_t>(row_a), b.at<int64_t>(row_b));
-    case Physical::u32: return order_of(a.at<uint32_t>(row_a), b.at<uint32_t>(row_b));
-    case Physical::f32: return order_of_floats(a.at<float>(row_a), b.at<float>(row_b));
-    case Physical::f64: return order_of_floats(a.at<double>(row_a), b.at<double>(row_b));
-    case Physical::wide16: return compare_wide(a.type.id, a, row_a, b, row_b);
-    case Physical::numeric: return numeric::compare(a.at<Numeric>(row_a), b.at<Numeric>(row_b));
+    case Physical::i1:
+      return order_of(a.at<uint8_t>(row_a), b.at<uint8_t>(row_b));
+    case Physical::i16:
+      return order_of(a.at<int16_t>(row_a), b.at<int16_t>(row_b));
+    case Physical::i32:
+      return order_of(a.at<int32_t>(row_a), b.at<int32_t>(row_b));
+    case Physical::i64:
+      return order_of(a.at<int64_t>(row_a), b.at<int64_t>(row_b));
+    case Physical::u32:
+      return order_of(a.at<uint32_t>(row_a), b.at<uint32_t>(row_b));
+    case Physical::f32:
+      return order_of_floats(a.at<float>(row_a), b.at<float>(row_b));
+    case Physical::f64:
+      return order_of_floats(a.at<double>(row_a), b.at<double>(row_b));
+    case Physical::wide16:
+      return compare_wide(a.type.id, a, row_a, b, row_b);
+    case Physical::numeric:
+      return numeric::compare(a.at<Numeric>(row_a), b.at<Numeric>(row_b));
     case Physical::string:
       return compare_strings(a.type.id, a.at<Str>(row_a).view(), b.at<Str>(row_b).view());
-    case Physical::none: return 0;
+    case Physical::none:
+      return 0;
   }
   return 0;
 }

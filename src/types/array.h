@@ -43,7 +43,8 @@ class ArrayView {
   uint32_t size() const { return count_; }
   bool has_nulls() const { return nulls_ != nullptr; }
   bool is_null(uint32_t index) const {
-    return nulls_ != nullptr && ((static_cast<unsigned char>(nulls_[index / 8]) >> (index % 8)) & 1U);
+    return nulls_ != nullptr &&
+           ((static_cast<unsigned char>(nulls_[index / 8]) >> (index % 8)) & 1U);
   }
   // The stored bytes of an element that is not NULL: its fixed-width value, text, packed numeric.
   std::string_view raw(uint32_t index) const;
@@ -51,7 +52,8 @@ class ArrayView {
   T fixed(uint32_t index) const {
     return load<T>(data_ + size_t{index} * sizeof(T));
   }
-  // Position of the element at these subscripts, or -1 when out of bounds or of other dimensionality.
+  // Position of the element at these subscripts, or -1 when out of bounds or of other
+  // dimensionality.
   int64_t offset_of(std::span<const int32_t> subscripts) const;
   // Elements [from, from + count) as a flat vector; text borrows from the array's bytes.
   Vector elements(uint32_t from, uint32_t count, Arena& arena) const;

@@ -37,8 +37,12 @@ Error malformed(std::string_view text, std::string detail) {
 class Parser {
  public:
   Parser(Type type, std::string_view text, const TextStyle& style, Arena& arena)
-      : element_(type.element, type.typmod), text_(text), style_(style), arena_(arena),
-        builder_(type.element), cell_(Vector::flat(element_, 1, arena)) {}
+      : element_(type.element, type.typmod),
+        text_(text),
+        style_(style),
+        arena_(arena),
+        builder_(type.element),
+        cell_(Vector::flat(element_, 1, arena)) {}
 
   Result<std::string_view> parse();
 
@@ -57,8 +61,9 @@ class Parser {
     return malformed(text_, fmt::format("Unexpected \"{}\" character.", c));
   }
   Error uneven() const {
-    return malformed(text_, "Multidimensional arrays must have sub-arrays with matching "
-                            "dimensions.");
+    return malformed(text_,
+                     "Multidimensional arrays must have sub-arrays with matching "
+                     "dimensions.");
   }
 
   Type element_;
@@ -361,8 +366,8 @@ Result<std::string_view> from_binary(Type type, std::string_view wire, Arena& ar
   if (*dimensions < 0) return bad(fmt::format("invalid number of dimensions: {}", *dimensions));
   if (*dimensions > static_cast<int32_t>(limits::kArrayDimensionsMax)) {
     return fail(program_limit_exceeded(
-        fmt::format("number of array dimensions ({}) exceeds the maximum allowed ({})",
-                    *dimensions, limits::kArrayDimensionsMax)));
+        fmt::format("number of array dimensions ({}) exceeds the maximum allowed ({})", *dimensions,
+                    limits::kArrayDimensionsMax)));
   }
   if (*flags != 0 && *flags != 1) return bad("invalid array flags");
   const Type element(type.element, type.typmod);
@@ -394,8 +399,7 @@ Result<std::string_view> from_binary(Type type, std::string_view wire, Arena& ar
       builder.add_null();
       continue;
     }
-    const auto bytes =
-        *size < 0 ? std::nullopt : reader.read_bytes(static_cast<size_t>(*size));
+    const auto bytes = *size < 0 ? std::nullopt : reader.read_bytes(static_cast<size_t>(*size));
     if (!bytes) return short_message();
     QW_TRY(parse_binary_into(cell, 0, *bytes, arena));
     builder.add(cell, 0);
@@ -405,8 +409,8 @@ Result<std::string_view> from_binary(Type type, std::string_view wire, Arena& ar
   return std::string_view(arena.copy(out), out.size());
 }
 
-// Elements one after the other, each behind a 1 (its own key follows) or 2 (NULL, above all values);
-// 0 ends the list, so that a prefix sorts first. Then the shape.
+// Elements one after the other, each behind a 1 (its own key follows) or 2 (NULL, above all
+// values); 0 ends the list, so that a prefix sorts first. Then the shape.
 void append_key(std::string_view bytes, std::string& out) {
   const ArrayView view(bytes);
   Arena arena;

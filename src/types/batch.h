@@ -1,10 +1,10 @@
 // Batch: up to 4,096 rows in columns, the unit that flows between operators.
 //
-// A batch is a delta (a Z-set): row i counts `weight(i)` times, +1 when there is no weight array. An
-// optional selection picks the live rows; columns and weights are indexed by physical row. A batch
-// borrows everything from arenas of its producer and is valid only during the push that hands it
-// over: whoever keeps rows packs or copies them. Not thread-safe.
-// Tests: tests/unit/types/batch_test.cc.
+// A batch is a delta (a Z-set): row i counts `weight(i)` times, +1 when there is no weight array.
+// An optional selection picks the live rows; columns and weights are indexed by physical row. A
+// batch borrows everything from arenas of its producer and is valid only during the push that hands
+// it over: whoever keeps rows packs or copies them. Not thread-safe. Tests:
+// tests/unit/types/batch_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 namespace qw {
 
 struct Batch {
-  uint32_t rows = 0;                    // physical rows in each column
+  uint32_t rows = 0;  // physical rows in each column
   std::vector<Vector> columns;
   const uint16_t* selection = nullptr;  // ascending physical rows; nullptr = all
   uint32_t selected = 0;                // entries of `selection`

@@ -174,16 +174,22 @@ Result<void> parse_cell(Type type, std::string_view bytes, Arena& arena, void* o
       store<bool>(out, value != 0);
       return {};
     }
-    case Physical::i1: return put_integer<uint8_t>(bytes, out);
-    case Physical::i16: return put_integer<int16_t>(bytes, out);
+    case Physical::i1:
+      return put_integer<uint8_t>(bytes, out);
+    case Physical::i16:
+      return put_integer<int16_t>(bytes, out);
     case Physical::i32:
       if (type.id == TypeId::date) return parse_temporal(type, bytes, out);
       return put_integer<int32_t>(bytes, out);
     case Physical::u32:
-    case Physical::f32: return put_integer<uint32_t>(bytes, out);
-    case Physical::i64: return parse_i64(type, bytes, out);
-    case Physical::f64: return put_integer<uint64_t>(bytes, out);
-    case Physical::wide16: return parse_wide(type, bytes, out);
+    case Physical::f32:
+      return put_integer<uint32_t>(bytes, out);
+    case Physical::i64:
+      return parse_i64(type, bytes, out);
+    case Physical::f64:
+      return put_integer<uint64_t>(bytes, out);
+    case Physical::wide16:
+      return parse_wide(type, bytes, out);
     case Physical::numeric: {
       QW_ASSIGN_OR_RETURN(Numeric value, numeric::from_binary(bytes, arena));
       QW_ASSIGN_OR_RETURN(value, numeric::apply_typmod(value, type.typmod, arena));
@@ -195,10 +201,11 @@ Result<void> parse_cell(Type type, std::string_view bytes, Arena& arena, void* o
       store<Str>(out, Str::copy(value, arena));
       return {};
     }
-    case Physical::none: break;
+    case Physical::none:
+      break;
   }
-  return fail(feature_not_supported(
-      fmt::format("cannot accept a value of type {}", type.sql_name())));
+  return fail(
+      feature_not_supported(fmt::format("cannot accept a value of type {}", type.sql_name())));
 }
 
 void append_wide(const Vector& vector, uint32_t row, std::string& out) {
@@ -223,12 +230,18 @@ void append_wide(const Vector& vector, uint32_t row, std::string& out) {
 
 void append_binary(const Vector& vector, uint32_t row, std::string& out) {
   switch (vector.type.physical()) {
-    case Physical::b1: out += vector.at<bool>(row) ? '\1' : '\0'; return;
-    case Physical::i1: out += vector.at<char>(row); return;
-    case Physical::i16: return append_be<int16_t>(out, vector.at<int16_t>(row));
+    case Physical::b1:
+      out += vector.at<bool>(row) ? '\1' : '\0';
+      return;
+    case Physical::i1:
+      out += vector.at<char>(row);
+      return;
+    case Physical::i16:
+      return append_be<int16_t>(out, vector.at<int16_t>(row));
     case Physical::i32:
     case Physical::u32:
-    case Physical::f32: return append_be<uint32_t>(out, vector.at<uint32_t>(row));
+    case Physical::f32:
+      return append_be<uint32_t>(out, vector.at<uint32_t>(row));
     case Physical::i64:
       if (vector.type.id == TypeId::tid) {
         const int64_t value = vector.at<int64_t>(row);
@@ -237,11 +250,16 @@ void append_binary(const Vector& vector, uint32_t row, std::string& out) {
         return;
       }
       return append_be<int64_t>(out, vector.at<int64_t>(row));
-    case Physical::f64: return append_be<uint64_t>(out, vector.at<uint64_t>(row));
-    case Physical::wide16: return append_wide(vector, row, out);
-    case Physical::numeric: return numeric::append_binary(vector.at<Numeric>(row), out);
-    case Physical::string: return append_string(vector.type, vector.at<Str>(row).view(), out);
-    case Physical::none: return;
+    case Physical::f64:
+      return append_be<uint64_t>(out, vector.at<uint64_t>(row));
+    case Physical::wide16:
+      return append_wide(vector, row, out);
+    case Physical::numeric:
+      return numeric::append_binary(vector.at<Numeric>(row), out);
+    case Physical::string:
+      return append_string(vector.type, vector.at<Str>(row).view(), out);
+    case Physical::none:
+      return;
   }
 }
 

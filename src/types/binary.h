@@ -1,5 +1,6 @@
 // Binary wire form of values: PostgreSQL's send and receive functions, byte for byte.
-// Bad lengths and contents give 22P03. Pure functions; any thread. Tests: tests/unit/types/binary_test.cc.
+// Bad lengths and contents give 22P03. Pure functions; any thread. Tests:
+// tests/unit/types/binary_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -52,7 +52,8 @@ int32_t days_in_month(int32_t year, int32_t month) {
   return month == 2 && leap(year) ? 29 : days[month - 1];
 }
 
-// Years start in March here, so that the leap day is a year's last and month lengths follow one line.
+// Years start in March here, so that the leap day is a year's last and month lengths follow one
+// line.
 int32_t days_of(int32_t year, int32_t month, int32_t day) {
   const int64_t shifted = int64_t{year} - (month <= 2 ? 1 : 0);
   const int64_t era = floor_div(shifted, 400);
@@ -69,7 +70,8 @@ Civil civil_of_date(int32_t date) {
   const int64_t day_of_era = days - era * 146097;
   const int64_t year_of_era =
       (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const int64_t day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const int64_t month = (5 * day_of_year + 2) / 153;  // 0 = March
   Civil out;
   out.day = static_cast<int32_t>(day_of_year - (153 * month + 2) / 5 + 1);
@@ -224,7 +226,8 @@ Result<Interval> age(int64_t a, int64_t b) {
     days += negative ? days_in_month(x.year, x.month) : days_in_month(y.year, y.month);
     --months;
   }
-  return Interval{sign * us, static_cast<int32_t>(sign * days), static_cast<int32_t>(sign * months)};
+  return Interval{sign * us, static_cast<int32_t>(sign * days),
+                  static_cast<int32_t>(sign * months)};
 }
 
 Result<Interval> age(int64_t a, int64_t b, const TimeZone& zone) {
@@ -256,8 +259,8 @@ Result<int32_t> make_date(int32_t year, int32_t month, int32_t day) {
 
 Result<int64_t> make_time(int32_t hour, int32_t minute, double second) {
   const double us = std::rint(second * 1e6);
-  const bool fields = hour >= 0 && hour <= 24 && minute >= 0 && minute < 60 && second >= 0 &&
-                      second <= 60;
+  const bool fields =
+      hour >= 0 && hour <= 24 && minute >= 0 && minute < 60 && second >= 0 && second <= 60;
   const int64_t total = fields ? hour * interval::kUsPerHour + minute * interval::kUsPerMinute +
                                      static_cast<int64_t>(us)
                                : -1;
@@ -275,9 +278,9 @@ Result<int64_t> make_timestamp(int32_t year, int32_t month, int32_t day, int32_t
   QW_ASSIGN_OR_RETURN(const int64_t time, make_time(hour, minute, second));
   const Int128 ts = Int128{date} * kUsPerDay + time;
   if (!timestamp_valid(ts)) {
-    return fail(datetime_field_overflow(fmt::format(
-        "timestamp out of range: {}-{:02}-{:02} {}:{:02}:{}", year, month, day, hour, minute,
-        second)));
+    return fail(
+        datetime_field_overflow(fmt::format("timestamp out of range: {}-{:02}-{:02} {}:{:02}:{}",
+                                            year, month, day, hour, minute, second)));
   }
   return static_cast<int64_t>(ts);
 }

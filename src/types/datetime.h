@@ -1,8 +1,8 @@
 // Dates and times: fields, arithmetic and units over PostgreSQL's integers.
 //
 // A date is days, a timestamp microseconds since 2000-01-01; the extreme integers are the
-// infinities. The calendar is the proleptic Gregorian one; year 0 is 1 BC. Text forms are in text.h,
-// whose parsers and printers live in datetime_parse.cc and datetime_print.cc. Errors are
+// infinities. The calendar is the proleptic Gregorian one; year 0 is 1 BC. Text forms are in
+// text.h, whose parsers and printers live in datetime_parse.cc and datetime_print.cc. Errors are
 // PostgreSQL's: 22008 "timestamp out of range", "date out of range"; 22023 for unknown units.
 // Pure functions; any thread. Tests: tests/unit/types/datetime_test.cc.
 #pragma once
@@ -68,8 +68,28 @@ int64_t round_time(int64_t us, int32_t precision);
 
 // date_trunc() and friends name their unit once per batch.
 enum class Unit : uint8_t {
-  microsecond, millisecond, second, minute, hour, day, week, month, quarter, year, decade, century,
-  millennium, dow, isodow, doy, isoyear, julian, epoch, timezone, timezone_hour, timezone_minute,
+  microsecond,
+  millisecond,
+  second,
+  minute,
+  hour,
+  day,
+  week,
+  month,
+  quarter,
+  year,
+  decade,
+  century,
+  millennium,
+  dow,
+  isodow,
+  doy,
+  isoyear,
+  julian,
+  epoch,
+  timezone,
+  timezone_hour,
+  timezone_minute,
 };
 // 22023 `unit "x" not recognized for type ...`; `type` names it in the message.
 Result<Unit> unit_from_name(std::string_view name, Type type);
@@ -88,14 +108,14 @@ Result<bool> extract_interval(Unit unit, const Interval& value, Arena& arena, Nu
 // For timestamps; also right for timestamptz.
 Result<int64_t> bin(const Interval& stride, int64_t ts, int64_t origin);
 
-Result<int64_t> add(int64_t ts, const Interval& by);                         // timestamp
-Result<int64_t> add(int64_t ts, const Interval& by, const TimeZone& zone);   // timestamptz
+Result<int64_t> add(int64_t ts, const Interval& by);                        // timestamp
+Result<int64_t> add(int64_t ts, const Interval& by, const TimeZone& zone);  // timestamptz
 Result<int32_t> add_days(int32_t date, int32_t days);
 Result<int32_t> date_difference(int32_t a, int32_t b);
 Result<Interval> difference(int64_t a, int64_t b);  // a - b: days and time, no months
 Result<Interval> age(int64_t a, int64_t b);         // symbolic years, months, days
 Result<Interval> age(int64_t a, int64_t b, const TimeZone& zone);
-int64_t time_add(int64_t us, const Interval& by);   // wraps around midnight
+int64_t time_add(int64_t us, const Interval& by);                     // wraps around midnight
 Result<int32_t> make_date(int32_t year, int32_t month, int32_t day);  // negative years are BC
 Result<int64_t> make_time(int32_t hour, int32_t minute, double second);
 Result<int64_t> make_timestamp(int32_t year, int32_t month, int32_t day, int32_t hour,

@@ -1,9 +1,9 @@
 // Parsing dates, times and timestamps: see datetime.h.
 //
-// The text is cut into fields by their first characters (scan()), then each field claims the parts of
-// the value it gives: year, month, ... A part claimed twice is a syntax error, a part missing at the
-// end too. The rules are PostgreSQL's, including what depends on DateStyle's order.
-// Tests: tests/unit/types/datetime_test.cc.
+// The text is cut into fields by their first characters (scan()), then each field claims the parts
+// of the value it gives: year, month, ... A part claimed twice is a syntax error, a part missing at
+// the end too. The rules are PostgreSQL's, including what depends on DateStyle's order. Tests:
+// tests/unit/types/datetime_test.cc.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -41,8 +41,23 @@ bool is_punctuation(char c) { return c > ' ' && c < 0x7f && !is_digit(c) && !is_
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 enum class Meaning : uint8_t {
-  none, ignore, month, weekday, am_pm, era, now, today, tomorrow, yesterday, zulu, epoch, infinity,
-  minus_infinity, iso_time, julian, dst,
+  none,
+  ignore,
+  month,
+  weekday,
+  am_pm,
+  era,
+  now,
+  today,
+  tomorrow,
+  yesterday,
+  zulu,
+  epoch,
+  infinity,
+  minus_infinity,
+  iso_time,
+  julian,
+  dst,
 };
 struct Word {
   std::string_view text;
@@ -50,30 +65,71 @@ struct Word {
   int32_t value;
 };
 constexpr std::array<Word, 65> kWords = {{
-    {"-infinity", Meaning::minus_infinity, 0}, {"ad", Meaning::era, 0},
-    {"allballs", Meaning::zulu, 0}, {"am", Meaning::am_pm, 0}, {"apr", Meaning::month, 4},
-    {"april", Meaning::month, 4}, {"at", Meaning::ignore, 0}, {"aug", Meaning::month, 8},
-    {"august", Meaning::month, 8}, {"bc", Meaning::era, 1}, {"d", Meaning::none, 0},
-    {"dec", Meaning::month, 12}, {"december", Meaning::month, 12}, {"dst", Meaning::dst, 0},
-    {"epoch", Meaning::epoch, 0}, {"feb", Meaning::month, 2}, {"february", Meaning::month, 2},
-    {"fri", Meaning::weekday, 5}, {"friday", Meaning::weekday, 5},
-    {"infinity", Meaning::infinity, 0}, {"+infinity", Meaning::infinity, 0},
-    {"j", Meaning::julian, 0}, {"jan", Meaning::month, 1}, {"january", Meaning::month, 1},
-    {"jd", Meaning::julian, 0}, {"jul", Meaning::month, 7}, {"julian", Meaning::julian, 0},
-    {"july", Meaning::month, 7}, {"jun", Meaning::month, 6}, {"june", Meaning::month, 6},
-    {"mar", Meaning::month, 3}, {"march", Meaning::month, 3}, {"may", Meaning::month, 5},
-    {"mon", Meaning::weekday, 1}, {"monday", Meaning::weekday, 1}, {"nov", Meaning::month, 11},
-    {"november", Meaning::month, 11}, {"now", Meaning::now, 0}, {"oct", Meaning::month, 10},
-    {"october", Meaning::month, 10}, {"on", Meaning::ignore, 0}, {"pm", Meaning::am_pm, 1},
-    {"sat", Meaning::weekday, 6}, {"saturday", Meaning::weekday, 6}, {"sep", Meaning::month, 9},
-    {"sept", Meaning::month, 9}, {"september", Meaning::month, 9}, {"sun", Meaning::weekday, 0},
-    {"sunday", Meaning::weekday, 0}, {"t", Meaning::iso_time, 0}, {"thu", Meaning::weekday, 4},
-    {"thur", Meaning::weekday, 4}, {"thurs", Meaning::weekday, 4},
-    {"thursday", Meaning::weekday, 4}, {"today", Meaning::today, 0},
-    {"tomorrow", Meaning::tomorrow, 0}, {"tue", Meaning::weekday, 2},
-    {"tues", Meaning::weekday, 2}, {"tuesday", Meaning::weekday, 2}, {"wed", Meaning::weekday, 3},
-    {"wednesday", Meaning::weekday, 3}, {"weds", Meaning::weekday, 3},
-    {"yesterday", Meaning::yesterday, 0}, {"a.d.", Meaning::era, 0}, {"b.c.", Meaning::era, 1},
+    {"-infinity", Meaning::minus_infinity, 0},
+    {"ad", Meaning::era, 0},
+    {"allballs", Meaning::zulu, 0},
+    {"am", Meaning::am_pm, 0},
+    {"apr", Meaning::month, 4},
+    {"april", Meaning::month, 4},
+    {"at", Meaning::ignore, 0},
+    {"aug", Meaning::month, 8},
+    {"august", Meaning::month, 8},
+    {"bc", Meaning::era, 1},
+    {"d", Meaning::none, 0},
+    {"dec", Meaning::month, 12},
+    {"december", Meaning::month, 12},
+    {"dst", Meaning::dst, 0},
+    {"epoch", Meaning::epoch, 0},
+    {"feb", Meaning::month, 2},
+    {"february", Meaning::month, 2},
+    {"fri", Meaning::weekday, 5},
+    {"friday", Meaning::weekday, 5},
+    {"infinity", Meaning::infinity, 0},
+    {"+infinity", Meaning::infinity, 0},
+    {"j", Meaning::julian, 0},
+    {"jan", Meaning::month, 1},
+    {"january", Meaning::month, 1},
+    {"jd", Meaning::julian, 0},
+    {"jul", Meaning::month, 7},
+    {"julian", Meaning::julian, 0},
+    {"july", Meaning::month, 7},
+    {"jun", Meaning::month, 6},
+    {"june", Meaning::month, 6},
+    {"mar", Meaning::month, 3},
+    {"march", Meaning::month, 3},
+    {"may", Meaning::month, 5},
+    {"mon", Meaning::weekday, 1},
+    {"monday", Meaning::weekday, 1},
+    {"nov", Meaning::month, 11},
+    {"november", Meaning::month, 11},
+    {"now", Meaning::now, 0},
+    {"oct", Meaning::month, 10},
+    {"october", Meaning::month, 10},
+    {"on", Meaning::ignore, 0},
+    {"pm", Meaning::am_pm, 1},
+    {"sat", Meaning::weekday, 6},
+    {"saturday", Meaning::weekday, 6},
+    {"sep", Meaning::month, 9},
+    {"sept", Meaning::month, 9},
+    {"september", Meaning::month, 9},
+    {"sun", Meaning::weekday, 0},
+    {"sunday", Meaning::weekday, 0},
+    {"t", Meaning::iso_time, 0},
+    {"thu", Meaning::weekday, 4},
+    {"thur", Meaning::weekday, 4},
+    {"thurs", Meaning::weekday, 4},
+    {"thursday", Meaning::weekday, 4},
+    {"today", Meaning::today, 0},
+    {"tomorrow", Meaning::tomorrow, 0},
+    {"tue", Meaning::weekday, 2},
+    {"tues", Meaning::weekday, 2},
+    {"tuesday", Meaning::weekday, 2},
+    {"wed", Meaning::weekday, 3},
+    {"wednesday", Meaning::weekday, 3},
+    {"weds", Meaning::weekday, 3},
+    {"yesterday", Meaning::yesterday, 0},
+    {"a.d.", Meaning::era, 0},
+    {"b.c.", Meaning::era, 1},
 }};
 
 const Word* find_word(std::string_view text) {
@@ -180,8 +236,8 @@ bool parse_fraction(std::string_view text, int32_t& us) {
     return true;
   }
   double fraction = 0;
-  const auto [at, status] = std::from_chars(text.data(), text.data() + text.size(), fraction,
-                                            std::chars_format::fixed);
+  const auto [at, status] =
+      std::from_chars(text.data(), text.data() + text.size(), fraction, std::chars_format::fixed);
   if (status == std::errc::invalid_argument || at != text.data() + text.size()) return false;
   us = static_cast<int32_t>(std::rint(fraction * 1e6));
   return true;
@@ -199,9 +255,9 @@ class Decoder {
   Special special = Special::none;
   int32_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, us = 0;
   uint32_t seen = 0;
-  std::optional<int32_t> zone_east;                // an offset was given
-  std::shared_ptr<const TimeZone> zone;            // or a zone
-  std::string unknown_zone;                        // 22023 takes precedence over the failure
+  std::optional<int32_t> zone_east;      // an offset was given
+  std::shared_ptr<const TimeZone> zone;  // or a zone
+  std::string unknown_zone;              // 22023 takes precedence over the failure
 
  private:
   enum class Expect : uint8_t { nothing, time, julian };
@@ -363,8 +419,12 @@ Failure Decoder::decode_number(std::string_view text, bool text_month, uint32_t 
       mask = long_number ? kYear : (style_.date_order == DateOrder::dmy ? kDay : kMonth);
       break;
     case kYear:
-    case kDay: mask = kMonth; break;
-    case kMonth: mask = text_month && long_number ? kYear : kDay; break;
+    case kDay:
+      mask = kMonth;
+      break;
+    case kMonth:
+      mask = text_month && long_number ? kYear : kDay;
+      break;
     case kYear | kMonth:
       mask = kDay;
       if (text_month && size >= 3 && two_digits_) {
@@ -375,9 +435,13 @@ Failure Decoder::decode_number(std::string_view text, bool text_month, uint32_t 
         return Failure::none;
       }
       break;
-    case kMonth | kDay: mask = kYear; break;
-    case kDate: return decode_run(text, have, mask);
-    default: return Failure::syntax;
+    case kMonth | kDay:
+      mask = kYear;
+      break;
+    case kDate:
+      return decode_run(text, have, mask);
+    default:
+      return Failure::syntax;
   }
   if (mask == kYear) {
     year = value;
@@ -430,7 +494,7 @@ Failure Decoder::decode_date(std::string_view text, uint32_t& mask) {
     mask |= one;
   }
   return (have & ~(kDayOfYear | kZone)) == kDate || (have & kDate) == kDate ? Failure::none
-                                                                           : Failure::syntax;
+                                                                            : Failure::syntax;
 }
 
 Failure Decoder::julian_day(std::string_view text, uint32_t& mask) {
@@ -469,8 +533,8 @@ Failure Decoder::date_field(const std::string& text, uint32_t& mask) {
     return zone_failure;
   }
   const bool have_date = (seen & (kMonth | kDay)) == (kMonth | kDay);
-  const bool clock_first = time_only_ && is_digit(text.front()) && (seen & kTime) != kTime &&
-                           have_date;
+  const bool clock_first =
+      time_only_ && is_digit(text.front()) && (seen & kTime) != kTime && have_date;
   if (!timed && !have_date && !clock_first) return decode_date(text, mask);
   if (!is_digit(text.front()) && !timed) return named_zone(text, mask);
   // Run-together time with a zone: hhmmss-zz.
@@ -543,8 +607,11 @@ Failure Decoder::word_field(const std::vector<Field>& fields, size_t index, uint
     return Failure::none;
   };
   switch (word->meaning) {
-    case Meaning::none: return Failure::syntax;
-    case Meaning::ignore: mask = 0; return Failure::none;
+    case Meaning::none:
+      return Failure::syntax;
+    case Meaning::ignore:
+      mask = 0;
+      return Failure::none;
     case Meaning::month:
       mask = kMonth;
       // "3 Feb": the number taken for a month was the day.
@@ -555,9 +622,17 @@ Failure Decoder::word_field(const std::vector<Field>& fields, size_t index, uint
       text_month_ = true;
       month = word->value;
       return Failure::none;
-    case Meaning::weekday: mask = kWeekday; return Failure::none;
-    case Meaning::am_pm: half_ = word->value; mask = kHalf; return Failure::none;
-    case Meaning::era: bc_ = word->value == 1; mask = kEra; return Failure::none;
+    case Meaning::weekday:
+      mask = kWeekday;
+      return Failure::none;
+    case Meaning::am_pm:
+      half_ = word->value;
+      mask = kHalf;
+      return Failure::none;
+    case Meaning::era:
+      bc_ = word->value == 1;
+      mask = kEra;
+      return Failure::none;
     case Meaning::now: {
       const int64_t local = local_now();
       const Civil now = civil_of_timestamp(local);
@@ -570,15 +645,21 @@ Failure Decoder::word_field(const std::vector<Field>& fields, size_t index, uint
       mask = kDate | kTime | kZone;
       return Failure::none;
     }
-    case Meaning::today: return midnight_of(0);
-    case Meaning::tomorrow: return midnight_of(1);
-    case Meaning::yesterday: return midnight_of(-1);
+    case Meaning::today:
+      return midnight_of(0);
+    case Meaning::tomorrow:
+      return midnight_of(1);
+    case Meaning::yesterday:
+      return midnight_of(-1);
     case Meaning::zulu:
       hour = minute = second = us = 0;
       zone_east = 0;
       mask = kTime | kZone;
       return Failure::none;
-    case Meaning::epoch: special = Special::epoch; mask = kDate | kTime | kZone; return Failure::none;
+    case Meaning::epoch:
+      special = Special::epoch;
+      mask = kDate | kTime | kZone;
+      return Failure::none;
     case Meaning::infinity:
       special = Special::infinity;
       mask = kDate | kTime | kZone;
@@ -613,15 +694,19 @@ Failure Decoder::word_field(const std::vector<Field>& fields, size_t index, uint
 Failure Decoder::field(const std::vector<Field>& fields, size_t index, uint32_t& mask) {
   const Field& one = fields[index];
   switch (one.kind) {
-    case Kind::date: return date_field(one.text, mask);
+    case Kind::date:
+      return date_field(one.text, mask);
     case Kind::time:
       if (expect_ == Expect::julian) return Failure::syntax;
       expect_ = Expect::nothing;
       return decode_clock(one.text, mask);
-    case Kind::zone: return decode_offset(one.text, mask);
-    case Kind::number: return number_field(one.text, mask);
+    case Kind::zone:
+      return decode_offset(one.text, mask);
+    case Kind::number:
+      return number_field(one.text, mask);
     case Kind::word:
-    case Kind::sign_word: return word_field(fields, index, mask);
+    case Kind::sign_word:
+      return word_field(fields, index, mask);
   }
   return Failure::syntax;
 }
@@ -655,10 +740,10 @@ Failure Decoder::finish() {
     if (half_ == 0 && hour == 12) hour = 0;
     if (half_ == 1 && hour != 12) hour += 12;
   }
-  const bool clock_valid =
-      minute <= 59 && second <= 60 &&
-      hour * interval::kUsPerHour + minute * interval::kUsPerMinute +
-              second * interval::kUsPerSecond + us <= kUsPerDay;
+  const bool clock_valid = minute <= 59 && second <= 60 &&
+                           hour * interval::kUsPerHour + minute * interval::kUsPerMinute +
+                                   second * interval::kUsPerSecond + us <=
+                               kUsPerDay;
   if ((seen & kTime) != 0 && !clock_valid) return Failure::field_range;
   if (time_only_) return (seen & kTime) == kTime ? Failure::none : Failure::syntax;
   return (seen & kDate) == kDate ? Failure::none : Failure::syntax;
@@ -843,8 +928,8 @@ Result<int64_t> parse_timestamptz(std::string_view text, const TextStyle& style,
   if (timestamp_valid(local)) {
     const TimeZone& session = style.zone ? *style.zone : TimeZone::utc();
     const TimeZone& zone = decoder.zone ? *decoder.zone : session;
-    const int32_t offset = decoder.zone_east ? *decoder.zone_east
-                                             : zone.offset_of_local(static_cast<int64_t>(local));
+    const int32_t offset =
+        decoder.zone_east ? *decoder.zone_east : zone.offset_of_local(static_cast<int64_t>(local));
     utc = local - Int128{offset} * interval::kUsPerSecond;
   }
   if (!timestamp_valid(utc)) {

@@ -76,13 +76,16 @@ char* put_date(char* to, const Civil& civil, const TextStyle& style) {
       to = put_two(to, civil.month);
       *to++ = '-';
       return put_two(to, civil.day);
-    case DateStyle::sql: separator = '/'; break;
+    case DateStyle::sql:
+      separator = '/';
+      break;
     case DateStyle::german:
       separator = '.';
       first = civil.day;
       second = civil.month;
       break;
-    case DateStyle::postgres: break;
+    case DateStyle::postgres:
+      break;
   }
   to = put_two(to, first);
   *to++ = separator;
@@ -102,8 +105,8 @@ void append_civil(const Civil& civil, const TimeZone::Local* zone, const TextSty
   std::array<char, 96> text;  // NOLINT
   char* to = text.data();
   if (style.date_style == DateStyle::postgres) {
-    to = put_text(to, kDays[static_cast<size_t>(
-                          day_of_week(days_of(civil.year, civil.month, civil.day)))]);
+    to = put_text(
+        to, kDays[static_cast<size_t>(day_of_week(days_of(civil.year, civil.month, civil.day)))]);
     *to++ = ' ';
     const std::string_view month = kMonths[static_cast<size_t>(civil.month - 1)];
     if (style.date_order == DateOrder::dmy) {

@@ -18,44 +18,94 @@ struct Name {
 };
 // PostgreSQL compares the first ten letters of a word, so the long ones are cut here.
 constexpr std::array<Name, 73> kNames = {{
-    {"c", Unit::century}, {"cent", Unit::century}, {"centuries", Unit::century},
-    {"century", Unit::century}, {"d", Unit::day}, {"day", Unit::day}, {"days", Unit::day},
-    {"dec", Unit::decade}, {"decade", Unit::decade}, {"decades", Unit::decade},
-    {"decs", Unit::decade}, {"dow", Unit::dow}, {"doy", Unit::doy}, {"epoch", Unit::epoch},
-    {"h", Unit::hour}, {"hour", Unit::hour}, {"hours", Unit::hour}, {"hr", Unit::hour},
-    {"hrs", Unit::hour}, {"isodow", Unit::isodow}, {"isoyear", Unit::isoyear},
-    {"j", Unit::julian}, {"jd", Unit::julian}, {"julian", Unit::julian}, {"m", Unit::minute},
-    {"microsecon", Unit::microsecond}, {"mil", Unit::millennium},
-    {"millennia", Unit::millennium}, {"millennium", Unit::millennium},
-    {"millisecon", Unit::millisecond}, {"mils", Unit::millennium}, {"min", Unit::minute},
-    {"mins", Unit::minute}, {"minute", Unit::minute}, {"minutes", Unit::minute},
-    {"mon", Unit::month}, {"mons", Unit::month}, {"month", Unit::month},
-    {"months", Unit::month}, {"ms", Unit::millisecond}, {"msec", Unit::millisecond},
-    {"mseconds", Unit::millisecond}, {"msecs", Unit::millisecond}, {"qtr", Unit::quarter},
-    {"quarter", Unit::quarter}, {"quarters", Unit::quarter}, {"s", Unit::second},
-    {"sec", Unit::second}, {"second", Unit::second}, {"seconds", Unit::second},
-    {"secs", Unit::second}, {"timezone", Unit::timezone}, {"timezone_h", Unit::timezone_hour},
-    {"timezone_m", Unit::timezone_minute}, {"us", Unit::microsecond},
-    {"usec", Unit::microsecond}, {"usecond", Unit::microsecond},
-    {"useconds", Unit::microsecond}, {"usecs", Unit::microsecond}, {"w", Unit::week},
-    {"week", Unit::week}, {"weeks", Unit::week}, {"y", Unit::year}, {"year", Unit::year},
-    {"years", Unit::year}, {"yr", Unit::year}, {"yrs", Unit::year}, {"msecond", Unit::millisecond},
-    {"millenniums", Unit::millennium}, {"millisecond", Unit::millisecond},
-    {"microsecond", Unit::microsecond}, {"timezone_hour", Unit::timezone_hour},
+    {"c", Unit::century},
+    {"cent", Unit::century},
+    {"centuries", Unit::century},
+    {"century", Unit::century},
+    {"d", Unit::day},
+    {"day", Unit::day},
+    {"days", Unit::day},
+    {"dec", Unit::decade},
+    {"decade", Unit::decade},
+    {"decades", Unit::decade},
+    {"decs", Unit::decade},
+    {"dow", Unit::dow},
+    {"doy", Unit::doy},
+    {"epoch", Unit::epoch},
+    {"h", Unit::hour},
+    {"hour", Unit::hour},
+    {"hours", Unit::hour},
+    {"hr", Unit::hour},
+    {"hrs", Unit::hour},
+    {"isodow", Unit::isodow},
+    {"isoyear", Unit::isoyear},
+    {"j", Unit::julian},
+    {"jd", Unit::julian},
+    {"julian", Unit::julian},
+    {"m", Unit::minute},
+    {"microsecon", Unit::microsecond},
+    {"mil", Unit::millennium},
+    {"millennia", Unit::millennium},
+    {"millennium", Unit::millennium},
+    {"millisecon", Unit::millisecond},
+    {"mils", Unit::millennium},
+    {"min", Unit::minute},
+    {"mins", Unit::minute},
+    {"minute", Unit::minute},
+    {"minutes", Unit::minute},
+    {"mon", Unit::month},
+    {"mons", Unit::month},
+    {"month", Unit::month},
+    {"months", Unit::month},
+    {"ms", Unit::millisecond},
+    {"msec", Unit::millisecond},
+    {"mseconds", Unit::millisecond},
+    {"msecs", Unit::millisecond},
+    {"qtr", Unit::quarter},
+    {"quarter", Unit::quarter},
+    {"quarters", Unit::quarter},
+    {"s", Unit::second},
+    {"sec", Unit::second},
+    {"second", Unit::second},
+    {"seconds", Unit::second},
+    {"secs", Unit::second},
+    {"timezone", Unit::timezone},
+    {"timezone_h", Unit::timezone_hour},
+    {"timezone_m", Unit::timezone_minute},
+    {"us", Unit::microsecond},
+    {"usec", Unit::microsecond},
+    {"usecond", Unit::microsecond},
+    {"useconds", Unit::microsecond},
+    {"usecs", Unit::microsecond},
+    {"w", Unit::week},
+    {"week", Unit::week},
+    {"weeks", Unit::week},
+    {"y", Unit::year},
+    {"year", Unit::year},
+    {"years", Unit::year},
+    {"yr", Unit::year},
+    {"yrs", Unit::year},
+    {"msecond", Unit::millisecond},
+    {"millenniums", Unit::millennium},
+    {"millisecond", Unit::millisecond},
+    {"microsecond", Unit::microsecond},
+    {"timezone_hour", Unit::timezone_hour},
     {"timezone_minute", Unit::timezone_minute},
 }};
 
 std::string_view unit_name(Unit unit) {
   constexpr std::array<std::string_view, 22> names = {
-      "microsecond", "millisecond", "second", "minute",  "hour",  "day",     "week",   "month",
-      "quarter",     "year",        "decade", "century", "millennium", "dow", "isodow", "doy",
-      "isoyear",     "julian",      "epoch",  "timezone", "timezone_hour", "timezone_minute"};
+      "microsecond",   "millisecond",    "second",     "minute",  "hour",
+      "day",           "week",           "month",      "quarter", "year",
+      "decade",        "century",        "millennium", "dow",     "isodow",
+      "doy",           "isoyear",        "julian",     "epoch",   "timezone",
+      "timezone_hour", "timezone_minute"};
   return names[static_cast<size_t>(unit)];
 }
 
 Error unsupported(Unit unit, TypeId type) {
-  return feature_not_supported(fmt::format("unit \"{}\" not supported for type {}",
-                                           unit_name(unit), type_info(type).sql_name));
+  return feature_not_supported(fmt::format("unit \"{}\" not supported for type {}", unit_name(unit),
+                                           type_info(type).sql_name));
 }
 
 // Years since which the unit's current span runs; PostgreSQL counts centuries from year 1.
@@ -73,20 +123,32 @@ int64_t truncate_time(int64_t ts, int64_t step) {
 bool trunc_days(Unit unit, const Civil& civil, int32_t& date) {
   const int32_t year = civil.year;
   switch (unit) {
-    case Unit::day: date = days_of(year, civil.month, civil.day); return true;
+    case Unit::day:
+      date = days_of(year, civil.month, civil.day);
+      return true;
     case Unit::week: {
       const int32_t day = days_of(year, civil.month, civil.day);
       date = day - (day_of_week(day) + 6) % 7;
       return true;
     }
-    case Unit::month: date = days_of(year, civil.month, 1); return true;
-    case Unit::quarter: date = days_of(year, (civil.month - 1) / 3 * 3 + 1, 1); return true;
-    case Unit::year: date = days_of(year, 1, 1); return true;
+    case Unit::month:
+      date = days_of(year, civil.month, 1);
+      return true;
+    case Unit::quarter:
+      date = days_of(year, (civil.month - 1) / 3 * 3 + 1, 1);
+      return true;
+    case Unit::year:
+      date = days_of(year, 1, 1);
+      return true;
     case Unit::decade:
       date = days_of(year >= 0 ? year / 10 * 10 : -((9 - year) / 10) * 10, 1, 1);
       return true;
-    case Unit::century: date = days_of(floor_year(year, 100), 1, 1); return true;
-    case Unit::millennium: date = days_of(floor_year(year, 1000), 1, 1); return true;
+    case Unit::century:
+      date = days_of(floor_year(year, 100), 1, 1);
+      return true;
+    case Unit::millennium:
+      date = days_of(floor_year(year, 1000), 1, 1);
+      return true;
     case Unit::microsecond:
     case Unit::millisecond:
     case Unit::second:
@@ -100,7 +162,8 @@ bool trunc_days(Unit unit, const Civil& civil, int32_t& date) {
     case Unit::epoch:
     case Unit::timezone:
     case Unit::timezone_hour:
-    case Unit::timezone_minute: return false;
+    case Unit::timezone_minute:
+      return false;
   }
   return false;
 }
@@ -137,23 +200,47 @@ int32_t decade_of(int32_t year) { return year >= 0 ? year / 10 : -((8 - (year - 
 bool extract_days(Unit unit, const Civil& civil, Numeric& out) {
   const int32_t year = civil.year, date = days_of(year, civil.month, civil.day);
   switch (unit) {
-    case Unit::day: out = whole(civil.day); return true;
-    case Unit::week: out = whole(iso_week(year, civil.month, civil.day)); return true;
-    case Unit::month: out = whole(civil.month); return true;
-    case Unit::quarter: out = whole((civil.month - 1) / 3 + 1); return true;
-    case Unit::year: out = whole(year > 0 ? year : year - 1); return true;  // no year zero
-    case Unit::decade: out = whole(decade_of(year)); return true;
-    case Unit::century: out = whole(century_of(year, 100)); return true;
-    case Unit::millennium: out = whole(century_of(year, 1000)); return true;
-    case Unit::dow: out = whole(day_of_week(date)); return true;
-    case Unit::isodow: out = whole((day_of_week(date) + 6) % 7 + 1); return true;
-    case Unit::doy: out = whole(date - days_of(year, 1, 1) + 1); return true;
+    case Unit::day:
+      out = whole(civil.day);
+      return true;
+    case Unit::week:
+      out = whole(iso_week(year, civil.month, civil.day));
+      return true;
+    case Unit::month:
+      out = whole(civil.month);
+      return true;
+    case Unit::quarter:
+      out = whole((civil.month - 1) / 3 + 1);
+      return true;
+    case Unit::year:
+      out = whole(year > 0 ? year : year - 1);
+      return true;  // no year zero
+    case Unit::decade:
+      out = whole(decade_of(year));
+      return true;
+    case Unit::century:
+      out = whole(century_of(year, 100));
+      return true;
+    case Unit::millennium:
+      out = whole(century_of(year, 1000));
+      return true;
+    case Unit::dow:
+      out = whole(day_of_week(date));
+      return true;
+    case Unit::isodow:
+      out = whole((day_of_week(date) + 6) % 7 + 1);
+      return true;
+    case Unit::doy:
+      out = whole(date - days_of(year, 1, 1) + 1);
+      return true;
     case Unit::isoyear: {
       const int32_t iso = iso_year(year, civil.month, civil.day);
       out = whole(iso > 0 ? iso : iso - 1);
       return true;
     }
-    case Unit::julian: out = whole(int64_t{date} + 2451545); return true;
+    case Unit::julian:
+      out = whole(int64_t{date} + 2451545);
+      return true;
     case Unit::microsecond:
     case Unit::millisecond:
     case Unit::second:
@@ -162,7 +249,8 @@ bool extract_days(Unit unit, const Civil& civil, Numeric& out) {
     case Unit::epoch:
     case Unit::timezone:
     case Unit::timezone_hour:
-    case Unit::timezone_minute: return false;
+    case Unit::timezone_minute:
+      return false;
   }
   return false;
 }
@@ -205,7 +293,8 @@ Result<bool> extract_infinite(Unit unit, bool positive, TypeId type, Numeric& ou
     case Unit::quarter:
     case Unit::dow:
     case Unit::isodow:
-    case Unit::doy: return false;
+    case Unit::doy:
+      return false;
     case Unit::microsecond:
     case Unit::millisecond:
     case Unit::second:
@@ -228,8 +317,7 @@ Result<bool> extract_local(Unit unit, int64_t local, TypeId type, Arena& arena, 
   if (extract_clock(unit, time, arena, out)) return true;
   if (unit == Unit::julian) {
     const int64_t day = int64_t{days_of(civil.year, civil.month, civil.day)} + 2451545;
-    QW_ASSIGN_OR_RETURN(const Numeric part,
-                        numeric::div(whole(time), whole(kUsPerDay), arena));
+    QW_ASSIGN_OR_RETURN(const Numeric part, numeric::div(whole(time), whole(kUsPerDay), arena));
     QW_ASSIGN_OR_RETURN(out, numeric::add(whole(day), part, arena));
     return true;
   }
@@ -291,8 +379,8 @@ Result<Interval> trunc_interval(Unit unit, const Interval& value) {
   out.us = 0;
   if (unit == Unit::day) return out;
   if (unit == Unit::week) {
-    return fail(unsupported(unit, TypeId::interval)
-                    .with_detail("Months usually have fractional weeks."));
+    return fail(
+        unsupported(unit, TypeId::interval).with_detail("Months usually have fractional weeks."));
   }
   out.days = 0;
   int32_t step = 0;
@@ -353,7 +441,8 @@ Result<bool> extract_timetz(Unit unit, const TimeTz& value, Arena& arena, Numeri
     out = decimal(value.us + int64_t{value.zone} * interval::kUsPerSecond, 6, arena);
     return true;
   }
-  if (extract_zone(unit, -value.zone, out) || extract_clock(unit, value.us, arena, out)) return true;
+  if (extract_zone(unit, -value.zone, out) || extract_clock(unit, value.us, arena, out))
+    return true;
   return fail(unsupported(unit, TypeId::timetz));
 }
 

@@ -1,6 +1,5 @@
-// Datum: one value that owns its bytes. For constants, parameters, defaults and catalogue rows; never
-// in a loop over rows, where values live in vectors.
-// Tests: tests/unit/types/datum_test.cc.
+// Datum: one value that owns its bytes. For constants, parameters, defaults and catalogue rows;
+// never in a loop over rows, where values live in vectors. Tests: tests/unit/types/datum_test.cc.
 #pragma once
 
 #include <array>

@@ -1,8 +1,8 @@
 // Interval text forms: see datetime.h (parse_interval, append_interval).
 //
 // A literal is read right to left: a unit word names the unit of the number before it, and a number
-// without a word takes the unit one above what follows. ISO 8601 durations ("P1DT2H") are tried when
-// that fails.
+// without a word takes the unit one above what follows. ISO 8601 durations ("P1DT2H") are tried
+// when that fails.
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -97,24 +97,44 @@ struct Sum {
 // Adds a number of some unit. False: not a unit of intervals.
 bool add_unit(Sum& sum, Unit unit, int64_t number, double fraction) {
   switch (unit) {
-    case Unit::microsecond: sum.add_us(number, fraction, 1); return true;
-    case Unit::millisecond: sum.add_us(number, fraction, 1000); return true;
-    case Unit::second: sum.add_us(number, fraction, interval::kUsPerSecond); return true;
-    case Unit::minute: sum.add_us(number, fraction, interval::kUsPerMinute); return true;
-    case Unit::hour: sum.add_us(number, fraction, interval::kUsPerHour); return true;
+    case Unit::microsecond:
+      sum.add_us(number, fraction, 1);
+      return true;
+    case Unit::millisecond:
+      sum.add_us(number, fraction, 1000);
+      return true;
+    case Unit::second:
+      sum.add_us(number, fraction, interval::kUsPerSecond);
+      return true;
+    case Unit::minute:
+      sum.add_us(number, fraction, interval::kUsPerMinute);
+      return true;
+    case Unit::hour:
+      sum.add_us(number, fraction, interval::kUsPerHour);
+      return true;
     case Unit::day:
       sum.days += number;
       sum.add_fraction(fraction * static_cast<double>(kUsPerDay));
       return true;
-    case Unit::week: sum.add_days(number, fraction, 7); return true;
+    case Unit::week:
+      sum.add_days(number, fraction, 7);
+      return true;
     case Unit::month:
       sum.months += number;
       sum.add_days(0, fraction, 30);
       return true;
-    case Unit::year: sum.add_years(number, fraction, 1); return true;
-    case Unit::decade: sum.add_years(number, fraction, 10); return true;
-    case Unit::century: sum.add_years(number, fraction, 100); return true;
-    case Unit::millennium: sum.add_years(number, fraction, 1000); return true;
+    case Unit::year:
+      sum.add_years(number, fraction, 1);
+      return true;
+    case Unit::decade:
+      sum.add_years(number, fraction, 10);
+      return true;
+    case Unit::century:
+      sum.add_years(number, fraction, 100);
+      return true;
+    case Unit::millennium:
+      sum.add_years(number, fraction, 1000);
+      return true;
     case Unit::quarter:
     case Unit::dow:
     case Unit::isodow:
@@ -124,7 +144,8 @@ bool add_unit(Sum& sum, Unit unit, int64_t number, double fraction) {
     case Unit::epoch:
     case Unit::timezone:
     case Unit::timezone_hour:
-    case Unit::timezone_minute: return false;
+    case Unit::timezone_minute:
+      return false;
   }
   return false;
 }
@@ -163,8 +184,7 @@ Failure add_clock(Sum& sum, std::string_view text, int32_t range) {
       if (count == 1) return Failure::syntax;
       fractional = true;
       if (text.size() > 1) {
-        const auto [at, status] =
-            std::from_chars(text.data(), text.data() + text.size(), fraction);
+        const auto [at, status] = std::from_chars(text.data(), text.data() + text.size(), fraction);
         if (status != std::errc{} || at != text.data() + text.size()) return Failure::syntax;
       }
       break;
@@ -313,8 +333,8 @@ Failure decode_iso(std::string_view text, Sum& sum) {
     if (negative || text.front() == '+') text.remove_prefix(1);
     double value = 0;
     if (text.empty() || (!is_digit(text.front()) && text.front() != '.')) return Failure::syntax;
-    const auto [at, status] = std::from_chars(text.data(), text.data() + text.size(), value,
-                                              std::chars_format::fixed);
+    const auto [at, status] =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (status != std::errc{}) return Failure::range;
     const size_t digits = static_cast<size_t>(at - text.data());
     text.remove_prefix(digits);
@@ -361,8 +381,8 @@ Failure decode_iso_fields(std::string_view text, Sum& sum) {
       double value = 0;
       const bool negative = part.front() == '-';
       if (negative) part.remove_prefix(1);
-      const auto [at, status] = std::from_chars(part.data(), part.data() + part.size(), value,
-                                                std::chars_format::fixed);
+      const auto [at, status] =
+          std::from_chars(part.data(), part.data() + part.size(), value, std::chars_format::fixed);
       if (status != std::errc{} || value > 2e9) return false;
       part.remove_prefix(static_cast<size_t>(at - part.data()));
       if (negative) value = -value;
@@ -403,17 +423,14 @@ Result<Interval> parse_interval(std::string_view text, const TextStyle& style, i
         fmt::format("invalid input syntax for type interval: \"{}\"", text)));
   }
   if (failure == Failure::range) {
-    return fail(
-        Error("22015", fmt::format("interval field value out of range: \"{}\"", text)));
+    return fail(Error("22015", fmt::format("interval field value out of range: \"{}\"", text)));
   }
   if (sum.months != static_cast<int32_t>(sum.months) ||
       sum.days != static_cast<int32_t>(sum.days)) {
-    return fail(
-        Error("22015", fmt::format("interval field value out of range: \"{}\"", text)));
+    return fail(Error("22015", fmt::format("interval field value out of range: \"{}\"", text)));
   }
   if (sum.us != Int128{static_cast<int64_t>(sum.us)}) {
-    return fail(
-        Error("22015", fmt::format("interval field value out of range: \"{}\"", text)));
+    return fail(Error("22015", fmt::format("interval field value out of range: \"{}\"", text)));
   }
   return interval::apply_typmod({static_cast<int64_t>(sum.us), static_cast<int32_t>(sum.days),
                                  static_cast<int32_t>(sum.months)},
@@ -459,13 +476,11 @@ void append_postgres(const Parts& parts, std::string& out) {
   add(parts.year, "year");
   add(parts.month, "mon");
   add(parts.day, "day");
-  const bool clock =
-      parts.hour != 0 || parts.minute != 0 || parts.second != 0 || parts.us != 0;
+  const bool clock = parts.hour != 0 || parts.minute != 0 || parts.second != 0 || parts.us != 0;
   if (!empty && !clock) return;
   const bool minus = parts.hour < 0 || parts.minute < 0 || parts.second < 0 || parts.us < 0;
   fmt::format_to(std::back_inserter(out), "{}{}{:02}:{:02}:", empty ? "" : " ",
-                 minus ? "-" : (negative ? "+" : ""), std::abs(parts.hour),
-                 std::abs(parts.minute));
+                 minus ? "-" : (negative ? "+" : ""), std::abs(parts.hour), std::abs(parts.minute));
   append_seconds(parts, true, out);
 }
 
@@ -504,7 +519,7 @@ void append_verbose(const Parts& parts, std::string& out) {
 }
 
 void append_sql_standard(Parts parts, std::string& out) {
-  const std::array<int64_t*, 7> all = {&parts.year, &parts.month,  &parts.day, &parts.hour,
+  const std::array<int64_t*, 7> all = {&parts.year,   &parts.month,  &parts.day, &parts.hour,
                                        &parts.minute, &parts.second, &parts.us};
   bool negative = false, positive = false;
   for (const int64_t* part : all) {
@@ -569,10 +584,14 @@ void append_iso(const Parts& parts, std::string& out) {
 void append_interval(const Interval& value, const TextStyle& style, std::string& out) {
   const Parts parts = parts_of(value);
   switch (style.interval_style) {
-    case IntervalStyle::postgres: return append_postgres(parts, out);
-    case IntervalStyle::postgres_verbose: return append_verbose(parts, out);
-    case IntervalStyle::sql_standard: return append_sql_standard(parts, out);
-    case IntervalStyle::iso_8601: return append_iso(parts, out);
+    case IntervalStyle::postgres:
+      return append_postgres(parts, out);
+    case IntervalStyle::postgres_verbose:
+      return append_verbose(parts, out);
+    case IntervalStyle::sql_standard:
+      return append_sql_standard(parts, out);
+    case IntervalStyle::iso_8601:
+      return append_iso(parts, out);
   }
 }
 

@@ -45,9 +45,7 @@ JsonView JsonView::entry(uint32_t index, uint32_t entries) const {
 }
 
 JsonView JsonView::element(uint32_t index) const { return entry(index, size()); }
-std::string_view JsonView::key(uint32_t index) const {
-  return entry(index, size() * 2).payload_;
-}
+std::string_view JsonView::key(uint32_t index) const { return entry(index, size() * 2).payload_; }
 JsonView JsonView::value(uint32_t index) const { return entry(size() + index, size() * 2); }
 
 std::optional<JsonView> JsonView::find(std::string_view wanted) const {
@@ -67,13 +65,19 @@ std::optional<JsonView> JsonView::find(std::string_view wanted) const {
 
 std::string_view JsonView::type_name() const {
   switch (kind_) {
-    case JsonKind::null: return "null";
-    case JsonKind::string: return "string";
-    case JsonKind::number: return "number";
+    case JsonKind::null:
+      return "null";
+    case JsonKind::string:
+      return "string";
+    case JsonKind::number:
+      return "number";
     case JsonKind::false_:
-    case JsonKind::true_: return "boolean";
-    case JsonKind::array: return "array";
-    case JsonKind::object: return "object";
+    case JsonKind::true_:
+      return "boolean";
+    case JsonKind::array:
+      return "array";
+    case JsonKind::object:
+      return "object";
   }
   QW_UNREACHABLE();
 }
@@ -174,13 +178,20 @@ namespace {
 // Null < String < Number < Boolean < Array < Object.
 int rank(JsonKind kind) {
   switch (kind) {
-    case JsonKind::null: return 1;
-    case JsonKind::string: return 2;
-    case JsonKind::number: return 3;
-    case JsonKind::false_: return 4;
-    case JsonKind::true_: return 5;
-    case JsonKind::array: return 6;
-    case JsonKind::object: return 7;
+    case JsonKind::null:
+      return 1;
+    case JsonKind::string:
+      return 2;
+    case JsonKind::number:
+      return 3;
+    case JsonKind::false_:
+      return 4;
+    case JsonKind::true_:
+      return 5;
+    case JsonKind::array:
+      return 6;
+    case JsonKind::object:
+      return 7;
   }
   QW_UNREACHABLE();
 }
@@ -348,7 +359,8 @@ bool contains(const JsonView& value, const JsonView& part) {
     }
     return true;
   }
-  if (!value.is_array()) return value.is_scalar() && part.is_scalar() && compare_views(value, part) == 0;
+  if (!value.is_array())
+    return value.is_scalar() && part.is_scalar() && compare_views(value, part) == 0;
   const auto has = [&value](const JsonView& wanted) {
     for (uint32_t i = 0; i < value.size(); ++i) {
       const JsonView one = value.element(i);
@@ -483,8 +495,8 @@ class PathEdit {
     int32_t index = 0;
     const auto [end, status] = std::from_chars(step.data(), step.data() + step.size(), index);
     if (step.empty() || status != std::errc{} || end != step.data() + step.size()) {
-      return fail(invalid_text_representation(fmt::format(
-          "path element at position {} is not an integer: \"{}\"", level + 1, step)));
+      return fail(invalid_text_representation(
+          fmt::format("path element at position {} is not an integer: \"{}\"", level + 1, step)));
     }
     const int64_t size = value.size();
     const int64_t at = index < 0 ? int64_t{index} + size : index;

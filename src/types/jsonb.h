@@ -10,8 +10,8 @@
 //
 // Keys are sorted by length, then bytes, as PostgreSQL prints them; of duplicates the last stays. A
 // key is found by binary search; a nested container is a value as it lies, so `->` copies nothing.
-// Text would print faster but makes each access a scan of the document, and comparing needs a parse.
-// Pure values; any thread. Tests: tests/unit/types/jsonb_test.cc.
+// Text would print faster but makes each access a scan of the document, and comparing needs a
+// parse. Pure values; any thread. Tests: tests/unit/types/jsonb_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -118,11 +118,11 @@ std::optional<JsonView> get(const JsonView& value, int32_t index);
 std::optional<JsonView> get_path(const JsonView& value, std::span<const std::string_view> path);
 // ->> : the text of a value that is not JSON null.
 void append_unquoted(const JsonView& value, std::string& out);
-bool contains(const JsonView& value, const JsonView& part);      // @>
-bool exists(const JsonView& value, std::string_view key);        // ?
-Result<std::string> concat(const JsonView& a, const JsonView& b);                // ||
-Result<std::string> remove(const JsonView& value, std::string_view key);         // - text
-Result<std::string> remove(const JsonView& value, int32_t index);                // - integer
+bool contains(const JsonView& value, const JsonView& part);               // @>
+bool exists(const JsonView& value, std::string_view key);                 // ?
+Result<std::string> concat(const JsonView& a, const JsonView& b);         // ||
+Result<std::string> remove(const JsonView& value, std::string_view key);  // - text
+Result<std::string> remove(const JsonView& value, int32_t index);         // - integer
 Result<std::string> remove_path(const JsonView& value, std::span<const std::string_view> path);
 Result<std::string> set_path(const JsonView& value, std::span<const std::string_view> path,
                              const JsonView& to, bool create_missing);

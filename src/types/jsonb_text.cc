@@ -21,8 +21,18 @@ bool is_word(char c) {
 }
 
 enum class Token : uint8_t {
-  end, string, number, object_start, object_end, array_start, array_end, comma, colon, true_,
-  false_, null,
+  end,
+  string,
+  number,
+  object_start,
+  object_end,
+  array_start,
+  array_end,
+  comma,
+  colon,
+  true_,
+  false_,
+  null,
 };
 
 Error bad_json(std::string detail) {
@@ -90,8 +100,8 @@ class Lexer {
 };
 
 Result<void> Lexer::next() {
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' ||
-                                text_[at_] == '\r')) {
+  while (at_ < text_.size() &&
+         (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) {
     ++at_;
   }
   begin_ = at_;
@@ -291,18 +301,31 @@ class Parser {
                       .with_hint("The document is nested too deeply."));
     }
     switch (lexer_.token()) {
-      case Token::object_start: return object(depth);
-      case Token::array_start: return array(depth);
-      case Token::string: sink.string(lexer_.string()); break;
-      case Token::number: QW_TRY(sink.number(lexer_.raw())); break;
-      case Token::true_: sink.boolean(true); break;
-      case Token::false_: sink.boolean(false); break;
-      case Token::null: sink.null(); break;
+      case Token::object_start:
+        return object(depth);
+      case Token::array_start:
+        return array(depth);
+      case Token::string:
+        sink.string(lexer_.string());
+        break;
+      case Token::number:
+        QW_TRY(sink.number(lexer_.raw()));
+        break;
+      case Token::true_:
+        sink.boolean(true);
+        break;
+      case Token::false_:
+        sink.boolean(false);
+        break;
+      case Token::null:
+        sink.null();
+        break;
       case Token::end:
       case Token::object_end:
       case Token::array_end:
       case Token::comma:
-      case Token::colon: return fail(lexer_.expected("JSON value"));
+      case Token::colon:
+        return fail(lexer_.expected("JSON value"));
     }
     return lexer_.next();
   }
@@ -349,13 +372,22 @@ class Parser {
 
 void append_scalar(const JsonView& value, std::string& out) {
   switch (value.kind()) {
-    case JsonKind::null: out += "null"; return;
-    case JsonKind::false_: out += "false"; return;
-    case JsonKind::true_: out += "true"; return;
-    case JsonKind::string: return append_json_string(value.string(), out);
-    case JsonKind::number: return numeric::append_text(value.number(), out);
+    case JsonKind::null:
+      out += "null";
+      return;
+    case JsonKind::false_:
+      out += "false";
+      return;
+    case JsonKind::true_:
+      out += "true";
+      return;
+    case JsonKind::string:
+      return append_json_string(value.string(), out);
+    case JsonKind::number:
+      return numeric::append_text(value.number(), out);
     case JsonKind::array:
-    case JsonKind::object: break;
+    case JsonKind::object:
+      break;
   }
   QW_UNREACHABLE();
 }
@@ -423,13 +455,27 @@ void append_json_string(std::string_view text, std::string& out) {
   out += '"';
   for (const char c : text) {
     switch (c) {
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));

@@ -54,17 +54,23 @@ auto ordered_bits(T value) {
 uint32_t fixed_key_bytes(Type type) {
   switch (type.physical()) {
     case Physical::b1:
-    case Physical::i1: return 1;
-    case Physical::i16: return 2;
+    case Physical::i1:
+      return 1;
+    case Physical::i16:
+      return 2;
     case Physical::i32:
     case Physical::u32:
-    case Physical::f32: return 4;
+    case Physical::f32:
+      return 4;
     case Physical::i64:
-    case Physical::f64: return 8;
-    case Physical::wide16: return type.id == TypeId::timetz ? 12 : 16;
+    case Physical::f64:
+      return 8;
+    case Physical::wide16:
+      return type.id == TypeId::timetz ? 12 : 16;
     case Physical::numeric:
     case Physical::string:
-    case Physical::none: return 0;
+    case Physical::none:
+      return 0;
   }
   return 0;
 }
@@ -97,8 +103,7 @@ std::string_view key_text(Type type, std::string_view text) {
 // Types whose key is their escaped bytes.
 bool plain_bytes(Type type) {
   return type.physical() == Physical::string && type.id != TypeId::jsonb &&
-         type.id != TypeId::array && type.id != TypeId::int2vector &&
-         type.id != TypeId::oidvector;
+         type.id != TypeId::array && type.id != TypeId::int2vector && type.id != TypeId::oidvector;
 }
 
 size_t escaped_size(std::string_view text) {
@@ -219,20 +224,31 @@ void encode_built(const Vector& vector, const Batch& batch, SortOrder order, con
 void encode_column(const Vector& vector, const Batch& batch, SortOrder order, const Built& built,
                    Cursors& cursors) {
   switch (vector.type.physical()) {
-    case Physical::b1: return encode_fixed<bool>(vector, batch, order, cursors);
-    case Physical::i1: return encode_fixed<uint8_t>(vector, batch, order, cursors);
-    case Physical::i16: return encode_fixed<int16_t>(vector, batch, order, cursors);
-    case Physical::i32: return encode_fixed<int32_t>(vector, batch, order, cursors);
-    case Physical::u32: return encode_fixed<uint32_t>(vector, batch, order, cursors);
-    case Physical::i64: return encode_fixed<int64_t>(vector, batch, order, cursors);
-    case Physical::f32: return encode_fixed<float>(vector, batch, order, cursors);
-    case Physical::f64: return encode_fixed<double>(vector, batch, order, cursors);
-    case Physical::wide16: return encode_wide(vector, batch, order, cursors);
-    case Physical::numeric: return encode_built(vector, batch, order, built, cursors);
+    case Physical::b1:
+      return encode_fixed<bool>(vector, batch, order, cursors);
+    case Physical::i1:
+      return encode_fixed<uint8_t>(vector, batch, order, cursors);
+    case Physical::i16:
+      return encode_fixed<int16_t>(vector, batch, order, cursors);
+    case Physical::i32:
+      return encode_fixed<int32_t>(vector, batch, order, cursors);
+    case Physical::u32:
+      return encode_fixed<uint32_t>(vector, batch, order, cursors);
+    case Physical::i64:
+      return encode_fixed<int64_t>(vector, batch, order, cursors);
+    case Physical::f32:
+      return encode_fixed<float>(vector, batch, order, cursors);
+    case Physical::f64:
+      return encode_fixed<double>(vector, batch, order, cursors);
+    case Physical::wide16:
+      return encode_wide(vector, batch, order, cursors);
+    case Physical::numeric:
+      return encode_built(vector, batch, order, built, cursors);
     case Physical::string:
       if (plain_bytes(vector.type)) return encode_bytes(vector, batch, order, cursors);
       return encode_built(vector, batch, order, built, cursors);
-    case Physical::none: return;
+    case Physical::none:
+      return;
   }
 }
 
@@ -250,8 +266,7 @@ void add_sizes(const Vector& vector, const Batch& batch, Built& built, size_t* s
       const bool valid = vector.validity == nullptr || bit_get(vector.validity, at);
       if (plain_bytes(vector.type)) {
         sizes[i] += 1;
-        if (valid)
-          sizes[i] += escaped_size(key_text(vector.type, vector.values<Str>()[at].view()));
+        if (valid) sizes[i] += escaped_size(key_text(vector.type, vector.values<Str>()[at].view()));
         continue;
       }
       const size_t before = built.bytes.size();

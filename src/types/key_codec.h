@@ -3,9 +3,9 @@
 // Per column: one tag byte (NULL sorts first or last as asked), then the value: sign-flipped
 // big-endian integers; IEEE bits flipped with -0 as 0 and one NaN above all; numeric as sign,
 // exponent and digits without trailing zeros; text and bytes with 0x00 escaped as 0x00 0xff and
-// ended by 0x00 0x00; DESC inverts every byte but the tag. Equal values give equal bytes, so display
-// scale and the like are lost: the row, not the key, carries them.
-// Immutable after construction; any thread. Tests: tests/unit/types/key_codec_test.cc.
+// ended by 0x00 0x00; DESC inverts every byte but the tag. Equal values give equal bytes, so
+// display scale and the like are lost: the row, not the key, carries them. Immutable after
+// construction; any thread. Tests: tests/unit/types/key_codec_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ class KeyCodec {
   };
   explicit KeyCodec(std::vector<Field> fields);
 
-  // Keys of the live rows of `batch`, bytes in `arena`; `columns[f]` is the batch column of field f.
+  // Keys of the live rows of `batch`, bytes in `arena`; `columns[f]` is the batch column of field
+  // f.
   void encode(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
               std::string_view* out) const;
   // A key or, with fewer values than fields, the common prefix of all keys that start with them.

@@ -66,8 +66,8 @@ uint32_t decimal_digits(Int128 value) {
   const Int128 size = magnitude(value);
   if (size < 10) return 1;
   const auto high = static_cast<uint64_t>(static_cast<UInt128>(size) >> 64);
-  const int bits = high != 0 ? 128 - __builtin_clzll(high)
-                             : 64 - __builtin_clzll(static_cast<uint64_t>(size));
+  const int bits =
+      high != 0 ? 128 - __builtin_clzll(high) : 64 - __builtin_clzll(static_cast<uint64_t>(size));
   // floor(bits * log10(2)) is the count or one too few.
   const auto guess = static_cast<uint32_t>(bits * 1233 >> 12);
   return guess + (size >= kPowers128[guess] ? 1U : 0U);
@@ -444,18 +444,19 @@ Result<Numeric> apply_typmod(Numeric a, int32_t typmod, Arena& arena) {
   QW_ASSIGN_OR_RETURN(const Numeric out, rescale(a, scale, true, arena));
   const int32_t integer_digits = precision - scale;
   if (out.sign() != 0 && decimal_weight(out) >= integer_digits) {
-    return fail(
-        numeric_value_out_of_range("numeric field overflow")
-            .with_detail(fmt::format("A field with precision {}, scale {} must round to an absolute "
-                                     "value less than {}{}.",
-                                     precision, scale, integer_digits != 0 ? "10^" : "",
-                                     integer_digits != 0 ? integer_digits : 1)));
+    return fail(numeric_value_out_of_range("numeric field overflow")
+                    .with_detail(
+                        fmt::format("A field with precision {}, scale {} must round to an absolute "
+                                    "value less than {}{}.",
+                                    precision, scale, integer_digits != 0 ? "10^" : "",
+                                    integer_digits != 0 ? integer_digits : 1)));
   }
   return out;
 }
 
 Numeric from_int128(Int128 mantissa, uint32_t scale, Arena& arena) {
-  if (fits(mantissa)) [[likely]] return Numeric::narrow(mantissa, scale);
+  if (fits(mantissa)) [[likely]]
+    return Numeric::narrow(mantissa, scale);
   return *make(Big::from_int128(mantissa), scale, arena);
 }
 
@@ -464,8 +465,8 @@ namespace {
 template <typename T>
 Result<T> to_integer(Numeric a, std::string_view type_name) {
   if (a.is_special()) {
-    return fail(feature_not_supported(fmt::format("cannot convert {} to {}",
-                                                  a.is_nan() ? "NaN" : "infinity", type_name)));
+    return fail(feature_not_supported(
+        fmt::format("cannot convert {} to {}", a.is_nan() ? "NaN" : "infinity", type_name)));
   }
   Arena arena;
   QW_ASSIGN_OR_RETURN(const Numeric whole, rescale(a, 0, true, arena));

@@ -5,12 +5,12 @@
 //                special: 0 = NaN, 1 = Infinity, -1 = -Infinity
 //                wide: bits 16-47 bytes of magnitude, bit 48 sign, bits 64-127 pointer to them
 //
-// Narrow numbers of one scale add and compare as the raw 128 bits do. A value is narrow whenever its
-// mantissa at its display scale fits 112 bits, so the form is a function of value and scale. Wide
-// magnitudes are little-endian 64-bit limbs without leading zero limbs, borrowed from an arena. The
-// display scale prints, but 1.0 = 1.00; canonical() picks the smallest scale.
-// Result scales are PostgreSQL's. Plain values; any thread.
-// Tests: tests/unit/types/numeric_test.cc, and tests/unit/types/differential_test.cc.
+// Narrow numbers of one scale add and compare as the raw 128 bits do. A value is narrow whenever
+// its mantissa at its display scale fits 112 bits, so the form is a function of value and scale.
+// Wide magnitudes are little-endian 64-bit limbs without leading zero limbs, borrowed from an
+// arena. The display scale prints, but 1.0 = 1.00; canonical() picks the smallest scale. Result
+// scales are PostgreSQL's. Plain values; any thread. Tests: tests/unit/types/numeric_test.cc, and
+// tests/unit/types/differential_test.cc.
 #pragma once
 
 #include <array>
@@ -65,9 +65,7 @@ class Numeric {
     const auto high = static_cast<uintptr_t>(static_cast<UInt128>(raw_) >> 64);
     return {reinterpret_cast<const char*>(high), (low >> 16) & 0xffffffffU};
   }
-  constexpr bool wide_negative() const {
-    return ((static_cast<uint64_t>(raw_) >> 48) & 1U) != 0;
-  }
+  constexpr bool wide_negative() const { return ((static_cast<uint64_t>(raw_) >> 48) & 1U) != 0; }
   // -1, 0, 1; 0 for NaN.
   constexpr int sign() const {
     if (is_wide()) return wide_negative() ? -1 : 1;
@@ -98,22 +96,26 @@ inline constexpr bool fits(Int128 mantissa) {
 }
 inline bool is_int64(Int128 value) { return value == Int128{static_cast<int64_t>(value)}; }
 
-// The general paths, out of line. "value overflows numeric format" (22003) beyond PostgreSQL's range.
+// The general paths, out of line. "value overflows numeric format" (22003) beyond PostgreSQL's
+// range.
 Result<Numeric> add_slow(Numeric a, Numeric b, bool subtract, Arena& arena);
 Result<Numeric> mul_slow(Numeric a, Numeric b, Arena& arena);
 int compare_slow(Numeric a, Numeric b);
 
 inline bool add_fast(Numeric a, Numeric b, Numeric& out) {
   const uint16_t header = a.header();
-  if (header != b.header() || header > Numeric::kScaleMax) [[unlikely]] return false;
+  if (header != b.header() || header > Numeric::kScaleMax) [[unlikely]]
+    return false;
   Int128 sum;
-  if (__builtin_add_overflow(a.raw() - Int128{header}, b.raw(), &sum)) [[unlikely]] return false;
+  if (__builtin_add_overflow(a.raw() - Int128{header}, b.raw(), &sum)) [[unlikely]]
+    return false;
   out = Numeric::from_raw(sum);
   return fits(sum >> 16);
 }
 inline bool sub_fast(Numeric a, Numeric b, Numeric& out) {
   const uint16_t header = a.header();
-  if (header != b.header() || header > Numeric::kScaleMax) [[unlikely]] return false;
+  if (header != b.header() || header > Numeric::kScaleMax) [[unlikely]]
+    return false;
   Int128 difference;
   if (__builtin_sub_overflow(a.raw(), b.raw() - Int128{header}, &difference)) [[unlikely]]
     return false;
@@ -121,10 +123,12 @@ inline bool sub_fast(Numeric a, Numeric b, Numeric& out) {
   return fits(difference >> 16);
 }
 inline bool mul_fast(Numeric a, Numeric b, Numeric& out) {
-  if (((a.header() | b.header()) & Numeric::kFormMask) != 0) [[unlikely]] return false;
+  if (((a.header() | b.header()) & Numeric::kFormMask) != 0) [[unlikely]]
+    return false;
   const uint32_t scale = a.scale() + b.scale();
   const Int128 x = a.mantissa(), y = b.mantissa();
-  if (!is_int64(x) || !is_int64(y) || scale > Numeric::kScaleMax) [[unlikely]] return false;
+  if (!is_int64(x) || !is_int64(y) || scale > Numeric::kScaleMax) [[unlikely]]
+    return false;
   const Int128 product = x * y;
   out = Numeric::narrow(product, scale);
   return fits(product);
@@ -132,17 +136,20 @@ inline bool mul_fast(Numeric a, Numeric b, Numeric& out) {
 
 inline Result<Numeric> add(Numeric a, Numeric b, Arena& arena) {
   Numeric out;
-  if (add_fast(a, b, out)) [[likely]] return out;
+  if (add_fast(a, b, out)) [[likely]]
+    return out;
   return add_slow(a, b, false, arena);
 }
 inline Result<Numeric> sub(Numeric a, Numeric b, Arena& arena) {
   Numeric out;
-  if (sub_fast(a, b, out)) [[likely]] return out;
+  if (sub_fast(a, b, out)) [[likely]]
+    return out;
   return add_slow(a, b, true, arena);
 }
 inline Result<Numeric> mul(Numeric a, Numeric b, Arena& arena) {
   Numeric out;
-  if (mul_fast(a, b, out)) [[likely]] return out;
+  if (mul_fast(a, b, out)) [[likely]]
+    return out;
   return mul_slow(a, b, arena);
 }
 // -1, 0, 1; NaN equals NaN and is above everything.
@@ -170,11 +177,11 @@ Result<Numeric> ceil(Numeric a, Arena& arena);
 Result<Numeric> floor(Numeric a, Arena& arena);
 // The smallest scale that shows the value in full; 0 for specials.
 uint32_t min_scale(Numeric a);
-Numeric trim_scale(Numeric a, Arena& arena);  // also the canonical form for equality
-Result<Numeric> sqrt(Numeric a, Arena& arena);                 // 2201F for negatives
+Numeric trim_scale(Numeric a, Arena& arena);    // also the canonical form for equality
+Result<Numeric> sqrt(Numeric a, Arena& arena);  // 2201F for negatives
 Result<Numeric> exp(Numeric a, Arena& arena);
-Result<Numeric> ln(Numeric a, Arena& arena);                   // 2201E
-Result<Numeric> log(Numeric base, Numeric a, Arena& arena);    // 2201E
+Result<Numeric> ln(Numeric a, Arena& arena);                          // 2201E
+Result<Numeric> log(Numeric base, Numeric a, Arena& arena);           // 2201E
 Result<Numeric> power(Numeric base, Numeric exponent, Arena& arena);  // 2201F
 Result<Numeric> gcd(Numeric a, Numeric b, Arena& arena);
 Result<Numeric> lcm(Numeric a, Numeric b, Arena& arena);

@@ -36,7 +36,7 @@ class Big {
   int sign() const { return mpz_sgn(value_); }
   // Decimal digits of the magnitude; 1 for zero.
   uint32_t digits() const;
-  void scale_up(uint32_t exponent);              // *= 10^exponent
+  void scale_up(uint32_t exponent);                // *= 10^exponent
   void scale_down(uint32_t exponent, bool round);  // /= 10^exponent, half away or truncated
 
  private:

@@ -1,8 +1,8 @@
 // Roots, exponentials and logarithms of numerics: see numeric.h.
 //
-// Each function first settles the display scale by PostgreSQL's rule (at least 16 significant digits,
-// estimated from the arguments), then computes with enough guard bits that rounding half away from
-// zero at that scale gives the digits of the exact result. MPFR does the arithmetic.
+// Each function first settles the display scale by PostgreSQL's rule (at least 16 significant
+// digits, estimated from the arguments), then computes with enough guard bits that rounding half
+// away from zero at that scale gives the digits of the exact result. MPFR does the arithmetic.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -108,9 +108,7 @@ int32_t ln_weight(Numeric a) {
 Error negative_logarithm() {
   return invalid_argument_for_logarithm("cannot take logarithm of a negative number");
 }
-Error zero_logarithm() {
-  return invalid_argument_for_logarithm("cannot take logarithm of zero");
-}
+Error zero_logarithm() { return invalid_argument_for_logarithm("cannot take logarithm of zero"); }
 
 Result<void> check_logarithm(Numeric a) {
   if (a.is_nan()) return {};
@@ -124,13 +122,12 @@ Result<void> check_logarithm(Numeric a) {
 Result<Numeric> sqrt(Numeric a, Arena& arena) {
   if (a.is_nan()) return a;
   if (a.sign() < 0) {
-    return fail(invalid_argument_for_power_function(
-        "cannot take square root of a negative number"));
+    return fail(
+        invalid_argument_for_power_function("cannot take square root of a negative number"));
   }
   if (a.is_special()) return a;
   const int32_t weight = leading(a).weight;
-  const int32_t root_weight =
-      weight >= 0 ? weight * 4 / 2 + 1 : 1 - (1 - weight * 4) / 2;
+  const int32_t root_weight = weight >= 0 ? weight * 4 / 2 + 1 : 1 - (1 - weight * 4) / 2;
   const int32_t scale =
       clamp_scale(kSignificantDigitsMin - root_weight, static_cast<int32_t>(a.scale()));
   // floor(sqrt(value * 10^(2 * (scale + 1)))), then one digit is rounded away.
@@ -185,9 +182,8 @@ Result<Numeric> log(Numeric base, Numeric a, Arena& arena) {
   }
   if (a.is_special()) return Numeric::infinity();
   if (compare(base, Numeric::of(1)) == 0) return fail(division_by_zero("division by zero"));
-  const int32_t scale =
-      clamp_scale(kSignificantDigitsMin - (ln_weight(a) - ln_weight(base)),
-                  static_cast<int32_t>(std::max(base.scale(), a.scale())));
+  const int32_t scale = clamp_scale(kSignificantDigitsMin - (ln_weight(a) - ln_weight(base)),
+                                    static_cast<int32_t>(std::max(base.scale(), a.scale())));
   const mpfr_prec_t bits = bits_for(2.0 * (digits_of(a) + digits_of(base)) + scale + 20);
   Real x(bits), y(bits);
   x.set(a);
@@ -207,8 +203,8 @@ Result<Numeric> power_special(Numeric base, Numeric exponent) {
   if (exponent.is_nan()) return compare(base, one) == 0 ? one : Numeric::nan();
   Arena arena;
   if (base.sign() == 0 && exponent.sign() < 0) {
-    return fail(invalid_argument_for_power_function(
-        "zero raised to a negative power is undefined"));
+    return fail(
+        invalid_argument_for_power_function("zero raised to a negative power is undefined"));
   }
   const auto whole = exponent.is_special() ? Result<Numeric>(exponent) : trunc(exponent, 0, arena);
   const bool integral = exponent.is_special() || compare(*whole, exponent) == 0;
@@ -257,8 +253,8 @@ Result<Numeric> power_integer(Numeric base, int32_t exponent, Arena& arena) {
 Result<Numeric> power(Numeric base, Numeric exponent, Arena& arena) {
   if (base.is_special() || exponent.is_special()) return power_special(base, exponent);
   if (base.sign() == 0 && exponent.sign() < 0) {
-    return fail(invalid_argument_for_power_function(
-        "zero raised to a negative power is undefined"));
+    return fail(
+        invalid_argument_for_power_function("zero raised to a negative power is undefined"));
   }
   QW_ASSIGN_OR_RETURN(const Numeric whole, trunc(exponent, 0, arena));
   const bool integral = compare(whole, exponent) == 0;
@@ -285,8 +281,8 @@ Result<Numeric> power(Numeric base, Numeric exponent, Arena& arena) {
   const double weight = value * kLog10E;
   const int32_t scale = clamp_scale(kSignificantDigitsMin - static_cast<int32_t>(weight),
                                     static_cast<int32_t>(std::max(base.scale(), exponent.scale())));
-  const double digits = std::max(weight, 0.0) + scale + 2.0 * digits_of(base) +
-                        2.0 * digits_of(exponent) + 30;
+  const double digits =
+      std::max(weight, 0.0) + scale + 2.0 * digits_of(base) + 2.0 * digits_of(exponent) + 30;
   Real x(bits_for(digits)), y(bits_for(digits));
   x.set(size);
   y.set(exponent);

@@ -260,8 +260,8 @@ Result<Numeric> from_float8(double value, Arena& arena) {
   if (std::isnan(value)) return Numeric::nan();
   if (std::isinf(value)) return value > 0 ? Numeric::infinity() : Numeric::minus_infinity();
   std::array<char, 48> text;  // NOLINT
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
-                                 std::chars_format::general, 15);
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 15);
   return parse({text.data(), static_cast<size_t>(end.ptr - text.data())}, arena);
 }
 
@@ -269,8 +269,8 @@ Result<Numeric> from_float4(float value, Arena& arena) {
   if (std::isnan(value)) return Numeric::nan();
   if (std::isinf(value)) return value > 0 ? Numeric::infinity() : Numeric::minus_infinity();
   std::array<char, 48> text;  // NOLINT
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
-                                 std::chars_format::general, 6);
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 6);
   return parse({text.data(), static_cast<size_t>(end.ptr - text.data())}, arena);
 }
 

@@ -76,9 +76,8 @@ Vector canonical_column(const Vector& vector, const Batch& batch, Arena& arena) 
   if (vector.type.physical() == Physical::numeric) {
     stored([&](uint32_t at) {
       const Numeric value = vector.values<Numeric>()[at];
-      out.values<Numeric>()[at] = value.is_narrow() && value.scale() == 0
-                                      ? value
-                                      : numeric::trim_scale(value, arena);
+      out.values<Numeric>()[at] =
+          value.is_narrow() && value.scale() == 0 ? value : numeric::trim_scale(value, arena);
     });
   } else if (vector.type.id == TypeId::interval) {
     stored([&](uint32_t at) {
@@ -133,17 +132,25 @@ void pack_fixed_column(const Vector& vector, const Batch& batch, uint32_t offset
                        char* const* rows) {
   switch (vector.type.physical()) {
     case Physical::b1:
-    case Physical::i1: return pack_fixed<uint8_t, keys>(vector, batch, offset, rows);
-    case Physical::i16: return pack_fixed<uint16_t, keys>(vector, batch, offset, rows);
+    case Physical::i1:
+      return pack_fixed<uint8_t, keys>(vector, batch, offset, rows);
+    case Physical::i16:
+      return pack_fixed<uint16_t, keys>(vector, batch, offset, rows);
     case Physical::i32:
-    case Physical::u32: return pack_fixed<uint32_t, keys>(vector, batch, offset, rows);
-    case Physical::i64: return pack_fixed<uint64_t, keys>(vector, batch, offset, rows);
-    case Physical::f32: return pack_fixed<float, keys>(vector, batch, offset, rows);
-    case Physical::f64: return pack_fixed<double, keys>(vector, batch, offset, rows);
-    case Physical::wide16: return pack_fixed<Sixteen, keys>(vector, batch, offset, rows);
+    case Physical::u32:
+      return pack_fixed<uint32_t, keys>(vector, batch, offset, rows);
+    case Physical::i64:
+      return pack_fixed<uint64_t, keys>(vector, batch, offset, rows);
+    case Physical::f32:
+      return pack_fixed<float, keys>(vector, batch, offset, rows);
+    case Physical::f64:
+      return pack_fixed<double, keys>(vector, batch, offset, rows);
+    case Physical::wide16:
+      return pack_fixed<Sixteen, keys>(vector, batch, offset, rows);
     case Physical::numeric:  // in pack_variable(): a wide one's address must not be stored
     case Physical::string:
-    case Physical::none: return;
+    case Physical::none:
+      return;
   }
 }
 
@@ -259,9 +266,8 @@ void RowCodec::pack_rows(const Batch& batch, std::span<const uint32_t> columns, 
     converted.reserve(columns.size());
     for (const uint32_t column : columns) {
       const Vector& vector = batch.columns[column];
-      converted.push_back(needs_canonical_column(vector.type)
-                              ? canonical_column(vector, batch, arena)
-                              : vector);
+      converted.push_back(
+          needs_canonical_column(vector.type) ? canonical_column(vector, batch, arena) : vector);
     }
   }
   const auto column_of = [&](uint32_t field) -> const Vector& {
@@ -334,14 +340,19 @@ void RowCodec::unpack_field(std::span<const std::string_view> rows, uint32_t fie
   };
   switch (types_[field].physical()) {
     case Physical::b1:
-    case Physical::i1: return unpack_fixed<uint8_t>(rows, offset, out);
-    case Physical::i16: return unpack_fixed<uint16_t>(rows, offset, out);
+    case Physical::i1:
+      return unpack_fixed<uint8_t>(rows, offset, out);
+    case Physical::i16:
+      return unpack_fixed<uint16_t>(rows, offset, out);
     case Physical::i32:
     case Physical::u32:
-    case Physical::f32: return unpack_fixed<uint32_t>(rows, offset, out);
+    case Physical::f32:
+      return unpack_fixed<uint32_t>(rows, offset, out);
     case Physical::i64:
-    case Physical::f64: return unpack_fixed<uint64_t>(rows, offset, out);
-    case Physical::wide16: return unpack_fixed<Sixteen>(rows, offset, out);
+    case Physical::f64:
+      return unpack_fixed<uint64_t>(rows, offset, out);
+    case Physical::wide16:
+      return unpack_fixed<Sixteen>(rows, offset, out);
     case Physical::numeric: {
       auto* values = out.values<Numeric>();
       for (size_t i = 0; i < rows.size(); ++i) {
@@ -357,7 +368,8 @@ void RowCodec::unpack_field(std::span<const std::string_view> rows, uint32_t fie
       for (size_t i = 0; i < rows.size(); ++i) values[i] = Str(part(rows[i]));
       return;
     }
-    case Physical::none: return;
+    case Physical::none:
+      return;
   }
 }
 

@@ -41,8 +41,8 @@ class RowCodec {
 
   // Unpacks rows into flat vectors, one per field in `fields` (all when empty). Strings borrow the
   // rows' bytes. `out` gets one vector per field asked for.
-  void unpack(std::span<const std::string_view> rows, std::span<const uint32_t> fields, Arena& arena,
-              std::vector<Vector>& out) const;
+  void unpack(std::span<const std::string_view> rows, std::span<const uint32_t> fields,
+              Arena& arena, std::vector<Vector>& out) const;
   // Checks lengths and offsets of bytes that may be damaged; unpack() asserts them.
   bool valid(std::string_view row) const;
 
@@ -56,8 +56,8 @@ class RowCodec {
   void unpack_field(std::span<const std::string_view> rows, uint32_t field, Vector& out) const;
 
   std::vector<Type> types_;
-  std::vector<uint32_t> fixed_offset_;     // per column
-  std::vector<uint32_t> variable_index_;   // per column; UINT32_MAX = none
+  std::vector<uint32_t> fixed_offset_;    // per column
+  std::vector<uint32_t> variable_index_;  // per column; UINT32_MAX = none
   uint32_t null_bytes_ = 0, ends_offset_ = 0, variable_count_ = 0, fixed_row_bytes_ = 0;
 };
 

@@ -1,6 +1,5 @@
-// Row indices: turns (vector form, selection) into one small functor, so that loops over a column are
-// compiled once per form and carry no branch per value.
-// Tests: through row_codec and key_codec.
+// Row indices: turns (vector form, selection) into one small functor, so that loops over a column
+// are compiled once per form and carry no branch per value. Tests: through row_codec and key_codec.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +15,8 @@ void visit_slots(const Vector& vector, const Batch& batch, const Body& body) {
   const uint16_t* selection = batch.selection;
   const uint16_t* indices = vector.indices;
   switch (vector.form) {
-    case Form::constant: return body([](uint32_t) { return 0U; });
+    case Form::constant:
+      return body([](uint32_t) { return 0U; });
     case Form::flat:
       if (selection == nullptr) return body([](uint32_t i) { return i; });
       return body([selection](uint32_t i) { return uint32_t{selection[i]}; });

@@ -1,4 +1,5 @@
-// Text forms of the plain types, and the dispatch to numeric, datetime, array and jsonb: see text.h.
+// Text forms of the plain types, and the dispatch to numeric, datetime, array and jsonb: see
+// text.h.
 #include "src/types/text.h"
 
 #include <algorithm>
@@ -103,9 +104,8 @@ Result<bool> parse_boolean(std::string_view text) {
   const std::string_view body = trimmed(text);
   std::array<char, 8> lower{};
   if (body.size() < lower.size()) {
-    std::transform(body.begin(), body.end(), lower.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    });
+    std::transform(body.begin(), body.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     const std::string_view word(lower.data(), body.size());
     const auto prefix = [&](std::string_view full, size_t at_least) {
       return word.size() >= at_least && full.starts_with(word);
@@ -246,8 +246,8 @@ Result<uint32_t> parse_reg(Type type, std::string_view text) {
   if (type.id == TypeId::regclass) {
     return fail(undefined_table(fmt::format("relation \"{}\" does not exist", text)));
   }
-  return fail(undefined_object(
-      fmt::format("{} \"{}\" does not exist", type.type_name().substr(3), text)));
+  return fail(
+      undefined_object(fmt::format("{} \"{}\" does not exist", type.type_name().substr(3), text)));
 }
 
 // "1 2 3" of int2vector and oidvector, kept as an array with lower bound 0.
@@ -277,23 +277,32 @@ Result<std::string_view> parse_string(Type type, std::string_view text, const Te
                                       Arena& arena) {
   switch (type.id) {
     case TypeId::varchar:
-    case TypeId::bpchar: return apply_length(type, text, arena);
-    case TypeId::bytea: return parse_bytea(text, arena);
-    case TypeId::name: return text.substr(0, utf8_clip(text, limits::kNameBytesMax));
-    case TypeId::json: QW_TRY(jsonb::validate_json(text)); return text;
+    case TypeId::bpchar:
+      return apply_length(type, text, arena);
+    case TypeId::bytea:
+      return parse_bytea(text, arena);
+    case TypeId::name:
+      return text.substr(0, utf8_clip(text, limits::kNameBytesMax));
+    case TypeId::json:
+      QW_TRY(jsonb::validate_json(text));
+      return text;
     case TypeId::jsonb: {
       QW_ASSIGN_OR_RETURN(const std::string parsed, jsonb::parse(text));
       return std::string_view(arena.copy(parsed), parsed.size());
     }
-    case TypeId::array: return array::parse(type, text, style, arena);
-    case TypeId::int2vector: return parse_integer_list(TypeId::int2, text, arena);
-    case TypeId::oidvector: return parse_integer_list(TypeId::oid, text, arena);
+    case TypeId::array:
+      return array::parse(type, text, style, arena);
+    case TypeId::int2vector:
+      return parse_integer_list(TypeId::int2, text, arena);
+    case TypeId::oidvector:
+      return parse_integer_list(TypeId::oid, text, arena);
     case TypeId::record:
       return fail(feature_not_supported("input of anonymous composite types is not implemented"));
     case TypeId::pg_node_tree:
       return fail(feature_not_supported("cannot accept a value of type pg_node_tree"));
     // NOLINTNEXTLINE: the other types of this layout are their text.
-    default: return text;
+    default:
+      return text;
   }
 }
 
@@ -316,41 +325,60 @@ Result<void> parse_cell(Type type, std::string_view text, const TextStyle& style
     return {};
   }
   switch (type.id) {
-    case TypeId::boolean: return put<bool>(out, parse_boolean(text));
-    case TypeId::int2: return put(out, parse_integer<int16_t>("smallint", text));
-    case TypeId::int4: return put(out, parse_integer<int32_t>("integer", text));
-    case TypeId::int8: return put(out, parse_integer<int64_t>("bigint", text));
-    case TypeId::oid: return put(out, parse_oid("oid", text));
-    case TypeId::xid: return put(out, parse_oid("xid", text));
-    case TypeId::cid: return put(out, parse_oid("cid", text));
-    case TypeId::float4: return put(out, parse_float<float>("real", text));
-    case TypeId::float8: return put(out, parse_float<double>("double precision", text));
+    case TypeId::boolean:
+      return put<bool>(out, parse_boolean(text));
+    case TypeId::int2:
+      return put(out, parse_integer<int16_t>("smallint", text));
+    case TypeId::int4:
+      return put(out, parse_integer<int32_t>("integer", text));
+    case TypeId::int8:
+      return put(out, parse_integer<int64_t>("bigint", text));
+    case TypeId::oid:
+      return put(out, parse_oid("oid", text));
+    case TypeId::xid:
+      return put(out, parse_oid("xid", text));
+    case TypeId::cid:
+      return put(out, parse_oid("cid", text));
+    case TypeId::float4:
+      return put(out, parse_float<float>("real", text));
+    case TypeId::float8:
+      return put(out, parse_float<double>("double precision", text));
     case TypeId::numeric: {
       QW_ASSIGN_OR_RETURN(const Numeric value, numeric::parse(text, arena));
       return put(out, numeric::apply_typmod(value, type.typmod, arena));
     }
-    case TypeId::char_: store<char>(out, parse_char(text)); return {};
-    case TypeId::date: return put(out, datetime::parse_date(text, style));
-    case TypeId::time: return put(out, datetime::parse_time(text, style, type.typmod));
-    case TypeId::timetz: return put(out, datetime::parse_timetz(text, style, type.typmod));
-    case TypeId::timestamp: return put(out, datetime::parse_timestamp(text, style, type.typmod));
+    case TypeId::char_:
+      store<char>(out, parse_char(text));
+      return {};
+    case TypeId::date:
+      return put(out, datetime::parse_date(text, style));
+    case TypeId::time:
+      return put(out, datetime::parse_time(text, style, type.typmod));
+    case TypeId::timetz:
+      return put(out, datetime::parse_timetz(text, style, type.typmod));
+    case TypeId::timestamp:
+      return put(out, datetime::parse_timestamp(text, style, type.typmod));
     case TypeId::timestamptz:
       return put(out, datetime::parse_timestamptz(text, style, type.typmod));
-    case TypeId::interval: return put(out, datetime::parse_interval(text, style, type.typmod));
+    case TypeId::interval:
+      return put(out, datetime::parse_interval(text, style, type.typmod));
     case TypeId::uuid: {
       const auto value = Uuid::parse(text);
       if (!value) return fail(bad_syntax("uuid", text));
       store<Uuid>(out, *value);
       return {};
     }
-    case TypeId::tid: return put(out, parse_tid(text));
-    case TypeId::pg_lsn: return put(out, parse_lsn(text));
+    case TypeId::tid:
+      return put(out, parse_tid(text));
+    case TypeId::pg_lsn:
+      return put(out, parse_lsn(text));
     // NOLINTNEXTLINE: reg* types, and pseudo types that no value has.
-    default: break;
+    default:
+      break;
   }
   if (type.physical() == Physical::u32) return put(out, parse_reg(type, text));
-  return fail(feature_not_supported(
-      fmt::format("cannot accept a value of type {}", type.sql_name())));
+  return fail(
+      feature_not_supported(fmt::format("cannot accept a value of type {}", type.sql_name())));
 }
 
 void append_bytea(std::string_view bytes, bool hex, std::string& out) {
@@ -400,7 +428,7 @@ void append_float(T value, int32_t extra_digits, std::string& out) {
     return;
   }
   constexpr int exact_digits = std::numeric_limits<T>::digits10;  // 15 and 6
-  std::array<char, 64> text;  // NOLINT
+  std::array<char, 64> text;                                      // NOLINT
   char* const begin = text.data();
   char* const limit = begin + text.size();
   if (extra_digits <= 0) {
@@ -494,23 +522,35 @@ void append_i64(Type type, int64_t value, const TextStyle& style, std::string& o
 void append_text(const Vector& vector, uint32_t row, const TextStyle& style, std::string& out) {
   const Type type = vector.type;
   switch (type.physical()) {
-    case Physical::b1: out += vector.at<bool>(row) ? 't' : 'f'; return;
-    case Physical::i1: return append_char(vector.at<char>(row), out);
-    case Physical::i16: return append_integer(vector.at<int16_t>(row), out);
+    case Physical::b1:
+      out += vector.at<bool>(row) ? 't' : 'f';
+      return;
+    case Physical::i1:
+      return append_char(vector.at<char>(row), out);
+    case Physical::i16:
+      return append_integer(vector.at<int16_t>(row), out);
     case Physical::i32:
-      if (type.id == TypeId::date) return datetime::append_date(vector.at<int32_t>(row), style, out);
+      if (type.id == TypeId::date)
+        return datetime::append_date(vector.at<int32_t>(row), style, out);
       return append_integer(vector.at<int32_t>(row), out);
-    case Physical::i64: return append_i64(type, vector.at<int64_t>(row), style, out);
-    case Physical::u32: return append_oid_like(type, vector.at<uint32_t>(row), out);
-    case Physical::f32: return append_float(vector.at<float>(row), style.extra_float_digits, out);
-    case Physical::f64: return append_float(vector.at<double>(row), style.extra_float_digits, out);
+    case Physical::i64:
+      return append_i64(type, vector.at<int64_t>(row), style, out);
+    case Physical::u32:
+      return append_oid_like(type, vector.at<uint32_t>(row), out);
+    case Physical::f32:
+      return append_float(vector.at<float>(row), style.extra_float_digits, out);
+    case Physical::f64:
+      return append_float(vector.at<double>(row), style.extra_float_digits, out);
     case Physical::wide16:
       if (type.id == TypeId::uuid) return vector.at<Uuid>(row).append_text(out);
       if (type.id == TypeId::timetz) return datetime::append_timetz(vector.at<TimeTz>(row), out);
       return datetime::append_interval(vector.at<Interval>(row), style, out);
-    case Physical::numeric: return numeric::append_text(vector.at<Numeric>(row), out);
-    case Physical::string: return append_string(type, vector.at<Str>(row).view(), style, out);
-    case Physical::none: return;
+    case Physical::numeric:
+      return numeric::append_text(vector.at<Numeric>(row), out);
+    case Physical::string:
+      return append_string(type, vector.at<Str>(row).view(), style, out);
+    case Physical::none:
+      return;
   }
 }
 

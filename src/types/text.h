@@ -1,8 +1,9 @@
 // Text form of values: PostgreSQL's input and output functions, to the character.
 //
-// Output follows the session settings in TextStyle; input errors carry PostgreSQL's SQLSTATE and text
-// (22P02 "invalid input syntax for type integer: \"x\"", 22003, 22007, 22008). Columnar entry points
-// for loops, Datum ones for constants. Pure functions; any thread. Tests: tests/unit/types/text_test.cc.
+// Output follows the session settings in TextStyle; input errors carry PostgreSQL's SQLSTATE and
+// text (22P02 "invalid input syntax for type integer: \"x\"", 22003, 22007, 22008). Columnar entry
+// points for loops, Datum ones for constants. Pure functions; any thread. Tests:
+// tests/unit/types/text_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +44,8 @@ std::string to_text(const Datum& value, const TextStyle& style = {});
 // rounds, overflows with 22003).
 Result<Datum> from_text(Type type, std::string_view text, const TextStyle& style = {});
 
-// Parses into row `row` of a flat vector, bytes into `arena`. For loops: no allocation but the arena's.
+// Parses into row `row` of a flat vector, bytes into `arena`. For loops: no allocation but the
+// arena's.
 Result<void> parse_text_into(Vector& vector, uint32_t row, std::string_view text,
                              const TextStyle& style, Arena& arena);
 

@@ -22,16 +22,14 @@ constexpr std::array<TypeInfo, 52> kTypes = {{
     {TypeId::float8, 701, 1022, "float8", "double precision", 8, 'N', true, Physical::f64},
     {TypeId::numeric, 1700, 1231, "numeric", "numeric", -1, 'N', false, Physical::numeric},
     {TypeId::text, 25, 1009, "text", "text", -1, 'S', true, Physical::string},
-    {TypeId::varchar, 1043, 1015, "varchar", "character varying", -1, 'S', false,
-     Physical::string},
+    {TypeId::varchar, 1043, 1015, "varchar", "character varying", -1, 'S', false, Physical::string},
     {TypeId::bpchar, 1042, 1014, "bpchar", "character", -1, 'S', false, Physical::string},
     {TypeId::bytea, 17, 1001, "bytea", "bytea", -1, 'U', false, Physical::string},
     {TypeId::name, 19, 1003, "name", "name", 64, 'S', false, Physical::string},
     {TypeId::char_, 18, 1002, "char", "\"char\"", 1, 'Z', false, Physical::i1},
     {TypeId::date, 1082, 1182, "date", "date", 4, 'D', false, Physical::i32},
     {TypeId::time, 1083, 1183, "time", "time without time zone", 8, 'D', false, Physical::i64},
-    {TypeId::timetz, 1266, 1270, "timetz", "time with time zone", 12, 'D', false,
-     Physical::wide16},
+    {TypeId::timetz, 1266, 1270, "timetz", "time with time zone", 12, 'D', false, Physical::wide16},
     {TypeId::timestamp, 1114, 1115, "timestamp", "timestamp without time zone", 8, 'D', false,
      Physical::i64},
     {TypeId::timestamptz, 1184, 1185, "timestamptz", "timestamp with time zone", 8, 'D', true,
@@ -49,16 +47,14 @@ constexpr std::array<TypeInfo, 52> kTypes = {{
      Physical::u32},
     {TypeId::regrole, 4096, 4097, "regrole", "regrole", 4, 'N', false, Physical::u32},
     {TypeId::regoper, 2203, 2208, "regoper", "regoper", 4, 'N', false, Physical::u32},
-    {TypeId::regoperator, 2204, 2209, "regoperator", "regoperator", 4, 'N', false,
-     Physical::u32},
+    {TypeId::regoperator, 2204, 2209, "regoperator", "regoperator", 4, 'N', false, Physical::u32},
     {TypeId::regcollation, 4191, 4192, "regcollation", "regcollation", 4, 'N', false,
      Physical::u32},
     {TypeId::xid, 28, 1011, "xid", "xid", 4, 'U', false, Physical::u32},
     {TypeId::cid, 29, 1012, "cid", "cid", 4, 'U', false, Physical::u32},
     {TypeId::tid, 27, 1010, "tid", "tid", 6, 'U', false, Physical::i64},
     {TypeId::pg_lsn, 3220, 3221, "pg_lsn", "pg_lsn", 8, 'U', false, Physical::i64},
-    {TypeId::int2vector, 22, 1006, "int2vector", "int2vector", -1, 'A', false,
-     Physical::string},
+    {TypeId::int2vector, 22, 1006, "int2vector", "int2vector", -1, 'A', false, Physical::string},
     {TypeId::oidvector, 30, 1013, "oidvector", "oidvector", -1, 'A', false, Physical::string},
     {TypeId::pg_node_tree, 194, 0, "pg_node_tree", "pg_node_tree", -1, 'Z', false,
      Physical::string},
@@ -71,8 +67,7 @@ constexpr std::array<TypeInfo, 52> kTypes = {{
     {TypeId::any, 2276, 0, "any", "\"any\"", 4, 'P', false, Physical::none},
     {TypeId::anyelement, 2283, 0, "anyelement", "anyelement", 4, 'P', false, Physical::none},
     {TypeId::anyarray, 2277, 0, "anyarray", "anyarray", -1, 'P', false, Physical::none},
-    {TypeId::anynonarray, 2776, 0, "anynonarray", "anynonarray", 4, 'P', false,
-     Physical::none},
+    {TypeId::anynonarray, 2776, 0, "anynonarray", "anynonarray", 4, 'P', false, Physical::none},
     {TypeId::anycompatible, 5077, 0, "anycompatible", "anycompatible", 4, 'P', false,
      Physical::none},
     {TypeId::anycompatiblearray, 5078, 0, "anycompatiblearray", "anycompatiblearray", -1, 'P',
@@ -125,8 +120,8 @@ std::optional<TypeId> scalar_from_name(std::string_view name) {
 
 // Fields of an interval typmod's upper half, as bits of PostgreSQL's INTERVAL_MASK.
 std::string interval_fields(int32_t range) {
-  constexpr int32_t year = 1 << 2, month = 1 << 1, day = 1 << 3, hour = 1 << 10,
-                    minute = 1 << 11, second = 1 << 12;
+  constexpr int32_t year = 1 << 2, month = 1 << 1, day = 1 << 3, hour = 1 << 10, minute = 1 << 11,
+                    second = 1 << 12;
   if (range == year) return " year";
   if (range == month) return " month";
   if (range == day) return " day";
@@ -172,9 +167,7 @@ Type Type::without_typmod() const {
   return type;
 }
 
-uint32_t Type::oid() const {
-  return is_array() ? type_info(element).array_oid : type_info(id).oid;
-}
+uint32_t Type::oid() const { return is_array() ? type_info(element).array_oid : type_info(id).oid; }
 
 int16_t Type::typlen() const { return is_array() ? int16_t{-1} : type_info(id).typlen; }
 

@@ -2,7 +2,8 @@
 //
 // A Type is a TypeId (one per PostgreSQL base type that we have), an element TypeId for arrays, and
 // PostgreSQL's typmod. type_info() is the one table with oid, names, category and layout; nothing
-// else spells these out. Plain values; the table is immutable. Tests: tests/unit/types/type_test.cc.
+// else spells these out. Plain values; the table is immutable. Tests:
+// tests/unit/types/type_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +14,71 @@
 namespace qw {
 
 enum class TypeId : uint8_t {
-  boolean, int2, int4, int8, oid, float4, float8, numeric,
-  text, varchar, bpchar, bytea, name, char_,  // char_ is the one-byte "char" of the catalogs
-  date, time, timetz, timestamp, timestamptz, interval, uuid, json, jsonb,
-  regclass, regtype, regproc, regprocedure, regnamespace, regrole, regoper, regoperator, regcollation,
-  xid, cid, tid, pg_lsn, int2vector, oidvector, pg_node_tree, aclitem,
-  unknown, void_, record, array,
+  boolean,
+  int2,
+  int4,
+  int8,
+  oid,
+  float4,
+  float8,
+  numeric,
+  text,
+  varchar,
+  bpchar,
+  bytea,
+  name,
+  char_,  // char_ is the one-byte "char" of the catalogs
+  date,
+  time,
+  timetz,
+  timestamp,
+  timestamptz,
+  interval,
+  uuid,
+  json,
+  jsonb,
+  regclass,
+  regtype,
+  regproc,
+  regprocedure,
+  regnamespace,
+  regrole,
+  regoper,
+  regoperator,
+  regcollation,
+  xid,
+  cid,
+  tid,
+  pg_lsn,
+  int2vector,
+  oidvector,
+  pg_node_tree,
+  aclitem,
+  unknown,
+  void_,
+  record,
+  array,
   // Pseudo types: only in function declarations.
-  any, anyelement, anyarray, anynonarray, anycompatible, anycompatiblearray, cstring, trigger,
+  any,
+  anyelement,
+  anyarray,
+  anynonarray,
+  anycompatible,
+  anycompatiblearray,
+  cstring,
+  trigger,
 };
 
 // How a value lies in a vector.
 enum class Physical : uint8_t {
-  b1,       // bool, one byte 0 or 1
-  i1,       // "char", one byte
-  i16, i32, i64,
-  u32,      // oid, reg*, xid, cid
-  f32, f64,
+  b1,  // bool, one byte 0 or 1
+  i1,  // "char", one byte
+  i16,
+  i32,
+  i64,
+  u32,  // oid, reg*, xid, cid
+  f32,
+  f64,
   wide16,   // Interval, Uuid: 16 bytes
   numeric,  // Numeric: 16 bytes (src/types/numeric.h)
   string,   // Str: 16 bytes (src/types/str.h); bytes, text, jsonb, arrays, records
@@ -39,7 +88,7 @@ enum class Physical : uint8_t {
 struct TypeInfo {
   TypeId id;
   uint32_t oid;
-  uint32_t array_oid;  // 0 = none
+  uint32_t array_oid;         // 0 = none
   std::string_view name;      // pg_type.typname: "int4"
   std::string_view sql_name;  // format_type(): "integer"
   int16_t typlen;             // pg_type.typlen
@@ -53,17 +102,23 @@ const TypeInfo& type_info(TypeId id);
 constexpr uint32_t physical_bytes(Physical physical) {
   switch (physical) {
     case Physical::b1:
-    case Physical::i1: return 1;
-    case Physical::i16: return 2;
+    case Physical::i1:
+      return 1;
+    case Physical::i16:
+      return 2;
     case Physical::i32:
     case Physical::u32:
-    case Physical::f32: return 4;
+    case Physical::f32:
+      return 4;
     case Physical::i64:
-    case Physical::f64: return 8;
+    case Physical::f64:
+      return 8;
     case Physical::wide16:
     case Physical::numeric:
-    case Physical::string: return 16;
-    case Physical::none: return 0;
+    case Physical::string:
+      return 16;
+    case Physical::none:
+      return 0;
   }
   return 0;
 }
@@ -71,7 +126,7 @@ constexpr uint32_t physical_bytes(Physical physical) {
 struct Type {
   TypeId id = TypeId::unknown;
   TypeId element = TypeId::unknown;  // of an array
-  int32_t typmod = -1;               // PostgreSQL's atttypmod: numeric(p,s), varchar(n), timestamp(p)
+  int32_t typmod = -1;  // PostgreSQL's atttypmod: numeric(p,s), varchar(n), timestamp(p)
 
   constexpr Type() = default;
   // NOLINTNEXTLINE(google-explicit-constructor): a TypeId is a type without modifiers.
@@ -96,7 +151,8 @@ struct Type {
   uint32_t oid() const;
   int16_t typlen() const;
   char category() const;
-  // pg_catalog.format_type(oid, typmod): "numeric(10,2)", "timestamp without time zone", "integer[]".
+  // pg_catalog.format_type(oid, typmod): "numeric(10,2)", "timestamp without time zone",
+  // "integer[]".
   std::string sql_name() const;
   // pg_type.typname: "int4", "_int4".
   std::string type_name() const;

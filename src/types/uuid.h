@@ -16,7 +16,8 @@ struct Uuid {
     return std::memcmp(bytes.data(), other.bytes.data(), bytes.size());
   }
   bool operator==(const Uuid&) const = default;
-  // Any spelling PostgreSQL takes: hyphens after each group of four digits optional, braces optional.
+  // Any spelling PostgreSQL takes: hyphens after each group of four digits optional, braces
+  // optional.
   static std::optional<Uuid> parse(std::string_view text);
   void append_text(std::string& out) const;
 };

@@ -22,12 +22,18 @@ void gather(const void* from, void* to, const Index& index, uint32_t count) {
 template <typename Index>
 void gather_bytes(uint32_t bytes, const void* from, void* to, const Index& index, uint32_t count) {
   switch (bytes) {
-    case 1: return gather<uint8_t>(from, to, index, count);
-    case 2: return gather<uint16_t>(from, to, index, count);
-    case 4: return gather<uint32_t>(from, to, index, count);
-    case 8: return gather<uint64_t>(from, to, index, count);
-    case 16: return gather<Wide>(from, to, index, count);
-    default: return;
+    case 1:
+      return gather<uint8_t>(from, to, index, count);
+    case 2:
+      return gather<uint16_t>(from, to, index, count);
+    case 4:
+      return gather<uint32_t>(from, to, index, count);
+    case 8:
+      return gather<uint64_t>(from, to, index, count);
+    case 16:
+      return gather<Wide>(from, to, index, count);
+    default:
+      return;
   }
 }
 
@@ -66,10 +72,14 @@ uint64_t* Vector::ensure_validity(uint32_t rows, Arena& arena) {
 
 Vector Vector::flattened(uint32_t rows, Arena& arena) const {
   switch (form) {
-    case Form::flat: return *this;
-    case Form::constant: return gather_all(*this, [](uint32_t) { return 0U; }, rows, arena);
+    case Form::flat:
+      return *this;
+    case Form::constant:
+      return gather_all(
+          *this, [](uint32_t) { return 0U; }, rows, arena);
     case Form::dictionary:
-      return gather_all(*this, [this](uint32_t i) { return uint32_t{indices[i]}; }, rows, arena);
+      return gather_all(
+          *this, [this](uint32_t i) { return uint32_t{indices[i]}; }, rows, arena);
   }
   QW_UNREACHABLE();
 }
@@ -79,7 +89,9 @@ Vector Vector::gathered(const uint16_t* selection, uint32_t count, Arena& arena)
     case Form::flat:
       return gather_all(
           *this, [selection](uint32_t i) { return uint32_t{selection[i]}; }, count, arena);
-    case Form::constant: return gather_all(*this, [](uint32_t) { return 0U; }, count, arena);
+    case Form::constant:
+      return gather_all(
+          *this, [](uint32_t) { return 0U; }, count, arena);
     case Form::dictionary:
       return gather_all(
           *this, [this, selection](uint32_t i) { return uint32_t{indices[selection[i]]}; }, count,

@@ -25,7 +25,9 @@ enum class Form : uint8_t { flat, constant, dictionary };
 inline bool bit_get(const uint64_t* bits, uint32_t index) {
   return (bits[index / 64] >> (index % 64)) & 1U;
 }
-inline void bit_set(uint64_t* bits, uint32_t index) { bits[index / 64] |= uint64_t{1} << (index % 64); }
+inline void bit_set(uint64_t* bits, uint32_t index) {
+  bits[index / 64] |= uint64_t{1} << (index % 64);
+}
 inline void bit_clear(uint64_t* bits, uint32_t index) {
   bits[index / 64] &= ~(uint64_t{1} << (index % 64));
 }
@@ -66,9 +68,12 @@ struct Vector {
   // Where row `row` is stored.
   uint32_t slot(uint32_t row) const {
     switch (form) {
-      case Form::flat: return row;
-      case Form::constant: return 0;
-      case Form::dictionary: return indices[row];
+      case Form::flat:
+        return row;
+      case Form::constant:
+        return 0;
+      case Form::dictionary:
+        return indices[row];
     }
     return row;
   }

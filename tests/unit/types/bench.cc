@@ -62,8 +62,8 @@ void numerics(Arena& arena) {
 
 // 60-byte rows: four integers, a timestamp, a float and a short text.
 qw::Batch sample(Arena& arena, std::vector<qw::Type>& types) {
-  types = {TypeId::int8, TypeId::int4, TypeId::int4, TypeId::int8, TypeId::timestamptz,
-           TypeId::float8, TypeId::text};
+  types = {TypeId::int8,        TypeId::int4,   TypeId::int4, TypeId::int8,
+           TypeId::timestamptz, TypeId::float8, TypeId::text};
   qw::Batch batch;
   batch.rows = kRows;
   for (const qw::Type type : types) {

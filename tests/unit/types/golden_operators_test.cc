@@ -208,13 +208,14 @@ class Operators {
       return show(dt::difference(timestamp(a[0]), timestamp(a[1])));
     };
     table_["bin"] = [](const Args& a) {
-      return show_timestamp(
-          dt::bin(span(a[0]), timestamp(a[1]), timestamp("2001-01-01 00:00:00")));
+      return show_timestamp(dt::bin(span(a[0]), timestamp(a[1]), timestamp("2001-01-01 00:00:00")));
     };
     namespace i = qw::interval;
     table_["justify_hours"] = [](const Args& a) { return show(i::justify_hours(span(a[0]))); };
     table_["justify_days"] = [](const Args& a) { return show(i::justify_days(span(a[0]))); };
-    table_["justify_interval"] = [](const Args& a) { return show(i::justify_interval(span(a[0]))); };
+    table_["justify_interval"] = [](const Args& a) {
+      return show(i::justify_interval(span(a[0])));
+    };
     table_["interval_mul"] = [](const Args& a) {
       return show(i::multiply(span(a[0]), std::stod(a[1])));
     };
@@ -292,7 +293,9 @@ class Operators {
   void arrays() {
     namespace r = qw::array;
     table_["array_lt"] = [](const Args& a) { return show(r::compare(ints(a[0]), ints(a[1])) < 0); };
-    table_["array_eq"] = [](const Args& a) { return show(r::compare(ints(a[0]), ints(a[1])) == 0); };
+    table_["array_eq"] = [](const Args& a) {
+      return show(r::compare(ints(a[0]), ints(a[1])) == 0);
+    };
     table_["array_contains"] = [](const Args& a) {
       return show(r::contains(ints(a[0]), ints(a[1])));
     };

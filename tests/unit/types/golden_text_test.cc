@@ -1,5 +1,5 @@
-// Text and binary forms of every type against what PostgreSQL 15 answered (golden/text.tsv): output,
-// SQLSTATE, message, DETAIL and HINT, and the way back from binary.
+// Text and binary forms of every type against what PostgreSQL 15 answered (golden/text.tsv):
+// output, SQLSTATE, message, DETAIL and HINT, and the way back from binary.
 #include <charconv>
 #include <iostream>
 #include <string>

@@ -63,12 +63,17 @@ TEST_CASE("keys sort as values do") {
                    Datum::of_bytes(TypeId::bytea, "\0\0"s), Datum::of_bytes(TypeId::bytea, "\0\1"s),
                    Datum::of_bytes(TypeId::bytea, "\1"s), Datum::text("a"), Datum::text("a b"),
                    Datum::text("aa"), Datum::text("b"), Datum::text("\xff")});
-  check_ascending({number("-Infinity"), number("-1e100"), number("-123.5"), number("-123.4"),
-                   number("-1"), number("-0.1"), number("-0.001"), number("0"), number("1e-50"),
-                   number("0.09"), number("0.1"), number("0.11"), number("1"), number("1.01"),
-                   number("9"), number("10"), number("99.99"), number("100"), number("1e100"),
-                   number("1.0000000000000000000000000000000000001e100"), number("Infinity"),
-                   number("NaN")});
+  check_ascending({number("-Infinity"), number("-1e100"),
+                   number("-123.5"),    number("-123.4"),
+                   number("-1"),        number("-0.1"),
+                   number("-0.001"),    number("0"),
+                   number("1e-50"),     number("0.09"),
+                   number("0.1"),       number("0.11"),
+                   number("1"),         number("1.01"),
+                   number("9"),         number("10"),
+                   number("99.99"),     number("100"),
+                   number("1e100"),     number("1.0000000000000000000000000000000000001e100"),
+                   number("Infinity"),  number("NaN")});
   const auto span = [](int64_t us, int32_t days, int32_t months) {
     return Datum::of<Interval>(TypeId::interval, Interval{us, days, months});
   };
@@ -116,7 +121,8 @@ TEST_CASE("random numerics sort as they compare") {
   for (const Numeric a : values) {
     for (const Numeric b : values) {
       const int order = qw::numeric::compare(a, b);
-      const std::string x = key(Datum::of(TypeId::numeric, a)), y = key(Datum::of(TypeId::numeric, b));
+      const std::string x = key(Datum::of(TypeId::numeric, a)),
+                        y = key(Datum::of(TypeId::numeric, b));
       REQUIRE((x < y ? -1 : (x > y ? 1 : 0)) == order);
       if (order == 0) REQUIRE(qw::numeric::hash(a) == qw::numeric::hash(b));
     }

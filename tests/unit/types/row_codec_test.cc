@@ -30,17 +30,25 @@ Datum random_datum(Type type, qw::Random& random) {
   if (random.chance(0.2)) return Datum::null(type);
   const auto bits = static_cast<int64_t>(random.next());
   switch (type.physical()) {
-    case qw::Physical::b1: return Datum::of<bool>(type, (bits & 1) != 0);
-    case qw::Physical::i1: return Datum::of<char>(type, static_cast<char>(bits));
-    case qw::Physical::i16: return Datum::of<int16_t>(type, static_cast<int16_t>(bits));
-    case qw::Physical::i32: return Datum::of<int32_t>(type, static_cast<int32_t>(bits));
-    case qw::Physical::u32: return Datum::of<uint32_t>(type, static_cast<uint32_t>(bits));
-    case qw::Physical::i64: return Datum::of<int64_t>(type, bits);
-    case qw::Physical::f32: return Datum::of<float>(type, static_cast<float>(bits));
-    case qw::Physical::f64: return Datum::of<double>(type, static_cast<double>(bits) / 7);
+    case qw::Physical::b1:
+      return Datum::of<bool>(type, (bits & 1) != 0);
+    case qw::Physical::i1:
+      return Datum::of<char>(type, static_cast<char>(bits));
+    case qw::Physical::i16:
+      return Datum::of<int16_t>(type, static_cast<int16_t>(bits));
+    case qw::Physical::i32:
+      return Datum::of<int32_t>(type, static_cast<int32_t>(bits));
+    case qw::Physical::u32:
+      return Datum::of<uint32_t>(type, static_cast<uint32_t>(bits));
+    case qw::Physical::i64:
+      return Datum::of<int64_t>(type, bits);
+    case qw::Physical::f32:
+      return Datum::of<float>(type, static_cast<float>(bits));
+    case qw::Physical::f64:
+      return Datum::of<double>(type, static_cast<double>(bits) / 7);
     case qw::Physical::wide16:
-      return Datum::of<Interval>(type, {bits, static_cast<int32_t>(bits >> 8),
-                                        static_cast<int32_t>(bits >> 17)});
+      return Datum::of<Interval>(
+          type, {bits, static_cast<int32_t>(bits >> 8), static_cast<int32_t>(bits >> 17)});
     case qw::Physical::numeric: {
       if (random.chance(0.7)) {
         return Datum::of<Numeric>(type, Numeric::narrow(bits, static_cast<uint32_t>(bits & 15)));
@@ -50,8 +58,10 @@ Datum random_datum(Type type, qw::Random& random) {
           type, *qw::numeric::parse(std::string(40 + random.below(100), '7') + ".5", arena));
     }
     case qw::Physical::string:
-      return Datum::of_bytes(type, std::string(random.below(30), static_cast<char>('a' + bits % 7)));
-    case qw::Physical::none: return Datum::null(type);
+      return Datum::of_bytes(type,
+                             std::string(random.below(30), static_cast<char>('a' + bits % 7)));
+    case qw::Physical::none:
+      return Datum::null(type);
   }
   return Datum::null(type);
 }
@@ -92,9 +102,10 @@ Datum number(std::string_view text) {
 
 TEST_CASE("rows of random types come back as they were packed") {
   const std::array<TypeId, 16> ids = {
-      TypeId::boolean, TypeId::char_, TypeId::int2, TypeId::int4, TypeId::int8, TypeId::oid,
-      TypeId::float4, TypeId::float8, TypeId::numeric, TypeId::text, TypeId::bytea, TypeId::interval,
-      TypeId::date, TypeId::timestamptz, TypeId::uuid, TypeId::varchar};
+      TypeId::boolean, TypeId::char_,       TypeId::int2,   TypeId::int4,
+      TypeId::int8,    TypeId::oid,         TypeId::float4, TypeId::float8,
+      TypeId::numeric, TypeId::text,        TypeId::bytea,  TypeId::interval,
+      TypeId::date,    TypeId::timestamptz, TypeId::uuid,   TypeId::varchar};
   qw::Random random(7);
   for (int round = 0; round < 100; ++round) {
     Arena arena;
