@@ -25,8 +25,8 @@ void* Arena::allocate_slow(size_t size, size_t alignment) {
       return allocate(size, alignment);
     }
   }
-  const size_t doubled = blocks_.empty() ? kFirstBlockBytes
-                                         : std::min(blocks_.back().size * 2, kBlockBytesMax);
+  const size_t doubled =
+      blocks_.empty() ? kFirstBlockBytes : std::min(blocks_.back().size * 2, kBlockBytesMax);
   const size_t bytes = std::max(need, doubled);
   blocks_.push_back({std::unique_ptr<char[]>(new char[bytes]), bytes});
   reserved_ += bytes;

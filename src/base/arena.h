@@ -1,10 +1,10 @@
 // Arena: bump allocation for everything between a decoder and the log.
 //
-// Memory is handed out from blocks and given back all at once by reset(), which keeps the blocks, so
-// a steady epoch allocates nothing. mark()/rewind() free a suffix: an operator rewinds its scratch
-// arena after each batch it has pushed. Nothing with a destructor may live here. Blocks start at
-// 64 KiB and double up to 1 MiB; larger requests get a block of their own.
-// One thread at a time. Tests: tests/unit/base/arena_test.cc.
+// Memory is handed out from blocks and given back all at once by reset(), which keeps the blocks,
+// so a steady epoch allocates nothing. mark()/rewind() free a suffix: an operator rewinds its
+// scratch arena after each batch it has pushed. Nothing with a destructor may live here. Blocks
+// start at 64 KiB and double up to 1 MiB; larger requests get a block of their own. One thread at a
+// time. Tests: tests/unit/base/arena_test.cc.
 #pragma once
 
 #include <cstddef>

@@ -7,10 +7,10 @@ namespace qw {
 [[noreturn]] void unreachable(const char* file, int line) noexcept;
 }  // namespace qw
 
-#define QW_ASSERT(condition)                                                   \
-  do {                                                                         \
-    if (!(condition)) [[unlikely]]                                             \
-      ::qw::assert_failed(#condition, __FILE__, __LINE__);                     \
+#define QW_ASSERT(condition)                               \
+  do {                                                     \
+    if (!(condition)) [[unlikely]]                         \
+      ::qw::assert_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 #define QW_UNREACHABLE() ::qw::unreachable(__FILE__, __LINE__)

@@ -1,7 +1,8 @@
 // Bytes: unaligned loads and stores, big-endian conversion, and a bounds-checked reader.
 //
-// Every decoder of foreign bytes (wire, pgoutput, COPY binary, log records) reads through ByteReader:
-// a declared length is checked against what is there before anything is allocated or touched.
+// Every decoder of foreign bytes (wire, pgoutput, COPY binary, log records) reads through
+// ByteReader: a declared length is checked against what is there before anything is allocated or
+// touched.
 #pragma once
 
 #include <cstdint>

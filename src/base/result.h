@@ -22,9 +22,9 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 #define QW_CONCAT_INNER(a, b) a##b
 #define QW_CONCAT(a, b) QW_CONCAT_INNER(a, b)
 
-#define QW_TRY(...)                                                     \
-  do {                                                                  \
-    auto&& qw_try_result = (__VA_ARGS__);                               \
+#define QW_TRY(...)                                                          \
+  do {                                                                       \
+    auto&& qw_try_result = (__VA_ARGS__);                                    \
     if (!qw_try_result) return ::qw::fail(std::move(qw_try_result).error()); \
   } while (false)
 
