@@ -15,6 +15,7 @@ namespace {
 // Runs this small are searched by halving: an index would cost more than it saves.
 constexpr size_t kIndexedMin = 24;
 constexpr size_t kVarintMax = 5;
+constexpr size_t kMergeRunsMax = 8;
 
 size_t varint_size(uint32_t value) {
   return value < 0x80 ? 1 : (static_cast<size_t>(std::bit_width(value)) + 6) / 7;
@@ -120,6 +121,14 @@ Result<RunPtr> Run::decode(ObjectId relation, Epoch epoch, std::unique_ptr<char[
 RunPtr Run::merge(std::span<const RunPtr> runs) {
   QW_ASSERT(!runs.empty());
   if (runs.size() == 1) return runs[0];
+  if (runs.size() > kMergeRunsMax) {
+    // A walk looks at the head of each run per row: many runs are merged in rounds.
+    std::vector<RunPtr> fewer;
+    for (size_t begin = 0; begin < runs.size(); begin += kMergeRunsMax) {
+      fewer.push_back(merge(runs.subspan(begin, std::min(kMergeRunsMax, runs.size() - begin))));
+    }
+    return merge(fewer);
+  }
   Epoch oldest = runs[0]->oldest(), newest = runs[0]->newest();
   size_t count_max = 0;
   for (const RunPtr& run : runs) {

@@ -1,0 +1,285 @@
+// storage_power [states] [seed]: power loss at any moment, replayed from recorded writes.
+//
+// A child runs the workload while this program's own open, pwrite, writev, fsync, ... record what
+// is done to store.mdb. Then the file is rebuilt as a disk could have it after power loss at some
+// event:
+//   prefix  everything before the cut;
+//   drop    each write since the last sync is there or not, at random;
+//   tear    as drop, and some of those writes are there in part, in units of 512 bytes.
+// (A write through O_DSYNC is whole once it returned; until then it may be lost or whole, but its
+// first 512 bytes are never torn, as sectors are not: LMDB's meta page relies on that.) Each state
+// must open, be at or after the last epoch acknowledged before the cut, and hold exactly what that
+// epoch holds.
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdarg>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "src/base/log.h"
+#include "src/base/random.h"
+#include "storage/store.h"
+#include "tests/crash/workload.h"
+
+namespace {
+
+enum class Kind : uint32_t { write, synced_write, sync, acknowledge };
+
+// An event in the recording: header, then `size` bytes.
+struct Event {
+  Kind kind;
+  uint32_t size;
+  uint64_t offset;  // acknowledge: the epoch
+};
+
+int recording = -1;  // descriptor of the recording, -1 = off
+std::array<char, 1024>
+    file_kind{};  // per descriptor: 0 other, 1 store file, 2 store file with O_DSYNC
+
+void record(Kind kind, const void* bytes, size_t size, uint64_t offset) {
+  const Event event{kind, static_cast<uint32_t>(size), offset};
+  const std::array<iovec, 2> parts = {
+      iovec{const_cast<Event*>(&event), sizeof(event)},  // NOLINT: writev only reads
+      iovec{const_cast<void*>(bytes), size}};            // NOLINT
+  if (syscall(SYS_writev, recording, parts.data(), size == 0 ? 1 : 2) !=
+      static_cast<long>(sizeof(event) + size)) {
+    std::abort();
+  }
+}
+
+char kind_of(int fd) {
+  return recording >= 0 && fd >= 0 && static_cast<size_t>(fd) < file_kind.size()
+             ? file_kind[static_cast<size_t>(fd)]
+             : char{0};
+}
+
+}  // namespace
+
+// These stand before libc's when the program is linked. LMDB is linked statically and calls them.
+extern "C" {
+
+int open(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const int mode = (flags & O_CREAT) != 0 ? va_arg(arguments, int) : 0;
+  va_end(arguments);
+  const auto fd = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+  if (fd >= 0 && static_cast<size_t>(fd) < file_kind.size()) {
+    const bool is_store = std::string_view(path).ends_with("store.mdb");
+    file_kind[static_cast<size_t>(fd)] = !is_store ? 0 : (flags & O_DSYNC) != 0 ? 2 : 1;
+  }
+  return fd;
+}
+
+ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  const ssize_t done = syscall(SYS_pwrite64, fd, bytes, size, offset);
+  if (done > 0 && kind_of(fd) != 0) {
+    record(kind_of(fd) == 2 ? Kind::synced_write : Kind::write, bytes, static_cast<size_t>(done),
+           static_cast<uint64_t>(offset));
+  }
+  return done;
+}
+
+ssize_t writev(int fd, const iovec* parts, int count) {
+  const off_t offset = kind_of(fd) == 0 ? 0 : lseek(fd, 0, SEEK_CUR);
+  const ssize_t done = syscall(SYS_writev, fd, parts, count);
+  if (done > 0 && kind_of(fd) != 0) {
+    auto left = static_cast<size_t>(done);
+    auto at = static_cast<uint64_t>(offset);
+    for (int i = 0; i < count && left > 0; ++i) {
+      const size_t size = std::min(left, parts[i].iov_len);
+      record(kind_of(fd) == 2 ? Kind::synced_write : Kind::write, parts[i].iov_base, size, at);
+      at += size;
+      left -= size;
+    }
+  }
+  return done;
+}
+
+ssize_t write(int fd, const void* bytes, size_t size) {
+  if (kind_of(fd) != 0) std::abort();  // LMDB writes at offsets; anything else is news
+  return syscall(SYS_write, fd, bytes, size);
+}
+
+int fdatasync(int fd) {
+  const auto rc = static_cast<int>(syscall(SYS_fdatasync, fd));
+  if (rc == 0 && kind_of(fd) != 0) record(Kind::sync, nullptr, 0, 0);
+  return rc;
+}
+
+int fsync(int fd) {
+  const auto rc = static_cast<int>(syscall(SYS_fsync, fd));
+  if (rc == 0 && kind_of(fd) != 0) record(Kind::sync, nullptr, 0, 0);
+  return rc;
+}
+
+}  // extern "C"
+
+namespace qw::storage::crash {
+namespace {
+
+constexpr size_t kSector = 512;
+constexpr uint64_t kEpochs = 150;
+
+struct Write {
+  uint64_t offset = 0;
+  std::string bytes;
+};
+struct Step {
+  Kind kind;
+  Write write;
+  uint64_t epoch = 0;
+};
+
+StoreOptions options_for(const std::string& dir, uint64_t seed) {
+  StoreOptions options;
+  options.dir = dir;
+  options.fold = seed % 2 == 0 ? FoldPolicy::cost : FoldPolicy::shuffled;
+  options.salt = seed;
+  options.overlay_bytes_max = 1 << 20;
+  options.slice_pages_max = 32;
+  return options;
+}
+
+// Child: the workload, recorded.
+[[noreturn]] void run_recorded(const std::string& dir, const std::string& file, uint64_t seed) {
+  recording = static_cast<int>(
+      syscall(SYS_openat, AT_FDCWD, file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  auto store = Store::open(options_for(dir, seed));
+  if (!store) _exit(3);
+  Workload workload(seed);
+  for (uint64_t epoch = 1; epoch <= kEpochs; ++epoch) {
+    if (!(*store)->commit(workload.next())) _exit(4);
+    record(Kind::acknowledge, nullptr, 0, epoch);
+    if (epoch % 5 == 0 && !(*store)->maintain()) _exit(5);
+  }
+  _exit(0);
+}
+
+std::vector<Step> read_recording(const std::string& file) {
+  std::vector<Step> steps;
+  const int fd = ::open(file.c_str(), O_RDONLY);
+  for (Event event; read(fd, &event, sizeof(event)) == sizeof(event);) {
+    Step step{event.kind, {event.offset, std::string(event.size, '\0')}, event.offset};
+    if (read(fd, step.write.bytes.data(), event.size) != static_cast<ssize_t>(event.size)) break;
+    steps.push_back(std::move(step));
+  }
+  close(fd);
+  return steps;
+}
+
+void apply(int fd, const Write& write, size_t from, size_t to) {
+  (void)syscall(SYS_pwrite64, fd, write.bytes.data() + from, to - from, write.offset + from);
+}
+
+enum class Loss { prefix, drop, tear };
+
+// Writes the file as it could be after power loss before step `cut`.
+void build(const std::string& file, const std::vector<Step>& steps, size_t cut, Loss loss,
+           Random& random) {
+  const auto fd = static_cast<int>(
+      syscall(SYS_openat, AT_FDCWD, file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  size_t last_sync = 0;
+  for (size_t i = 0; i < cut; ++i) {
+    if (steps[i].kind == Kind::sync) last_sync = i;
+  }
+  for (size_t i = 0; i < cut; ++i) {
+    const Step& step = steps[i];
+    const Write& write = step.write;
+    const bool is_write = step.kind == Kind::write || step.kind == Kind::synced_write;
+    if (!is_write) continue;
+    // A synced write that is the very last event may not have returned yet.
+    const bool durable = i < last_sync || (step.kind == Kind::synced_write && i + 1 < cut);
+    if (durable || loss == Loss::prefix) {
+      apply(fd, write, 0, write.bytes.size());
+    } else if (loss == Loss::tear && step.kind == Kind::write && random.chance(0.3)) {
+      for (size_t at = 0; at < write.bytes.size(); at += kSector) {
+        if (random.chance(0.5)) apply(fd, write, at, std::min(at + kSector, write.bytes.size()));
+      }
+    } else if (random.chance(0.5)) {
+      apply(fd, write, 0, write.bytes.size());
+    }
+  }
+  close(fd);
+}
+
+// Child: opens the rebuilt file and compares; 0 = as it must be.
+int examine(const std::string& dir, uint64_t seed, uint64_t acknowledged) {
+  auto store = Store::open(options_for(dir, seed));
+  // Before the file has its first durable page nothing was promised.
+  if (!store) {
+    if (acknowledged > 0) log::error("{}", store.error().to_string());
+    return acknowledged == 0 ? 0 : 3;
+  }
+  const Epoch epoch = (*store)->epoch();
+  if (epoch.value < acknowledged || epoch.value > acknowledged + 1) {
+    log::error("epoch {} after {} was acknowledged", epoch, acknowledged);
+    return 4;
+  }
+  Workload workload(seed);
+  workload.run_to(epoch);
+  const std::string found = workload.compare(**store);
+  if (!found.empty()) log::error("epoch {}: {}", epoch, found);
+  return found.empty() ? 0 : 5;
+}
+
+int run(int states, uint64_t seed) {
+  std::string dir = (std::filesystem::temp_directory_path() / "qw-power-XXXXXX").string();
+  if (mkdtemp(dir.data()) == nullptr) return 2;
+  const std::string recorded = dir + "/recording";
+  int status = 0;
+  pid_t pid = fork();
+  if (pid == 0) run_recorded(dir + "/original", recorded, seed);
+  waitpid(pid, &status, 0);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return 2;
+  const std::vector<Step> steps = read_recording(recorded);
+  Random random(seed);
+  std::map<Loss, std::pair<int, int>> counts;  // tried, failed
+  for (int i = 0; i < states; ++i) {
+    const auto loss = static_cast<Loss>(i % 3);
+    const size_t cut = 1 + random.below(steps.size());
+    uint64_t acknowledged = 0;
+    for (size_t at = 0; at < cut; ++at) {
+      if (steps[at].kind == Kind::acknowledge) acknowledged = steps[at].epoch;
+    }
+    const std::string copy = dir + "/copy";
+    std::filesystem::remove_all(copy);
+    std::filesystem::create_directory(copy);
+    build(copy + "/store.mdb", steps, cut, loss, random);
+    pid = fork();
+    if (pid == 0) _exit(examine(copy, seed, acknowledged));
+    waitpid(pid, &status, 0);
+    ++counts[loss].first;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+      ++counts[loss].second;
+      log::error("state {} of seed {}: cut at {} of {}, acknowledged {}, status {:x}", i, seed, cut,
+                 steps.size(), acknowledged, static_cast<unsigned>(status));
+    }
+  }
+  std::filesystem::remove_all(dir);
+  int failed = 0;
+  for (const auto& [loss, count] : counts) failed += count.second;
+  fmt::print(
+      "{{\"test\":\"storage_power\",\"events\":{},\"prefix\":{},\"drop\":{},\"tear\":{},"
+      "\"failures\":{}}}\n",
+      steps.size(), counts[Loss::prefix].first, counts[Loss::drop].first, counts[Loss::tear].first,
+      failed);
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace qw::storage::crash
+
+int main(int argc, char** argv) {
+  const int states = argc > 1 ? std::atoi(argv[1]) : 90;
+  const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
+  return qw::storage::crash::run(states, seed);
+}
