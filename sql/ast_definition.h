@@ -27,8 +27,23 @@ struct Option {
 };
 
 enum class ObjectKind : uint8_t {
-  table, view, materialized_view, index, schema, source, connection, secret, sequence, type, domain,
-  function, role, database, column, constraint, other
+  table,
+  view,
+  materialized_view,
+  index,
+  schema,
+  source,
+  connection,
+  secret,
+  sequence,
+  type,
+  domain,
+  function,
+  role,
+  database,
+  column,
+  constraint,
+  other
 };
 enum class Behavior : uint8_t { restrict, cascade };
 
@@ -36,7 +51,15 @@ enum class Behavior : uint8_t { restrict, cascade };
 
 struct Constraint {
   enum class Type : uint8_t {
-    not_null, null, default_value, primary_key, unique, check, foreign_key, generated, identity,
+    not_null,
+    null,
+    default_value,
+    primary_key,
+    unique,
+    check,
+    foreign_key,
+    generated,
+    identity,
     exclude
   };
   Type type = Type::not_null;
@@ -125,8 +148,18 @@ struct Drop : NodeOf<Kind::drop, Statement> {
 };
 struct AlterAction {
   enum class Type : uint8_t {
-    add_column, drop_column, set_default, drop_default, set_not_null, drop_not_null, alter_type,
-    add_constraint, drop_constraint, owner_to, set_options, other
+    add_column,
+    drop_column,
+    set_default,
+    drop_default,
+    set_not_null,
+    drop_not_null,
+    alter_type,
+    add_constraint,
+    drop_constraint,
+    owner_to,
+    set_options,
+    other
   };
   Type type = Type::other;
   std::string name;         // column or constraint, role of OWNER TO
@@ -145,11 +178,11 @@ struct AlterTable : NodeOf<Kind::alter_table, Statement> {
   std::vector<AlterAction> actions;
 };
 struct Rename : NodeOf<Kind::rename, Statement> {  // ALTER .. RENAME
-  ObjectKind object = ObjectKind::table;  // column: of `relation`
+  ObjectKind object = ObjectKind::table;           // column: of `relation`
   std::string object_name;
   RelationName relation;
-  Name name;                // objects that are no relations
-  std::string column;       // column or constraint
+  Name name;           // objects that are no relations
+  std::string column;  // column or constraint
   std::string new_name;
   bool if_exists = false;
 };
@@ -205,15 +238,15 @@ struct CreateSource : NodeOf<Kind::create_source, Statement> {
   std::vector<ColumnDef> columns;
   std::vector<Constraint> constraints;
   std::vector<Watermark> watermarks;
-  std::string type;         // "kafka", "postgres", "load_generator"
-  RelationName connection;  // kafka, postgres
-  std::string generator;    // "counter", "auction", "nexmark"
+  std::string type;                        // "kafka", "postgres", "load_generator"
+  RelationName connection;                 // kafka, postgres
+  std::string generator;                   // "counter", "auction", "nexmark"
   std::vector<Option> connection_options;  // TOPIC, START OFFSET, PUBLICATION; the generator's
   Format key_format, format;               // `format`: of the value
   std::vector<Include> include;
   Envelope envelope = Envelope::unspecified;
   bool all_tables = false;
-  std::vector<Table> tables;  // FOR TABLES (..)
+  std::vector<Table> tables;    // FOR TABLES (..)
   std::vector<Option> options;  // WITH (..)
 };
 struct ValidateConnection : NodeOf<Kind::validate_connection, Statement> {

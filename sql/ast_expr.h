@@ -49,7 +49,11 @@ struct ColumnRef : NodeOf<Kind::column_ref, Expr> {
 struct WindowSpec {
   enum class Mode : uint8_t { range, rows, groups };
   enum class Bound : uint8_t {
-    unbounded_preceding, preceding, current_row, following, unbounded_following
+    unbounded_preceding,
+    preceding,
+    current_row,
+    following,
+    unbounded_following
   };
   enum class Exclude : uint8_t { no_others, current_row, group, ties };
   std::string name;      // OVER w: the window itself; in WINDOW w AS (..): the name defined
@@ -123,7 +127,12 @@ struct NullTest : NodeOf<Kind::null_test, Expr> {
 };
 struct BooleanTest : NodeOf<Kind::boolean_test, Expr> {
   enum class Test : uint8_t {
-    is_true, is_not_true, is_false, is_not_false, is_unknown, is_not_unknown
+    is_true,
+    is_not_true,
+    is_false,
+    is_not_false,
+    is_unknown,
+    is_not_unknown
   };
   ExprPtr arg;
   Test test = Test::is_true;
@@ -181,8 +190,17 @@ struct Indirection : NodeOf<Kind::indirection, Expr> {
 // Words that are function calls without parentheses.
 struct SqlValue : NodeOf<Kind::sql_value, Expr> {
   enum class Type : uint8_t {
-    current_date, current_time, current_timestamp, localtime, localtimestamp, current_role,
-    current_user, user, session_user, current_catalog, current_schema
+    current_date,
+    current_time,
+    current_timestamp,
+    localtime,
+    localtimestamp,
+    current_role,
+    current_user,
+    user,
+    session_user,
+    current_catalog,
+    current_schema
   };
   Type type = Type::current_date;
   std::optional<int32_t> precision;  // CURRENT_TIMESTAMP(3)

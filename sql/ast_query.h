@@ -127,7 +127,7 @@ struct Select : NodeOf<Kind::select, Statement> {
   SelectPtr left, right;
   // Of any of them
   std::vector<OrderItem> order_by;
-  ExprPtr limit;   // null = none; LIMIT ALL is a NULL literal
+  ExprPtr limit;  // null = none; LIMIT ALL is a NULL literal
   ExprPtr offset;
   bool with_ties = false;  // FETCH FIRST n ROWS WITH TIES
   std::vector<Locking> locking;

@@ -16,13 +16,21 @@ struct Copy : NodeOf<Kind::copy, Statement> {
   std::vector<std::string> columns;
   bool from = true;
   bool program = false;
-  std::string file;  // "" = STDIN or STDOUT
+  std::string file;             // "" = STDIN or STDOUT
   std::vector<Option> options;  // the old syntax gives the same ones
   ExprPtr where;
 };
 struct Transaction : NodeOf<Kind::transaction, Statement> {
   enum class Type : uint8_t {
-    begin, start, commit, rollback, savepoint, release, rollback_to, prepare, commit_prepared,
+    begin,
+    start,
+    commit,
+    rollback,
+    savepoint,
+    release,
+    rollback_to,
+    prepare,
+    commit_prepared,
     rollback_prepared
   };
   Type type = Type::begin;
@@ -34,8 +42,8 @@ struct SetVariable : NodeOf<Kind::set_variable, Statement> {
   enum class Type : uint8_t { value, to_default, current, reset, reset_all, transaction, session };
   Type type = Type::value;
   bool local = false;
-  std::string name;             // "timezone" for SET TIME ZONE; "a.b" for custom ones
-  std::vector<Option> values;   // text of each; empty for the others. transaction: its modes
+  std::string name;            // "timezone" for SET TIME ZONE; "a.b" for custom ones
+  std::vector<Option> values;  // text of each; empty for the others. transaction: its modes
 };
 struct ShowVariable : NodeOf<Kind::show_variable, Statement> {
   std::string name;  // "all" for SHOW ALL
@@ -43,14 +51,22 @@ struct ShowVariable : NodeOf<Kind::show_variable, Statement> {
 // SHOW SOURCES, SHOW CREATE x, SHOW COLUMNS FROM x, DESCRIBE x
 struct ShowObjects : NodeOf<Kind::show_objects, Statement> {
   enum class Type : uint8_t {
-    sources, views, materialized_views, tables, connections, secrets, indexes, schemas, columns,
+    sources,
+    views,
+    materialized_views,
+    tables,
+    connections,
+    secrets,
+    indexes,
+    schemas,
+    columns,
     create
   };
   Type type = Type::sources;
   ObjectKind object = ObjectKind::other;  // create: what was named, or other
-  RelationName relation;  // columns, create; indexes FROM t
-  std::string schema;     // FROM schema
-  std::string like;       // LIKE 'pattern'
+  RelationName relation;                  // columns, create; indexes FROM t
+  std::string schema;                     // FROM schema
+  std::string like;                       // LIKE 'pattern'
   bool has_like = false;
 };
 struct Prepare : NodeOf<Kind::prepare, Statement> {

@@ -2,9 +2,9 @@
 //
 // PostgreSQL's grammar is libpg_query's; what it has no words for (sources, secrets, SHOW SOURCES,
 // ..) is read by our own front parser with the same lexical rules. Messages, codes and positions of
-// ..) is read by our own front parser with the same lexical rules. Messages, codes and positions
-// of errors are PostgreSQL's. A statement that nests deeper than limits::kNestingMax fails with 54001
-// on any usual stack. Errors of our own that name a construct are 0A000.
+// errors are PostgreSQL's. A statement that nests deeper than limits::kNestingMax fails with 54001;
+// a thread of any usual stack size may call. Errors of our own that name a construct are 0A000.
+// Thread contract: free functions without shared state. Tests: tests/unit/sql_parse/.
 #pragma once
 
 #include <cstdint>
