@@ -1,9 +1,9 @@
 // Expr: a bound expression, every name resolved and every implicit cast spelled out as a call.
 //
-// The binder makes it, the planner moves it, Program (sql/program.h) compiles it. One node type with
-// a kind, so that passes are switches, and trees that are rewritten by moving nodes. Recursive passes
-// carry a depth counter (limits::kNestingMax). Plain values; not shared between threads while
-// changed. Tests: tests/unit/sql_expr/.
+// The binder makes it, the planner moves it, Program (sql/program.h) compiles it. One node type
+// with a kind, so that passes are switches, and trees that are rewritten by moving nodes. Recursive
+// passes carry a depth counter (limits::kNestingMax). Plain values; not shared between threads
+// while changed. Tests: tests/unit/sql_expr/.
 #pragma once
 
 #include <cstdint>
@@ -30,22 +30,26 @@ enum class ExprKind : uint8_t {
   logical_and,   // args, n-ary, three-valued, left to right over a narrowing selection
   logical_or,
   logical_not,
-  is_null,       // args[0]
+  is_null,  // args[0]
   is_not_null,
-  is_true, is_not_true, is_false, is_not_false,  // args[0]
-  is_distinct,      // args[0] IS DISTINCT FROM args[1]; `function` is the type's equality
+  is_true,
+  is_not_true,
+  is_false,
+  is_not_false,  // args[0]
+  is_distinct,   // args[0] IS DISTINCT FROM args[1]; `function` is the type's equality
   is_not_distinct,
-  case_when,     // args = when1, then1, ..., whenN, thenN, else (always there, NULL when absent)
-  coalesce,      // args
-  nullif,        // args[0], args[1]; `function` is equality
-  greatest, least,  // args; `function` is the type's btree comparison "<"
-  in_list,       // args[0] against the constants args[1..]; `function` is equality; hashed
-  array_op,      // args[0] op ANY/ALL (args[1] array): `function` is op, `all` chooses ALL
-  array_make,    // ARRAY[args]
-  row_make,      // ROW(args)
-  field,         // field `index` of a record args[0]
-  subscript,     // args[0][args[1]] ...
-  subquery,      // see SubqueryKind; replaced by joins or Apply before anything is compiled
+  case_when,  // args = when1, then1, ..., whenN, thenN, else (always there, NULL when absent)
+  coalesce,   // args
+  nullif,     // args[0], args[1]; `function` is equality
+  greatest,
+  least,       // args; `function` is the type's btree comparison "<"
+  in_list,     // args[0] against the constants args[1..]; `function` is equality; hashed
+  array_op,    // args[0] op ANY/ALL (args[1] array): `function` is op, `all` chooses ALL
+  array_make,  // ARRAY[args]
+  row_make,    // ROW(args)
+  field,       // field `index` of a record args[0]
+  subscript,   // args[0][args[1]] ...
+  subquery,    // see SubqueryKind; replaced by joins or Apply before anything is compiled
 };
 
 enum class SubqueryKind : uint8_t { scalar, exists, any, all, array };

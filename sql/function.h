@@ -2,8 +2,8 @@
 // place that knows them: name resolution, planning and pg_proc read the same rows.
 //
 // A scalar function's kernel runs over a batch. Its author writes an element function and a
-// declaration line (sql/expr/ has one file per family); templates make the loops over flat, constant,
-// NULL and selected rows. Adding a function touches one file there and one test.
+// declaration line (sql/expr/ has one file per family); templates make the loops over flat,
+// constant, NULL and selected rows. Adding a function touches one file there and one test.
 // Immutable after start; any thread. Tests: tests/unit/sql_expr/.
 #pragma once
 
@@ -28,13 +28,13 @@ class Catalog;
 // What an evaluation may look at besides its rows. Everything here is data of the epoch or session,
 // so the same inputs give the same outputs.
 struct EvalContext {
-  int64_t now_us = 0;                    // transaction time: now(), current_date
-  int64_t statement_us = 0;              // statement_timestamp()
-  TextStyle style;                       // session's output and input settings
-  std::span<const Datum> parameters;     // $1 ...
-  std::span<const Datum> outer;          // outer_column values, depth 1 first (Apply sets them)
-  std::span<const uint32_t> outer_begin; // where depth d starts in `outer`: [d - 1]; empty = 0
-  const Catalog* catalog = nullptr;      // for reg* casts and catalogue functions; may be null
+  int64_t now_us = 0;                     // transaction time: now(), current_date
+  int64_t statement_us = 0;               // statement_timestamp()
+  TextStyle style;                        // session's output and input settings
+  std::span<const Datum> parameters;      // $1 ...
+  std::span<const Datum> outer;           // outer_column values, depth 1 first (Apply sets them)
+  std::span<const uint32_t> outer_begin;  // where depth d starts in `outer`: [d - 1]; empty = 0
+  const Catalog* catalog = nullptr;       // for reg* casts and catalogue functions; may be null
   std::string_view user, database;
   std::span<const std::string> search_path;
   int32_t backend_pid = 0;
@@ -81,14 +81,43 @@ enum class FunctionKind : uint8_t { scalar, aggregate, window, set_returning };
 
 // What an aggregate does; views/ implements each over its argument's type.
 enum class AggregateKind : uint8_t {
-  none, count_star, count, sum, avg, min, max, bool_and, bool_or, array_agg, string_agg,
-  stddev_samp, stddev_pop, var_samp, var_pop, bit_and, bit_or, jsonb_agg, json_agg, jsonb_object_agg,
-  json_object_agg, bit_xor,
+  none,
+  count_star,
+  count,
+  sum,
+  avg,
+  min,
+  max,
+  bool_and,
+  bool_or,
+  array_agg,
+  string_agg,
+  stddev_samp,
+  stddev_pop,
+  var_samp,
+  var_pop,
+  bit_and,
+  bit_or,
+  jsonb_agg,
+  json_agg,
+  jsonb_object_agg,
+  json_object_agg,
+  bit_xor,
   any_value,
 };
 enum class WindowKind : uint8_t {
-  none, row_number, rank, dense_rank, ntile, lag, lead, first_value, last_value, nth_value,
-  percent_rank, cume_dist,
+  none,
+  row_number,
+  rank,
+  dense_rank,
+  ntile,
+  lag,
+  lead,
+  first_value,
+  last_value,
+  nth_value,
+  percent_rank,
+  cume_dist,
 };
 
 // Rows made by a set-returning function: for input row r, `counts[r]` rows in order.
@@ -107,8 +136,8 @@ class SetCursor {
   SetCursor(const SetCursor&) = delete;
   SetCursor& operator=(const SetCursor&) = delete;
   virtual ~SetCursor() = default;
-  // Appends up to `rows_max` rows: `parent[i]` is the input row of output row i, `out` one vector per
-  // result column. Returns how many; 0 = done.
+  // Appends up to `rows_max` rows: `parent[i]` is the input row of output row i, `out` one vector
+  // per result column. Returns how many; 0 = done.
   virtual uint32_t next(uint32_t rows_max, Arena& arena, uint16_t* parent,
                         std::vector<Vector>& out) = 0;
 };
@@ -117,9 +146,9 @@ using SetKernel = std::unique_ptr<SetCursor> (*)(const SetCall&);
 struct Function {
   uint32_t oid = 0;  // pg_proc.oid where PostgreSQL has the function
   std::string_view name;
-  std::vector<Type> args;   // polymorphic pseudo types allowed
-  bool variadic = false;    // the last argument repeats
-  uint32_t defaults = 0;    // trailing arguments that may be left out
+  std::vector<Type> args;  // polymorphic pseudo types allowed
+  bool variadic = false;   // the last argument repeats
+  uint32_t defaults = 0;   // trailing arguments that may be left out
   Type result;
   bool strict = true;
   Volatility volatility = Volatility::immutable;
@@ -160,10 +189,10 @@ class Registry {
   const Cast* cast(Type from, Type to) const;
   std::span<const Cast* const> casts_from(Type from) const;
   const Function* function_by_oid(uint32_t oid) const;
-  const Function* equality(Type type) const;   // type = type -> bool
-  const Function* less(Type type) const;       // type < type -> bool
-  // Applies a typmod (varchar(n), numeric(p,s), timestamp(p)): args are the value and an int4 typmod
-  // and a boolean "explicit"; null when the type has none.
+  const Function* equality(Type type) const;  // type = type -> bool
+  const Function* less(Type type) const;      // type < type -> bool
+  // Applies a typmod (varchar(n), numeric(p,s), timestamp(p)): args are the value and an int4
+  // typmod and a boolean "explicit"; null when the type has none.
   const Function* length_coercion(Type type) const;
   std::span<const Function> all_functions() const;
   std::span<const Operator> all_operators() const;

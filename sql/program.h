@@ -30,8 +30,8 @@ class Program {
   Program& operator=(Program&&) noexcept;
   ~Program();
 
-  // Evaluates the live rows of `batch`: out[i] is expression i, indexed by physical row. Memory comes
-  // from `arena`; column references are passed through without a copy.
+  // Evaluates the live rows of `batch`: out[i] is expression i, indexed by physical row. Memory
+  // comes from `arena`; column references are passed through without a copy.
   void run(const Batch& batch, EvalContext& context, Arena& arena, std::vector<Vector>& out,
            RowErrors& errors) const;
 

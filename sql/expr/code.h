@@ -1,9 +1,10 @@
 // Code: what a Program is compiled to.
 //
-// Registers are vectors: input columns first, then constants, parameters and outer columns, then one
-// per instruction. Arguments that may not be evaluated for every row (the later ones of AND, OR, CASE,
-// COALESCE) are blocks of their own, run over a narrowed selection; everything else stands in the
-// enclosing block, once. Immutable after compilation. Tests: tests/unit/sql_expr/program_test.cc.
+// Registers are vectors: input columns first, then constants, parameters and outer columns, then
+// one per instruction. Arguments that may not be evaluated for every row (the later ones of AND,
+// OR, CASE, COALESCE) are blocks of their own, run over a narrowed selection; everything else
+// stands in the enclosing block, once. Immutable after compilation. Tests:
+// tests/unit/sql_expr/program_test.cc.
 #pragma once
 
 #include <atomic>

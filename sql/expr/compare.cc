@@ -38,7 +38,7 @@ bool xid_eq_int4(uint32_t a, int32_t b) { return a == static_cast<uint32_t>(b); 
 template <typename A, typename B, Kernel K>
 constexpr KernelSpec widths() {
   using W = std::conditional_t<(sizeof(A) > sizeof(B)), A, B>;
-  return mixed<A, B, W, sizeof(W) == 4 ? TypeId::int4 : TypeId::int8, K>(true);
+  return mixed < A, B, W, sizeof(W) == 4 ? TypeId::int4 : TypeId::int8, K > (true);
 }
 
 }  // namespace

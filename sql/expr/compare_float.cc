@@ -51,18 +51,30 @@ void declare_compare_float(Declarations& d) {
   d.add(296, "float8le(float8,float8) bool", total<float_le<double>>());
   d.add(297, "float8gt(float8,float8) bool", total<float_gt<double>>());
   d.add(298, "float8ge(float8,float8) bool", total<float_ge<double>>());
-  d.add(299, "float48eq(float4,float8) bool", widths<float, double, total<float_eq<double>>().run>());
-  d.add(300, "float48ne(float4,float8) bool", widths<float, double, total<float_ne<double>>().run>());
-  d.add(301, "float48lt(float4,float8) bool", widths<float, double, total<float_lt<double>>().run>());
-  d.add(302, "float48le(float4,float8) bool", widths<float, double, total<float_le<double>>().run>());
-  d.add(303, "float48gt(float4,float8) bool", widths<float, double, total<float_gt<double>>().run>());
-  d.add(304, "float48ge(float4,float8) bool", widths<float, double, total<float_ge<double>>().run>());
-  d.add(305, "float84eq(float8,float4) bool", widths<double, float, total<float_eq<double>>().run>());
-  d.add(306, "float84ne(float8,float4) bool", widths<double, float, total<float_ne<double>>().run>());
-  d.add(307, "float84lt(float8,float4) bool", widths<double, float, total<float_lt<double>>().run>());
-  d.add(308, "float84le(float8,float4) bool", widths<double, float, total<float_le<double>>().run>());
-  d.add(309, "float84gt(float8,float4) bool", widths<double, float, total<float_gt<double>>().run>());
-  d.add(310, "float84ge(float8,float4) bool", widths<double, float, total<float_ge<double>>().run>());
+  d.add(299, "float48eq(float4,float8) bool",
+        widths<float, double, total<float_eq<double>>().run>());
+  d.add(300, "float48ne(float4,float8) bool",
+        widths<float, double, total<float_ne<double>>().run>());
+  d.add(301, "float48lt(float4,float8) bool",
+        widths<float, double, total<float_lt<double>>().run>());
+  d.add(302, "float48le(float4,float8) bool",
+        widths<float, double, total<float_le<double>>().run>());
+  d.add(303, "float48gt(float4,float8) bool",
+        widths<float, double, total<float_gt<double>>().run>());
+  d.add(304, "float48ge(float4,float8) bool",
+        widths<float, double, total<float_ge<double>>().run>());
+  d.add(305, "float84eq(float8,float4) bool",
+        widths<double, float, total<float_eq<double>>().run>());
+  d.add(306, "float84ne(float8,float4) bool",
+        widths<double, float, total<float_ne<double>>().run>());
+  d.add(307, "float84lt(float8,float4) bool",
+        widths<double, float, total<float_lt<double>>().run>());
+  d.add(308, "float84le(float8,float4) bool",
+        widths<double, float, total<float_le<double>>().run>());
+  d.add(309, "float84gt(float8,float4) bool",
+        widths<double, float, total<float_gt<double>>().run>());
+  d.add(310, "float84ge(float8,float4) bool",
+        widths<double, float, total<float_ge<double>>().run>());
 }
 
 }  // namespace qw::sql

@@ -23,17 +23,17 @@ int compare_interval(const Interval& a, const Interval& b) { return interval::co
 int compare_uuid(const Uuid& a, const Uuid& b) { return std::memcmp(&a, &b, sizeof(Uuid)); }
 int compare_timetz(const TimeTz& a, const TimeTz& b) { return timetz::compare(a, b); }
 
-#define QW_SIX(name, type)                                                        \
-  bool name##_eq(type a, type b) { return compare_##name(a, b) == 0; }            \
-  bool name##_ne(type a, type b) { return compare_##name(a, b) != 0; }            \
-  bool name##_lt(type a, type b) { return compare_##name(a, b) < 0; }             \
-  bool name##_le(type a, type b) { return compare_##name(a, b) <= 0; }            \
-  bool name##_gt(type a, type b) { return compare_##name(a, b) > 0; }             \
+#define QW_SIX(name, type)                                             \
+  bool name##_eq(type a, type b) { return compare_##name(a, b) == 0; } \
+  bool name##_ne(type a, type b) { return compare_##name(a, b) != 0; } \
+  bool name##_lt(type a, type b) { return compare_##name(a, b) < 0; }  \
+  bool name##_le(type a, type b) { return compare_##name(a, b) <= 0; } \
+  bool name##_gt(type a, type b) { return compare_##name(a, b) > 0; }  \
   bool name##_ge(type a, type b) { return compare_##name(a, b) >= 0; }
-#define QW_FOUR(name, type)                                                       \
-  bool name##_lt(type a, type b) { return compare_##name(a, b) < 0; }             \
-  bool name##_le(type a, type b) { return compare_##name(a, b) <= 0; }            \
-  bool name##_gt(type a, type b) { return compare_##name(a, b) > 0; }             \
+#define QW_FOUR(name, type)                                            \
+  bool name##_lt(type a, type b) { return compare_##name(a, b) < 0; }  \
+  bool name##_le(type a, type b) { return compare_##name(a, b) <= 0; } \
+  bool name##_gt(type a, type b) { return compare_##name(a, b) > 0; }  \
   bool name##_ge(type a, type b) { return compare_##name(a, b) >= 0; }
 
 // Equality has shorter ways than ordering.

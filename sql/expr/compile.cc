@@ -1,9 +1,9 @@
 // Program::compile: expression trees to instructions.
 //
-// One pass finds out per node its structural hash, whether it is constant and whether it is volatile;
-// a second emits code. A subexpression is emitted once per scope: a block sees the registers of the
-// blocks around it. Constant subtrees are evaluated here; one that fails stays a call, because its
-// branch may never run. Tests: tests/unit/sql_expr/program_test.cc.
+// One pass finds out per node its structural hash, whether it is constant and whether it is
+// volatile; a second emits code. A subexpression is emitted once per scope: a block sees the
+// registers of the blocks around it. Constant subtrees are evaluated here; one that fails stays a
+// call, because its branch may never run. Tests: tests/unit/sql_expr/program_test.cc.
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ namespace {
 
 struct Info {
   uint64_t hash = 0;
-  bool foldable = true;   // no input of any kind, immutable functions only
+  bool foldable = true;  // no input of any kind, immutable functions only
   bool volatile_ = false;
 };
 
@@ -70,13 +70,16 @@ Result<Info> Compiler::analyse(const Expr& expr, uint32_t depth) {
     return fail(statement_too_complex("expression is nested too deeply"));
   }
   Info info;
-  info.hash = hash_combine(static_cast<uint64_t>(expr.kind) * 256 + static_cast<uint64_t>(expr.type.id),
-                           hash_combine(expr.index, reinterpret_cast<uintptr_t>(expr.function)));
+  info.hash =
+      hash_combine(static_cast<uint64_t>(expr.kind) * 256 + static_cast<uint64_t>(expr.type.id),
+                   hash_combine(expr.index, reinterpret_cast<uintptr_t>(expr.function)));
   switch (expr.kind) {
     case ExprKind::column:
     case ExprKind::outer_column:
     case ExprKind::parameter:
-    case ExprKind::subquery: info.foldable = false; break;
+    case ExprKind::subquery:
+      info.foldable = false;
+      break;
     case ExprKind::constant:
       info.hash = hash_combine(info.hash, hash_bytes(expr.value.bytes()));
       break;
@@ -105,7 +108,8 @@ Result<Info> Compiler::analyse(const Expr& expr, uint32_t depth) {
     case ExprKind::array_make:
     case ExprKind::row_make:
     case ExprKind::field:
-    case ExprKind::subscript: break;
+    case ExprKind::subscript:
+      break;
   }
   for (const ExprPtr& arg : expr.args) {
     QW_ASSIGN_OR_RETURN(const Info child, analyse(*arg, depth + 1));
@@ -118,7 +122,8 @@ Result<Info> Compiler::analyse(const Expr& expr, uint32_t depth) {
 }
 
 uint32_t Compiler::add_constant(const Datum& value, Type type) {
-  Vector vector = value.is_null() ? Vector::null(type, code_->arena) : value.to_vector(code_->arena);
+  Vector vector =
+      value.is_null() ? Vector::null(type, code_->arena) : value.to_vector(code_->arena);
   vector.type = type;
   const uint32_t reg = code_->registers++;
   code_->constants.emplace_back(reg, vector);
@@ -128,7 +133,8 @@ uint32_t Compiler::add_constant(const Datum& value, Type type) {
 Result<uint32_t> Compiler::emit(const Expr& expr, Block& block) {
   if (expr.kind == ExprKind::column) {
     if (expr.index >= input_.size()) {
-      return fail(internal_error(fmt::format("no input column {} of {}", expr.index, input_.size())));
+      return fail(
+          internal_error(fmt::format("no input column {} of {}", expr.index, input_.size())));
     }
     return expr.index;
   }
@@ -236,8 +242,12 @@ Result<uint32_t> Compiler::emit_instruction(const Expr& expr, Block& block) {
     case ExprKind::logical_and:
     case ExprKind::logical_or:
     case ExprKind::case_when:
-    case ExprKind::coalesce: QW_TRY(emit_lazy(expr, instruction, block)); break;
-    case ExprKind::in_list: QW_TRY(emit_in_list(expr, instruction, block)); break;
+    case ExprKind::coalesce:
+      QW_TRY(emit_lazy(expr, instruction, block));
+      break;
+    case ExprKind::in_list:
+      QW_TRY(emit_in_list(expr, instruction, block));
+      break;
     case ExprKind::call:
       if (expr.function->kernel == nullptr) {
         return fail(feature_not_supported(
@@ -261,12 +271,15 @@ Result<uint32_t> Compiler::emit_instruction(const Expr& expr, Block& block) {
     case ExprKind::array_make:
     case ExprKind::row_make:
     case ExprKind::field:
-    case ExprKind::subscript: QW_TRY(emit_eager(expr, 0, instruction, block)); break;
+    case ExprKind::subscript:
+      QW_TRY(emit_eager(expr, 0, instruction, block));
+      break;
     case ExprKind::column:
     case ExprKind::outer_column:
     case ExprKind::constant:
     case ExprKind::parameter:
-    case ExprKind::subquery: QW_UNREACHABLE();
+    case ExprKind::subquery:
+      QW_UNREACHABLE();
   }
   bool fixed = cheap(expr.type);
   for (const ExprPtr& arg : expr.args) fixed = fixed && cheap(arg->type);

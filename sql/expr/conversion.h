@@ -1,5 +1,5 @@
-// Kernels that the registry attaches to derived functions: text to and from any type, and a function
-// mapped over the elements of an array. Tests: tests/unit/sql_expr/cast_test.cc.
+// Kernels that the registry attaches to derived functions: text to and from any type, and a
+// function mapped over the elements of an array. Tests: tests/unit/sql_expr/cast_test.cc.
 #pragma once
 
 #include "sql/expr/kernel.h"

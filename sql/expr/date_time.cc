@@ -1,5 +1,5 @@
-// Dates and times: arithmetic, comparison across types, conversions, lengths, current time, overlaps.
-// Fields, truncation and zones are in date_fields.cc.
+// Dates and times: arithmetic, comparison across types, conversions, lengths, current time,
+// overlaps. Fields, truncation and zones are in date_fields.cc.
 //
 // The calendar is in src/types/datetime.h; this file binds it to SQL.
 // Tests: tests/unit/sql_expr/cases/date_time.tsv.
@@ -92,7 +92,9 @@ int64_t time_plus(int64_t time, const Interval& by, Row&) { return dt::time_add(
 int64_t time_minus(int64_t time, const Interval& by, Row& row) {
   return dt::time_add(time, negative(by, row));
 }
-int64_t interval_plus_time(const Interval& by, int64_t time, Row&) { return dt::time_add(time, by); }
+int64_t interval_plus_time(const Interval& by, int64_t time, Row&) {
+  return dt::time_add(time, by);
+}
 Interval time_difference(int64_t a, int64_t b) { return {a - b, 0, 0}; }
 TimeTz timetz_plus(const TimeTz& time, const Interval& by, Row&) {
   return {dt::time_add(time.us, by), time.zone, 0};
@@ -220,10 +222,6 @@ Ts now(Row& row) { return row.context().now_us; }
 Ts statement_now(Row& row) {
   return row.context().statement_us != 0 ? row.context().statement_us : row.context().now_us;
 }
-Date current_date(Row& row) { return tz_to_date(row.context().now_us, row); }
-Ts local_timestamp(Row& row) { return tz_to_ts(row.context().now_us, row); }
-int64_t local_time(Row& row) { return dt::time_from_timestamp(local_timestamp(row)); }
-TimeTz current_time(Row& row) { return *tz_to_timetz(row.context().now_us, row); }
 
 // ---- overlaps -----------------------------------------------------------------------------------
 
@@ -294,30 +292,54 @@ void declare_cross_comparison(Declarations& d) {
   d.add(2365, "timestamp_le_date(timestamp,date) bool", each<Six<compare_ts_date>::le>());
   d.add(2367, "timestamp_gt_date(timestamp,date) bool", each<Six<compare_ts_date>::gt>());
   d.add(2368, "timestamp_ge_date(timestamp,date) bool", each<Six<compare_ts_date>::ge>());
-  d.add(2353, "date_eq_timestamptz(date,timestamptz) bool stable", each<Six<compare_date_tz>::eq>());
-  d.add(2356, "date_ne_timestamptz(date,timestamptz) bool stable", each<Six<compare_date_tz>::ne>());
-  d.add(2351, "date_lt_timestamptz(date,timestamptz) bool stable", each<Six<compare_date_tz>::lt>());
-  d.add(2352, "date_le_timestamptz(date,timestamptz) bool stable", each<Six<compare_date_tz>::le>());
-  d.add(2354, "date_gt_timestamptz(date,timestamptz) bool stable", each<Six<compare_date_tz>::gt>());
-  d.add(2355, "date_ge_timestamptz(date,timestamptz) bool stable", each<Six<compare_date_tz>::ge>());
-  d.add(2379, "timestamptz_eq_date(timestamptz,date) bool stable", each<Six<compare_tz_date>::eq>());
-  d.add(2382, "timestamptz_ne_date(timestamptz,date) bool stable", each<Six<compare_tz_date>::ne>());
-  d.add(2377, "timestamptz_lt_date(timestamptz,date) bool stable", each<Six<compare_tz_date>::lt>());
-  d.add(2378, "timestamptz_le_date(timestamptz,date) bool stable", each<Six<compare_tz_date>::le>());
-  d.add(2380, "timestamptz_gt_date(timestamptz,date) bool stable", each<Six<compare_tz_date>::gt>());
-  d.add(2381, "timestamptz_ge_date(timestamptz,date) bool stable", each<Six<compare_tz_date>::ge>());
-  d.add(2522, "timestamp_eq_timestamptz(timestamp,timestamptz) bool stable", each<Six<compare_ts_tz>::eq>());
-  d.add(2525, "timestamp_ne_timestamptz(timestamp,timestamptz) bool stable", each<Six<compare_ts_tz>::ne>());
-  d.add(2520, "timestamp_lt_timestamptz(timestamp,timestamptz) bool stable", each<Six<compare_ts_tz>::lt>());
-  d.add(2521, "timestamp_le_timestamptz(timestamp,timestamptz) bool stable", each<Six<compare_ts_tz>::le>());
-  d.add(2523, "timestamp_gt_timestamptz(timestamp,timestamptz) bool stable", each<Six<compare_ts_tz>::gt>());
-  d.add(2524, "timestamp_ge_timestamptz(timestamp,timestamptz) bool stable", each<Six<compare_ts_tz>::ge>());
-  d.add(2529, "timestamptz_eq_timestamp(timestamptz,timestamp) bool stable", each<Six<compare_tz_ts>::eq>());
-  d.add(2532, "timestamptz_ne_timestamp(timestamptz,timestamp) bool stable", each<Six<compare_tz_ts>::ne>());
-  d.add(2527, "timestamptz_lt_timestamp(timestamptz,timestamp) bool stable", each<Six<compare_tz_ts>::lt>());
-  d.add(2528, "timestamptz_le_timestamp(timestamptz,timestamp) bool stable", each<Six<compare_tz_ts>::le>());
-  d.add(2530, "timestamptz_gt_timestamp(timestamptz,timestamp) bool stable", each<Six<compare_tz_ts>::gt>());
-  d.add(2531, "timestamptz_ge_timestamp(timestamptz,timestamp) bool stable", each<Six<compare_tz_ts>::ge>());
+  d.add(2353, "date_eq_timestamptz(date,timestamptz) bool stable",
+        each<Six<compare_date_tz>::eq>());
+  d.add(2356, "date_ne_timestamptz(date,timestamptz) bool stable",
+        each<Six<compare_date_tz>::ne>());
+  d.add(2351, "date_lt_timestamptz(date,timestamptz) bool stable",
+        each<Six<compare_date_tz>::lt>());
+  d.add(2352, "date_le_timestamptz(date,timestamptz) bool stable",
+        each<Six<compare_date_tz>::le>());
+  d.add(2354, "date_gt_timestamptz(date,timestamptz) bool stable",
+        each<Six<compare_date_tz>::gt>());
+  d.add(2355, "date_ge_timestamptz(date,timestamptz) bool stable",
+        each<Six<compare_date_tz>::ge>());
+  d.add(2379, "timestamptz_eq_date(timestamptz,date) bool stable",
+        each<Six<compare_tz_date>::eq>());
+  d.add(2382, "timestamptz_ne_date(timestamptz,date) bool stable",
+        each<Six<compare_tz_date>::ne>());
+  d.add(2377, "timestamptz_lt_date(timestamptz,date) bool stable",
+        each<Six<compare_tz_date>::lt>());
+  d.add(2378, "timestamptz_le_date(timestamptz,date) bool stable",
+        each<Six<compare_tz_date>::le>());
+  d.add(2380, "timestamptz_gt_date(timestamptz,date) bool stable",
+        each<Six<compare_tz_date>::gt>());
+  d.add(2381, "timestamptz_ge_date(timestamptz,date) bool stable",
+        each<Six<compare_tz_date>::ge>());
+  d.add(2522, "timestamp_eq_timestamptz(timestamp,timestamptz) bool stable",
+        each<Six<compare_ts_tz>::eq>());
+  d.add(2525, "timestamp_ne_timestamptz(timestamp,timestamptz) bool stable",
+        each<Six<compare_ts_tz>::ne>());
+  d.add(2520, "timestamp_lt_timestamptz(timestamp,timestamptz) bool stable",
+        each<Six<compare_ts_tz>::lt>());
+  d.add(2521, "timestamp_le_timestamptz(timestamp,timestamptz) bool stable",
+        each<Six<compare_ts_tz>::le>());
+  d.add(2523, "timestamp_gt_timestamptz(timestamp,timestamptz) bool stable",
+        each<Six<compare_ts_tz>::gt>());
+  d.add(2524, "timestamp_ge_timestamptz(timestamp,timestamptz) bool stable",
+        each<Six<compare_ts_tz>::ge>());
+  d.add(2529, "timestamptz_eq_timestamp(timestamptz,timestamp) bool stable",
+        each<Six<compare_tz_ts>::eq>());
+  d.add(2532, "timestamptz_ne_timestamp(timestamptz,timestamp) bool stable",
+        each<Six<compare_tz_ts>::ne>());
+  d.add(2527, "timestamptz_lt_timestamp(timestamptz,timestamp) bool stable",
+        each<Six<compare_tz_ts>::lt>());
+  d.add(2528, "timestamptz_le_timestamp(timestamptz,timestamp) bool stable",
+        each<Six<compare_tz_ts>::le>());
+  d.add(2530, "timestamptz_gt_timestamp(timestamptz,timestamp) bool stable",
+        each<Six<compare_tz_ts>::gt>());
+  d.add(2531, "timestamptz_ge_timestamp(timestamptz,timestamp) bool stable",
+        each<Six<compare_tz_ts>::ge>());
 }
 
 void declare_conversions(Declarations& d) {
@@ -350,16 +372,24 @@ void declare_conversions(Declarations& d) {
 }
 
 void declare_overlaps(Declarations& d) {
-  d.add(1304, "overlaps(timestamptz,timestamptz,timestamptz,timestamptz) bool nonstrict", each<overlaps>());
-  d.add(1305, "overlaps(timestamptz,interval,timestamptz,interval) bool stable nonstrict", each<overlaps_ii<plus_tz>>());
-  d.add(1306, "overlaps(timestamptz,timestamptz,timestamptz,interval) bool stable nonstrict", each<overlaps_ti<plus_tz>>());
-  d.add(1307, "overlaps(timestamptz,interval,timestamptz,timestamptz) bool stable nonstrict", each<overlaps_it<plus_tz>>());
+  d.add(1304, "overlaps(timestamptz,timestamptz,timestamptz,timestamptz) bool nonstrict",
+        each<overlaps>());
+  d.add(1305, "overlaps(timestamptz,interval,timestamptz,interval) bool stable nonstrict",
+        each<overlaps_ii<plus_tz>>());
+  d.add(1306, "overlaps(timestamptz,timestamptz,timestamptz,interval) bool stable nonstrict",
+        each<overlaps_ti<plus_tz>>());
+  d.add(1307, "overlaps(timestamptz,interval,timestamptz,timestamptz) bool stable nonstrict",
+        each<overlaps_it<plus_tz>>());
   d.add(2041, "overlaps(timestamp,timestamp,timestamp,timestamp) bool nonstrict", each<overlaps>());
-  d.add(2042, "overlaps(timestamp,interval,timestamp,interval) bool nonstrict", each<overlaps_ii<plus>>());
-  d.add(2043, "overlaps(timestamp,timestamp,timestamp,interval) bool nonstrict", each<overlaps_ti<plus>>());
-  d.add(2044, "overlaps(timestamp,interval,timestamp,timestamp) bool nonstrict", each<overlaps_it<plus>>());
+  d.add(2042, "overlaps(timestamp,interval,timestamp,interval) bool nonstrict",
+        each<overlaps_ii<plus>>());
+  d.add(2043, "overlaps(timestamp,timestamp,timestamp,interval) bool nonstrict",
+        each<overlaps_ti<plus>>());
+  d.add(2044, "overlaps(timestamp,interval,timestamp,timestamp) bool nonstrict",
+        each<overlaps_it<plus>>());
   d.add(1308, "overlaps(time,time,time,time) bool nonstrict", each<overlaps>());
-  d.add(1309, "overlaps(time,interval,time,interval) bool nonstrict", each<overlaps_ii<time_plus>>());
+  d.add(1309, "overlaps(time,interval,time,interval) bool nonstrict",
+        each<overlaps_ii<time_plus>>());
   d.add(1310, "overlaps(time,time,time,interval) bool nonstrict", each<overlaps_ti<time_plus>>());
   d.add(1311, "overlaps(time,interval,time,time) bool nonstrict", each<overlaps_it<time_plus>>());
   d.add(1271, "overlaps(timetz,timetz,timetz,timetz) bool nonstrict", each<overlaps_timetz>());
@@ -377,7 +407,8 @@ void declare_date_time(Declarations& d) {
   d.add(2548, "interval_pl_timestamp(interval,timestamp) timestamp", each<plus_left>());
   d.add(1189, "timestamptz_pl_interval(timestamptz,interval) timestamptz stable", each<plus_tz>());
   d.add(1190, "timestamptz_mi_interval(timestamptz,interval) timestamptz stable", each<minus_tz>());
-  d.add(2549, "interval_pl_timestamptz(interval,timestamptz) timestamptz stable", each<plus_tz_left>());
+  d.add(2549, "interval_pl_timestamptz(interval,timestamptz) timestamptz stable",
+        each<plus_tz_left>());
   d.add(2071, "date_pl_interval(date,interval) timestamp", each<date_plus_interval>());
   d.add(2072, "date_mi_interval(date,interval) timestamp", each<date_minus_interval>());
   d.add(2546, "interval_pl_date(interval,date) timestamp", each<interval_plus_date>());
@@ -404,12 +435,6 @@ void declare_date_time(Declarations& d) {
   d.add(2647, "transaction_timestamp() timestamptz stable", each<now>());
   d.add(2648, "statement_timestamp() timestamptz stable", each<statement_now>());
   d.add(2649, "clock_timestamp() timestamptz volatile", each<statement_now>());
-  // Keywords in PostgreSQL's grammar; the binder looks them up by these names.
-  d.add(0, "current_date() date stable", each<current_date>());
-  d.add(0, "current_time() timetz stable", each<current_time>());
-  d.add(0, "current_timestamp() timestamptz stable", each<now>());
-  d.add(0, "localtime() time stable", each<local_time>());
-  d.add(0, "localtimestamp() timestamp stable", each<local_timestamp>());
   declare_cross_comparison(d);
   declare_conversions(d);
   declare_overlaps(d);

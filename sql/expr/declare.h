@@ -2,9 +2,9 @@
 //
 // A line is PostgreSQL's oid, a signature "name(type, type=, variadic type) result [flags]" and a
 // kernel. Types are pg_type names, "_int4" is an array; "=" marks an argument with a default; flags
-// are stable, volatile, nonstrict. Operators and casts come from PostgreSQL's catalogue (operators.inc,
-// casts.inc) and join functions by oid: they exist as soon as their function is declared.
-// Start-up only, one thread. Tests: tests/unit/sql_expr/registry_test.cc.
+// are stable, volatile, nonstrict. Operators and casts come from PostgreSQL's catalogue
+// (operators.inc, casts.inc) and join functions by oid: they exist as soon as their function is
+// declared. Start-up only, one thread. Tests: tests/unit/sql_expr/registry_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -38,29 +38,29 @@ void add_declarations(void (*declare)(Declarations&));
 // One per family, in the file of that name.
 void declare_aggregates(Declarations& d);
 void declare_arrays(Declarations& d);
-void declare_array_sets(Declarations& d);
 void declare_bool(Declarations& d);
 void declare_bytea(Declarations& d);
-void declare_casts(Declarations& d);
 void declare_compare(Declarations& d);
 void declare_compare_float(Declarations& d);
 void declare_compare_nested(Declarations& d);
 void declare_compare_wide(Declarations& d);
-void declare_date_time(Declarations& d);
+void declare_date_fields(Declarations& d);
 void declare_date_text(Declarations& d);
+void declare_date_time(Declarations& d);
 void declare_float(Declarations& d);
-void declare_format(Declarations& d);
 void declare_int(Declarations& d);
 void declare_jsonb(Declarations& d);
 void declare_jsonb_build(Declarations& d);
+void declare_like(Declarations& d);
 void declare_math(Declarations& d);
 void declare_numeric(Declarations& d);
+void declare_numeric_math(Declarations& d);
 void declare_regex(Declarations& d);
+void declare_row_sets(Declarations& d);
 void declare_series(Declarations& d);
-void declare_like(Declarations& d);
 void declare_text(Declarations& d);
+void declare_text_any(Declarations& d);
 void declare_text_cast(Declarations& d);
 void declare_windows(Declarations& d);
-void declare_uuid(Declarations& d);
 
 }  // namespace qw::sql

@@ -24,9 +24,9 @@ ExprPtr Expr::clone() const {
 }
 
 bool Expr::same(const Expr& other) const {
-  if (kind != other.kind || !(type == other.type) || index != other.index ||
-      depth != other.depth || all != other.all || function != other.function ||
-      plan != other.plan || args.size() != other.args.size()) {
+  if (kind != other.kind || !(type == other.type) || index != other.index || depth != other.depth ||
+      all != other.all || function != other.function || plan != other.plan ||
+      args.size() != other.args.size()) {
     return false;
   }
   if (kind == ExprKind::subquery && subquery_kind != other.subquery_kind) return false;

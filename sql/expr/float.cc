@@ -38,16 +38,21 @@ Flag<R> subtract(R a, R b, R* out) {
 template <typename R>
 R multiply(R a, R b, Row& row) {
   const R product = a * b;
-  if (std::isinf(product) && finite(a) && finite(b)) [[unlikely]] return row.fail(overflow());
-  if (product == 0 && a != 0 && b != 0) [[unlikely]] return row.fail(underflow());
+  if (std::isinf(product) && finite(a) && finite(b)) [[unlikely]]
+    return row.fail(overflow());
+  if (product == 0 && a != 0 && b != 0) [[unlikely]]
+    return row.fail(underflow());
   return product;
 }
 template <typename R>
 R divide(R a, R b, Row& row) {
-  if (b == 0 && !std::isnan(a)) [[unlikely]] return row.fail(division_by_zero("division by zero"));
+  if (b == 0 && !std::isnan(a)) [[unlikely]]
+    return row.fail(division_by_zero("division by zero"));
   const R quotient = a / b;
-  if (std::isinf(quotient) && !std::isinf(a)) [[unlikely]] return row.fail(overflow());
-  if (quotient == 0 && a != 0 && !std::isinf(b)) [[unlikely]] return row.fail(underflow());
+  if (std::isinf(quotient) && !std::isinf(a)) [[unlikely]]
+    return row.fail(overflow());
+  if (quotient == 0 && a != 0 && !std::isinf(b)) [[unlikely]]
+    return row.fail(underflow());
   return quotient;
 }
 

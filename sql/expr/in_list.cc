@@ -8,18 +8,25 @@ namespace {
 
 int64_t integer_at(const Vector& vector, uint32_t slot) {
   switch (vector.type.physical()) {
-    case Physical::b1: return vector.values<bool>()[slot] ? 1 : 0;
-    case Physical::i1: return vector.values<int8_t>()[slot];
-    case Physical::i16: return vector.values<int16_t>()[slot];
-    case Physical::i32: return vector.values<int32_t>()[slot];
-    case Physical::u32: return vector.values<uint32_t>()[slot];
-    case Physical::i64: return vector.values<int64_t>()[slot];
+    case Physical::b1:
+      return vector.values<bool>()[slot] ? 1 : 0;
+    case Physical::i1:
+      return vector.values<int8_t>()[slot];
+    case Physical::i16:
+      return vector.values<int16_t>()[slot];
+    case Physical::i32:
+      return vector.values<int32_t>()[slot];
+    case Physical::u32:
+      return vector.values<uint32_t>()[slot];
+    case Physical::i64:
+      return vector.values<int64_t>()[slot];
     case Physical::f32:
     case Physical::f64:
     case Physical::wide16:
     case Physical::numeric:
     case Physical::string:
-    case Physical::none: break;
+    case Physical::none:
+      break;
   }
   QW_UNREACHABLE();
 }
@@ -47,13 +54,19 @@ InList::InList(Type type, std::span<const Datum> values) : type_(type) {
     case Physical::i16:
     case Physical::i32:
     case Physical::u32:
-    case Physical::i64: how_ = How::integer; break;
-    case Physical::string: how_ = bytes_are_identity(type) ? How::bytes : How::packed; break;
+    case Physical::i64:
+      how_ = How::integer;
+      break;
+    case Physical::string:
+      how_ = bytes_are_identity(type) ? How::bytes : How::packed;
+      break;
     case Physical::f32:
     case Physical::f64:
     case Physical::wide16:
     case Physical::numeric:
-    case Physical::none: how_ = How::packed; break;
+    case Physical::none:
+      how_ = How::packed;
+      break;
   }
   uint64_t size = 16;
   while (size < values.size() * 2) size *= 2;

@@ -48,16 +48,19 @@ R multiply(R a, R b, R* out) {
 
 template <typename R>
 R divide(R a, R b, Row& row) {
-  if (b == 0) [[unlikely]] return row.fail(division_by_zero("division by zero"));
+  if (b == 0) [[unlikely]]
+    return row.fail(division_by_zero("division by zero"));
   if (b == -1) {
-    if (a == std::numeric_limits<R>::min()) [[unlikely]] return row.fail(out_of_range<R>());
+    if (a == std::numeric_limits<R>::min()) [[unlikely]]
+      return row.fail(out_of_range<R>());
     return static_cast<R>(-a);
   }
   return static_cast<R>(a / b);
 }
 template <typename T>
 T modulo(T a, T b, Row& row) {
-  if (b == 0) [[unlikely]] return row.fail(division_by_zero("division by zero"));
+  if (b == 0) [[unlikely]]
+    return row.fail(division_by_zero("division by zero"));
   return b == -1 ? T{0} : static_cast<T>(a % b);
 }
 

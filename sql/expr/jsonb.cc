@@ -1,5 +1,5 @@
 // jsonb: access, containment, editing and taking apart, over src/types/jsonb.h. json is handled by
-// parsing it to jsonb where its text does not matter.
+// parsing it to jsonb, and only where its text cannot show.
 // Tests: tests/unit/sql_expr/cases/jsonb.tsv.
 #include "src/types/jsonb.h"
 
@@ -59,8 +59,12 @@ Json at_path(View json, View path_bytes) {
   if (!texts_of(path_bytes, path)) return std::nullopt;
   return jsonb::get_path(JsonView(json), path);
 }
-std::optional<Str> path(View json, View keys, Row& row) { return as_document(at_path(json, keys), row); }
-std::optional<Str> path_text(View json, View keys, Row& row) { return as_text(at_path(json, keys), row); }
+std::optional<Str> path(View json, View keys, Row& row) {
+  return as_document(at_path(json, keys), row);
+}
+std::optional<Str> path_text(View json, View keys, Row& row) {
+  return as_text(at_path(json, keys), row);
+}
 
 bool contains(View a, View b) { return jsonb::contains(JsonView(a), JsonView(b)); }
 bool contained(View a, View b) { return contains(b, a); }
@@ -119,30 +123,37 @@ Str insert(View json, View keys, View what, bool after, Row& row) {
   if (!texts_of(keys, steps)) return row.fail(null_path());
   return stored(jsonb::insert_path(JsonView(json), steps, JsonView(what), after), row);
 }
+std::optional<Str> refuse(Row& row, Error error) {
+  row.fail(std::move(error));
+  return std::nullopt;
+}
 std::optional<Str> set_lax(std::optional<View> json, std::optional<View> keys,
                            std::optional<View> to, std::optional<bool> create,
                            std::optional<View> treatment, Row& row) {
   if (!json || !keys || !create) return std::nullopt;
   if (!treatment || (*treatment != "raise_exception" && *treatment != "use_json_null" &&
                      *treatment != "delete_key" && *treatment != "return_target")) {
-    return row.fail(invalid_parameter_value(
-        "null_value_treatment must be \"delete_key\", \"return_target\", \"use_json_null\", or "
-        "\"raise_exception\""));
+    return refuse(
+        row,
+        invalid_parameter_value(
+            "null_value_treatment must be \"delete_key\", \"return_target\", \"use_json_null\", or "
+            "\"raise_exception\""));
   }
   if (to) return set(*json, *keys, *to, *create, row);
   if (*treatment == "raise_exception") {
-    return row.fail(null_value_not_allowed("JSON value must not be null")
-                        .with_detail("Exception was raised because null_value_treatment is "
-                                     "\"raise_exception\".")
-                        .with_hint("To avoid, either change the null_value_treatment argument or "
-                                   "ensure that an SQL NULL is not passed."));
+    return refuse(row,
+                  null_value_not_allowed("JSON value must not be null")
+                      .with_detail("Exception was raised because null_value_treatment is "
+                                   "\"raise_exception\".")
+                      .with_hint("To avoid, either change the null_value_treatment argument or "
+                                 "ensure that an SQL NULL is not passed."));
   }
   if (*treatment == "delete_key") return remove_path(*json, *keys, row);
   if (*treatment == "return_target") return Str(*json);
   JsonBuilder builder;
   builder.null();
   auto null = builder.take();
-  if (!null) return row.fail(null.error());
+  if (!null) return refuse(row, null.error());
   return set(*json, *keys, *null, *create, row);
 }
 Str strip_nulls(View json, Row& row) { return stored(jsonb::strip_nulls(JsonView(json)), row); }
@@ -167,14 +178,13 @@ Str pretty(View json, Row& row) {
 // ---- casts to SQL values ----------------------------------------------------------------------
 
 Error cannot_cast(const JsonView& value, View target) {
-  const View what = value.is_array()    ? "array"
-                    : value.is_object() ? "object"
+  const View what = value.is_array()                   ? "array"
+                    : value.is_object()                ? "object"
                     : value.kind() == JsonKind::null   ? "null"
                     : value.kind() == JsonKind::string ? "string"
                     : value.kind() == JsonKind::number ? "numeric"
                                                        : "boolean";
-  return invalid_parameter_value(
-      fmt::format("cannot cast jsonb {} to type {}", what, target));
+  return invalid_parameter_value(fmt::format("cannot cast jsonb {} to type {}", what, target));
 }
 bool to_bool(View json, Row& row) {
   const JsonView value(json);
@@ -198,15 +208,24 @@ T to_number(View json, View target, Row& row) {
   if (!number) return T{};
   return row.take(Convert(*number));
 }
-int16_t to_int2(View json, Row& row) { return to_number<int16_t, numeric::to_int2>(json, "smallint", row); }
-int32_t to_int4(View json, Row& row) { return to_number<int32_t, numeric::to_int4>(json, "integer", row); }
-int64_t to_int8(View json, Row& row) { return to_number<int64_t, numeric::to_int8>(json, "bigint", row); }
-float to_float4(View json, Row& row) { return to_number<float, numeric::to_float4>(json, "real", row); }
+int16_t to_int2(View json, Row& row) {
+  return to_number<int16_t, numeric::to_int2>(json, "smallint", row);
+}
+int32_t to_int4(View json, Row& row) {
+  return to_number<int32_t, numeric::to_int4>(json, "integer", row);
+}
+int64_t to_int8(View json, Row& row) {
+  return to_number<int64_t, numeric::to_int8>(json, "bigint", row);
+}
+float to_float4(View json, Row& row) {
+  return to_number<float, numeric::to_float4>(json, "real", row);
+}
 double to_float8(View json, Row& row) {
   return to_number<double, numeric::to_float8>(json, "double precision", row);
 }
 
-// ---- json: through jsonb ----------------------------------------------------------------------
+// ---- json: what does not show its text
+// ----------------------------------------------------------------------
 
 template <auto F, typename... A>
 auto parsed(View json, Row& row, A... args) -> decltype(F(json, args..., row)) {
@@ -215,40 +234,10 @@ auto parsed(View json, Row& row, A... args) -> decltype(F(json, args..., row)) {
   const View bytes(row.arena().copy(*document), document->size());
   return F(bytes, args..., row);
 }
-std::optional<Str> json_text_of(const std::optional<Str>& document, Row& row) {
-  if (!document) return std::nullopt;
-  std::string out;
-  jsonb::append_text(document->view(), out);
-  return row.text(out);
-}
-std::optional<Str> json_field_text(View json, View key, Row& row) {
-  return parsed<field_text>(json, row, key);
-}
-std::optional<Str> json_element_text(View json, int32_t index, Row& row) {
-  return parsed<element_text>(json, row, index);
-}
-std::optional<Str> json_path_text(View json, View keys, Row& row) {
-  return parsed<path_text>(json, row, keys);
-}
-std::optional<Str> json_field(View json, View key, Row& row) {
-  return json_text_of(parsed<field>(json, row, key), row);
-}
-std::optional<Str> json_element(View json, int32_t index, Row& row) {
-  return json_text_of(parsed<element>(json, row, index), row);
-}
-std::optional<Str> json_path(View json, View keys, Row& row) {
-  return json_text_of(parsed<path>(json, row, keys), row);
-}
 Str json_typeof(View json, Row& row) { return parsed<type_name>(json, row); }
 int32_t json_array_length(View json, Row& row) { return parsed<array_length>(json, row); }
 
 void declare_json(Declarations& d) {
-  d.add(3947, "json_object_field(json,text) json", each<json_field>());
-  d.add(3948, "json_object_field_text(json,text) text", each<json_field_text>());
-  d.add(3949, "json_array_element(json,int4) json", each<json_element>());
-  d.add(3950, "json_array_element_text(json,int4) text", each<json_element_text>());
-  d.add(3951, "json_extract_path(json,variadic _text) json", each<json_path>());
-  d.add(3953, "json_extract_path_text(json,variadic _text) text", each<json_path_text>());
   d.add(3968, "json_typeof(json) text", each<json_typeof>());
   d.add(3956, "json_array_length(json) int4", each<json_array_length>());
 }

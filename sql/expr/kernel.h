@@ -1,12 +1,12 @@
 // Kernel templates: an element function in, a batch kernel out.
 //
-// Three shapes. `total<F>`: `R F(A, B)` that cannot fail or trap on any bits; runs dense through NULLs
-// so that the compiler vectorises it. `checked<F, E>`: `R F(A, B, R* out)` whose result is negative
-// where it failed; a block is computed with the flags or-ed together and only searched for the failing
-// rows when the sum says so. `each<F>`: `R F(A..., Row&)`, row by row, NULLs skipped unless the
-// parameter is a std::optional; a std::optional result may be NULL; `row.fail(error)` reports.
-// Loops over flat, constant and dictionary arguments, validity and selections are made here, once.
-// Pure functions; any thread. Tests: tests/unit/sql_expr/.
+// Three shapes. `total<F>`: `R F(A, B)` that cannot fail or trap on any bits; runs dense through
+// NULLs so that the compiler vectorises it. `checked<F, E>`: `R F(A, B, R* out)` whose result is
+// negative where it failed; a block is computed with the flags or-ed together and only searched for
+// the failing rows when the sum says so. `each<F>`: `R F(A..., Row&)`, row by row, NULLs skipped
+// unless the parameter is a std::optional; a std::optional result may be NULL; `row.fail(error)`
+// reports. Loops over flat, constant and dictionary arguments, validity and selections are made
+// here, once. Pure functions; any thread. Tests: tests/unit/sql_expr/.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +46,8 @@ namespace kernel {
 struct Frame {
   static constexpr uint32_t kArgsMax = 8;
 
-  // Dictionaries are flattened. `through_nulls`: NULL arguments are the element function's business;
-  // otherwise a constant NULL argument makes the result a constant NULL (done = true).
+  // Dictionaries are flattened. `through_nulls`: NULL arguments are the element function's
+  // business; otherwise a constant NULL argument makes the result a constant NULL (done = true).
   Frame(KernelCall& kernel_call, bool through_nulls);
 
   template <typename T>
@@ -70,7 +70,7 @@ struct Frame {
   KernelCall& call;
   Vector args[kArgsMax];
   uint32_t row_mask[kArgsMax] = {};  // row & mask = where it is stored; 0 for a constant
-  uint64_t* validity = nullptr;  // of the result
+  uint64_t* validity = nullptr;      // of the result
   bool owns_validity = false;
   bool done = false;
 };
@@ -322,7 +322,8 @@ struct Each;
 template <typename R, typename... P, auto F>
 struct Each<R (*)(P...), F> {
   using Params = std::tuple<P...>;
-  using Last = std::tuple_element_t<sizeof...(P) == 0 ? 0 : sizeof...(P) - 1, std::tuple<P..., int>>;
+  using Last =
+      std::tuple_element_t<sizeof...(P) == 0 ? 0 : sizeof...(P) - 1, std::tuple<P..., int>>;
   static constexpr bool kHasRow = std::is_same_v<Last, Row&>;
   static constexpr size_t kArgs = sizeof...(P) - (kHasRow ? 1 : 0);
 

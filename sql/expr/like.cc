@@ -1,8 +1,8 @@
 // LIKE and ILIKE: a pattern is parsed once per call site; patterns without '_' and with '%' only at
 // the ends become comparisons of bytes. The general matcher backtracks to the last '%' only.
 //
-// Characters are UTF-8; ILIKE folds case as lower() does. A trailing escape is an error when reached,
-// as in PostgreSQL (22025). Tests: tests/unit/sql_expr/cases/like.tsv.
+// Characters are UTF-8; ILIKE folds case as lower() does. A trailing escape is an error when
+// reached, as in PostgreSQL (22025). Tests: tests/unit/sql_expr/cases/like.tsv.
 #include <string>
 
 #include "sql/expr/declare.h"
@@ -105,13 +105,17 @@ Match match(View text, const Pattern& pattern) {
   const auto to_match = [](bool yes) { return yes ? Match::yes : Match::no; };
   const View literal = pattern.literal;
   switch (pattern.shape) {
-    case Pattern::Shape::general: return match(text, View(pattern.source));
-    case Pattern::Shape::exact: return to_match(text == literal);
-    case Pattern::Shape::prefix: return to_match(text.substr(0, literal.size()) == literal);
+    case Pattern::Shape::general:
+      return match(text, View(pattern.source));
+    case Pattern::Shape::exact:
+      return to_match(text == literal);
+    case Pattern::Shape::prefix:
+      return to_match(text.substr(0, literal.size()) == literal);
     case Pattern::Shape::suffix:
       return to_match(text.size() >= literal.size() &&
                       text.substr(text.size() - literal.size()) == literal);
-    case Pattern::Shape::infix: return to_match(text.find(literal) != View::npos);
+    case Pattern::Shape::infix:
+      return to_match(text.find(literal) != View::npos);
     case Pattern::Shape::prefix_suffix:
       return to_match(text.size() >= literal.size() + pattern.tail.size() &&
                       text.substr(0, literal.size()) == literal &&

@@ -91,12 +91,23 @@ struct Sixteen {
 
 void Merger::put(const Vector& from, const Live& live) {
   switch (out_.type.bytes()) {
-    case 1: scatter<uint8_t>(from, live, out_.data); break;
-    case 2: scatter<uint16_t>(from, live, out_.data); break;
-    case 4: scatter<uint32_t>(from, live, out_.data); break;
-    case 8: scatter<uint64_t>(from, live, out_.data); break;
-    case 16: scatter<Sixteen>(from, live, out_.data); break;
-    default: break;  // void has no bytes
+    case 1:
+      scatter<uint8_t>(from, live, out_.data);
+      break;
+    case 2:
+      scatter<uint16_t>(from, live, out_.data);
+      break;
+    case 4:
+      scatter<uint32_t>(from, live, out_.data);
+      break;
+    case 8:
+      scatter<uint64_t>(from, live, out_.data);
+      break;
+    case 16:
+      scatter<Sixteen>(from, live, out_.data);
+      break;
+    default:
+      break;  // void has no bytes
   }
   if (from.validity == nullptr) return;
   for (uint32_t i = 0; i < live.count; ++i) {
@@ -166,7 +177,8 @@ Vector Runner::logical_dense(const Instruction& instruction, const Live& live) {
     for (uint32_t i = 0; i < rows_; ++i) {
       const uint8_t b_known = truth.known == nullptr ? 1 : truth.known[i];
       // The deciding value: false for AND, true for OR.
-      const uint8_t a = is_and ? value[i] ^ 1 : value[i], b = is_and ? truth.value[i] ^ 1 : truth.value[i];
+      const uint8_t a = is_and ? value[i] ^ 1 : value[i],
+                    b = is_and ? truth.value[i] ^ 1 : truth.value[i];
       const uint8_t decided = static_cast<uint8_t>((a & known[i]) | (b & b_known));
       value[i] = is_and ? decided ^ 1 : decided;
       known[i] = static_cast<uint8_t>(decided | (known[i] & b_known));
@@ -271,8 +283,7 @@ Vector Runner::null_test(const Instruction& instruction, const Live&) {
 
 Vector Runner::distinct(const Instruction& instruction, const Live& live) {
   const Vector args[2] = {reg(instruction.args[0]), reg(instruction.args[1])};
-  const Vector equal =
-      call(*instruction.function, args, TypeId::boolean, live, instruction.cache);
+  const Vector equal = call(*instruction.function, args, TypeId::boolean, live, instruction.cache);
   const bool wants_distinct = instruction.kind == ExprKind::is_distinct;
   Vector out = flat_boolean(rows_, arena_);
   bool* value = out.values<bool>();
@@ -342,8 +353,7 @@ Vector Runner::coalesce(const Instruction& instruction, Live& live) {
 
 Vector Runner::nullif(const Instruction& instruction, const Live& live) {
   const Vector args[2] = {reg(instruction.args[0]), reg(instruction.args[1])};
-  const Vector equal =
-      call(*instruction.function, args, TypeId::boolean, live, instruction.cache);
+  const Vector equal = call(*instruction.function, args, TypeId::boolean, live, instruction.cache);
   Vector out = args[0].flattened(rows_, arena_);
   out.type = instruction.type;
   auto* bits = arena_.allocate_array<uint64_t>(bitmap_words(rows_));

@@ -11,17 +11,20 @@ namespace {
 
 Numeric add(Numeric a, Numeric b, Row& row) {
   Numeric out;
-  if (numeric::add_fast(a, b, out)) [[likely]] return out;
+  if (numeric::add_fast(a, b, out)) [[likely]]
+    return out;
   return row.take(numeric::add_slow(a, b, false, row.arena()));
 }
 Numeric subtract(Numeric a, Numeric b, Row& row) {
   Numeric out;
-  if (numeric::sub_fast(a, b, out)) [[likely]] return out;
+  if (numeric::sub_fast(a, b, out)) [[likely]]
+    return out;
   return row.take(numeric::add_slow(a, b, true, row.arena()));
 }
 Numeric multiply(Numeric a, Numeric b, Row& row) {
   Numeric out;
-  if (numeric::mul_fast(a, b, out)) [[likely]] return out;
+  if (numeric::mul_fast(a, b, out)) [[likely]]
+    return out;
   return row.take(numeric::mul_slow(a, b, row.arena()));
 }
 Numeric divide(Numeric a, Numeric b, Row& row) { return row.take(numeric::div(a, b, row.arena())); }
@@ -66,14 +69,13 @@ std::optional<int32_t> min_scale(Numeric a) {
 Numeric trim_scale(Numeric a, Row& row) { return numeric::trim_scale(a, row.arena()); }
 
 int32_t width_bucket(Numeric operand, Numeric low, Numeric high, int32_t count, Row& row) {
-  const auto invalid = [&](const char* message) {
-    return row.fail(Error("2201G", message));
-  };
+  const auto invalid = [&](const char* message) { return row.fail(Error("2201G", message)); };
   if (count <= 0) return invalid("count must be greater than zero");
   if (operand.is_nan() || low.is_nan() || high.is_nan()) {
     return invalid("operand, lower bound, and upper bound cannot be NaN");
   }
-  if (low.is_special() || high.is_special()) return invalid("lower and upper bounds must be finite");
+  if (low.is_special() || high.is_special())
+    return invalid("lower and upper bounds must be finite");
   const int bounds = numeric::compare(low, high);
   if (bounds == 0) return invalid("lower bound cannot equal upper bound");
   const bool rising = bounds < 0;

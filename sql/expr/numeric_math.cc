@@ -13,7 +13,9 @@ Numeric log_to_base(Numeric base, Numeric a, Row& row) {
   return row.take(numeric::log(base, a, row.arena()));
 }
 Numeric log_ten(Numeric a, Row& row) { return log_to_base(Numeric::of(10), a, row); }
-Numeric power(Numeric a, Numeric b, Row& row) { return row.take(numeric::power(a, b, row.arena())); }
+Numeric power(Numeric a, Numeric b, Row& row) {
+  return row.take(numeric::power(a, b, row.arena()));
+}
 Numeric gcd(Numeric a, Numeric b, Row& row) { return row.take(numeric::gcd(a, b, row.arena())); }
 Numeric lcm(Numeric a, Numeric b, Row& row) { return row.take(numeric::lcm(a, b, row.arena())); }
 Numeric factorial(int64_t n, Row& row) { return row.take(numeric::factorial(n, row.arena())); }

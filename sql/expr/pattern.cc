@@ -2,6 +2,9 @@
 // Tests: tests/unit/sql_expr/cases/regex.tsv.
 #include "sql/expr/pattern.h"
 
+#include <iterator>
+#include <vector>
+
 #include <fmt/format.h>
 #include <re2/re2.h>
 
@@ -17,17 +20,19 @@ Error unsupported(std::string_view what) {
   return feature_not_supported(fmt::format("regular expressions with {} are not supported", what));
 }
 
-constexpr std::string_view kSpace = R"(\t-\r \x{85}\x{1680}\x{2000}-\x{2006}\x{2008}-\x{200a}\x{2028}\x{2029}\x{205f}\x{3000})";
+constexpr std::string_view kSpace =
+    R"(\t-\r \x{85}\x{1680}\x{2000}-\x{2006}\x{2008}-\x{200a}\x{2028}\x{2029}\x{205f}\x{3000})";
 constexpr std::string_view kWord = R"(\pL\pN_)";
 
 struct Class {
   std::string_view name, members;
 };
 constexpr Class kClasses[] = {
-    {"alpha", R"(\pL)"}, {"alnum", R"(\pL\pN)"}, {"digit", "0-9"}, {"upper", R"(\p{Lu})"},
-    {"lower", R"(\p{Ll})"}, {"space", kSpace}, {"blank", R"(\t )"}, {"punct", R"(\pP\pS)"},
-    {"cntrl", R"(\p{Cc})"}, {"xdigit", "0-9A-Fa-f"}, {"graph", R"(\pL\pN\pP\pS\pM)"},
-    {"print", R"(\pL\pN\pP\pS\pM )"}, {"word", kWord},
+    {"alpha", R"(\pL)"},     {"alnum", R"(\pL\pN)"},          {"digit", "0-9"},
+    {"upper", R"(\p{Lu})"},  {"lower", R"(\p{Ll})"},          {"space", kSpace},
+    {"blank", R"(\t )"},     {"punct", R"(\pP\pS)"},          {"cntrl", R"(\p{Cc})"},
+    {"xdigit", "0-9A-Fa-f"}, {"graph", R"(\pL\pN\pP\pS\pM)"}, {"print", R"(\pL\pN\pP\pS\pM )"},
+    {"word", kWord},
 };
 
 class Translator {
@@ -90,19 +95,40 @@ Result<void> Translator::director() {
   if (end == 2 || end >= source_.size() || source_[end] != ')') return {};
   for (const char letter : source_.substr(2, end - 2)) {
     switch (letter) {
-      case 'i': flags_.icase = true; break;
-      case 'c': flags_.icase = false; break;
-      case 'x': flags_.expanded = true; break;
-      case 't': flags_.expanded = false; break;
+      case 'i':
+        flags_.icase = true;
+        break;
+      case 'c':
+        flags_.icase = false;
+        break;
+      case 'x':
+        flags_.expanded = true;
+        break;
+      case 't':
+        flags_.expanded = false;
+        break;
       case 'n':
-      case 'm': flags_.dot_newline = false, flags_.line_anchors = true; break;
-      case 'p': flags_.dot_newline = false, flags_.line_anchors = false; break;
-      case 'w': flags_.dot_newline = true, flags_.line_anchors = true; break;
-      case 's': flags_.dot_newline = true, flags_.line_anchors = false; break;
-      case 'q': flags_.literal = true; break;
-      case 'e': break;
-      case 'b': return fail(unsupported("the basic syntax"));
-      default: return fail(invalid("invalid embedded option"));
+      case 'm':
+        flags_.dot_newline = false, flags_.line_anchors = true;
+        break;
+      case 'p':
+        flags_.dot_newline = false, flags_.line_anchors = false;
+        break;
+      case 'w':
+        flags_.dot_newline = true, flags_.line_anchors = true;
+        break;
+      case 's':
+        flags_.dot_newline = true, flags_.line_anchors = false;
+        break;
+      case 'q':
+        flags_.literal = true;
+        break;
+      case 'e':
+        break;
+      case 'b':
+        return fail(unsupported("the basic syntax"));
+      default:
+        return fail(invalid("invalid embedded option"));
     }
   }
   source_.remove_prefix(end + 1);
@@ -110,8 +136,8 @@ Result<void> Translator::director() {
 }
 
 void Translator::literal(char32_t code, std::string& to) const {
-  const bool plain = (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z') ||
-                     (code >= 'A' && code <= 'Z');
+  const bool plain =
+      (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
   if (plain || code >= 128) {
     utf8::append(code, to);
   } else {
@@ -202,8 +228,11 @@ Result<void> Translator::atom(Branch& branch, uint32_t depth) {
       ++at_;
       return {};
     }
-    case '[': begin(branch, ""); return bracket();
-    case '\\': return escape(branch);
+    case '[':
+      begin(branch, "");
+      return bracket();
+    case '\\':
+      return escape(branch);
     case '.':
       begin(branch, "");
       out_ += flags_.dot_newline ? "(?s:.)" : "[^\\n]";
@@ -219,11 +248,13 @@ Result<void> Translator::atom(Branch& branch, uint32_t depth) {
       return {};
     case '*':
     case '+':
-    case '?': return fail(invalid("quantifier operand invalid"));
+    case '?':
+      return fail(invalid("quantifier operand invalid"));
     case '{':
       if (peek(1) >= '0' && peek(1) <= '9') return fail(invalid("quantifier operand invalid"));
       break;
-    default: break;
+    default:
+      break;
   }
   const size_t bytes = utf8::width(source_, at_);
   begin(branch, source_.substr(at_, bytes));
@@ -254,9 +285,9 @@ Result<void> Translator::quantifier() {
     if (which == 1 && numbers[1] >= 0 && numbers[1] < numbers[0]) {
       return fail(invalid("invalid repetition count(s)"));
     }
-    out_ += which == 0          ? fmt::format("{{{}}}", numbers[0])
-            : numbers[1] < 0    ? fmt::format("{{{},}}", numbers[0])
-                                : fmt::format("{{{},{}}}", numbers[0], numbers[1]);
+    out_ += which == 0       ? fmt::format("{{{}}}", numbers[0])
+            : numbers[1] < 0 ? fmt::format("{{{},}}", numbers[0])
+                             : fmt::format("{{{},{}}}", numbers[0], numbers[1]);
   } else {
     return {};
   }
@@ -325,13 +356,21 @@ Result<void> Translator::bracket() {
       const char letter = peek(1);
       at_ += 2;
       switch (letter) {
-        case 'd': set += "0-9"; continue;
-        case 's': set += kSpace; continue;
-        case 'w': set += kWord; continue;
+        case 'd':
+          set += "0-9";
+          continue;
+        case 's':
+          set += kSpace;
+          continue;
+        case 'w':
+          set += kWord;
+          continue;
         case 'D':
         case 'S':
-        case 'W': return fail(unsupported("\\D, \\S or \\W in brackets"));
-        default: break;
+        case 'W':
+          return fail(unsupported("\\D, \\S or \\W in brackets"));
+        default:
+          break;
       }
       QW_ASSIGN_OR_RETURN(const char32_t code, character_escape(letter));
       literal(code, set);
@@ -364,24 +403,36 @@ Result<char32_t> Translator::character_escape(char letter) {
     return code;
   };
   switch (letter) {
-    case 'a': return U'\x07';
-    case 'b': return U'\x08';
-    case 'B': return U'\\';
-    case 'e': return U'\x1b';
-    case 'f': return U'\x0c';
-    case 'n': return U'\n';
-    case 'r': return U'\r';
-    case 't': return U'\t';
-    case 'v': return U'\x0b';
+    case 'a':
+      return U'\x07';
+    case 'b':
+      return U'\x08';
+    case 'B':
+      return U'\\';
+    case 'e':
+      return U'\x1b';
+    case 'f':
+      return U'\x0c';
+    case 'n':
+      return U'\n';
+    case 'r':
+      return U'\r';
+    case 't':
+      return U'\t';
+    case 'v':
+      return U'\x0b';
     case 'c': {
       if (done()) return fail(invalid("invalid escape \\ sequence"));
       const char32_t code = static_cast<unsigned char>(peek()) & 0x1f;
       ++at_;
       return code;
     }
-    case 'u': return hex(4, 4);
-    case 'U': return hex(8, 8);
-    case 'x': return hex(255, 1);
+    case 'u':
+      return hex(4, 4);
+    case 'U':
+      return hex(8, 8);
+    case 'x':
+      return hex(255, 1);
     case '0': {
       char32_t code = 0;
       for (int i = 0; i < 2 && peek() >= '0' && peek() <= '7'; ++i, ++at_) {
@@ -389,7 +440,8 @@ Result<char32_t> Translator::character_escape(char letter) {
       }
       return code;
     }
-    default: break;
+    default:
+      break;
   }
   if ((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || letter == '\0') {
     return fail(invalid("invalid escape \\ sequence"));
@@ -414,19 +466,31 @@ Result<void> Translator::escape(Branch& branch) {
     return {};
   };
   switch (letter) {
-    case 'd': return put("[0-9]");
-    case 'D': return put(flags_.dot_newline ? "[^0-9]" : "[^0-9\\n]");
-    case 's': return put(fmt::format("[{}]", kSpace));
-    case 'S': return put(fmt::format("[^{}]", kSpace));
-    case 'w': return put(fmt::format("[{}]", kWord));
-    case 'W': return put(fmt::format(flags_.dot_newline ? "[^{}]" : "[^{}\\n]", kWord));
-    case 'A': return put("\\A");
-    case 'Z': return put("\\z");
+    case 'd':
+      return put("[0-9]");
+    case 'D':
+      return put(flags_.dot_newline ? "[^0-9]" : "[^0-9\\n]");
+    case 's':
+      return put(fmt::format("[{}]", kSpace));
+    case 'S':
+      return put(fmt::format("[^{}]", kSpace));
+    case 'w':
+      return put(fmt::format("[{}]", kWord));
+    case 'W':
+      return put(fmt::format("[^{}{}]", kWord, flags_.dot_newline ? "" : "\\n"));
+    case 'A':
+      return put("\\A");
+    case 'Z':
+      return put("\\z");
     case 'm':
-    case 'M': return fail(unsupported("\\m or \\M"));
-    case 'y': return fail(unsupported("\\y"));
-    case 'Y': return fail(unsupported("\\Y"));
-    default: break;
+    case 'M':
+      return fail(unsupported("\\m or \\M"));
+    case 'y':
+      return fail(unsupported("\\y"));
+    case 'Y':
+      return fail(unsupported("\\Y"));
+    default:
+      break;
   }
   if (letter >= '1' && letter <= '9') return fail(unsupported("back-references"));
   QW_ASSIGN_OR_RETURN(const char32_t code, character_escape(letter));
@@ -443,23 +507,45 @@ Result<PatternFlags> PatternFlags::parse(std::string_view letters) {
   PatternFlags flags;
   for (size_t at = 0; at < letters.size(); ++at) {
     switch (letters[at]) {
-      case 'g': flags.global = true; break;
-      case 'i': flags.icase = true; break;
-      case 'c': flags.icase = false; break;
-      case 'x': flags.expanded = true; break;
-      case 't': flags.expanded = false; break;
+      case 'g':
+        flags.global = true;
+        break;
+      case 'i':
+        flags.icase = true;
+        break;
+      case 'c':
+        flags.icase = false;
+        break;
+      case 'x':
+        flags.expanded = true;
+        break;
+      case 't':
+        flags.expanded = false;
+        break;
       case 'n':
-      case 'm': flags.dot_newline = false, flags.line_anchors = true; break;
-      case 'p': flags.dot_newline = false, flags.line_anchors = false; break;
-      case 'w': flags.dot_newline = true, flags.line_anchors = true; break;
-      case 's': flags.dot_newline = true, flags.line_anchors = false; break;
-      case 'q': flags.literal = true; break;
-      case 'e': break;
-      case 'b': return fail(unsupported("the basic syntax"));
+      case 'm':
+        flags.dot_newline = false, flags.line_anchors = true;
+        break;
+      case 'p':
+        flags.dot_newline = false, flags.line_anchors = false;
+        break;
+      case 'w':
+        flags.dot_newline = true, flags.line_anchors = true;
+        break;
+      case 's':
+        flags.dot_newline = true, flags.line_anchors = false;
+        break;
+      case 'q':
+        flags.literal = true;
+        break;
+      case 'e':
+        break;
+      case 'b':
+        return fail(unsupported("the basic syntax"));
       default:
-        return fail(invalid_parameter_value(
-            fmt::format("invalid regular expression option: \"{}\"",
-                        letters.substr(at, utf8::width(letters, at)))));
+        return fail(
+            invalid_parameter_value(fmt::format("invalid regular expression option: \"{}\"",
+                                                letters.substr(at, utf8::width(letters, at)))));
     }
   }
   return flags;
@@ -467,8 +553,8 @@ Result<PatternFlags> PatternFlags::parse(std::string_view letters) {
 
 Pattern::~Pattern() = default;
 
-Result<std::shared_ptr<const Pattern>> Pattern::compile(std::string_view source,
-                                                        PatternFlags flags, PatternUse use) {
+Result<std::shared_ptr<const Pattern>> Pattern::compile(std::string_view source, PatternFlags flags,
+                                                        PatternUse use) {
   Translator translator(source, flags);
   QW_ASSIGN_OR_RETURN(const std::string text, translator.translate());
   if (use == PatternUse::positions) {
@@ -504,7 +590,8 @@ bool Pattern::test(std::string_view text) const {
                     re2::RE2::UNANCHORED, nullptr, 0);
 }
 
-bool Pattern::find(std::string_view text, size_t from, std::vector<std::string_view>& groups) const {
+bool Pattern::find(std::string_view text, size_t from,
+                   std::vector<std::string_view>& groups) const {
   std::vector<re2::StringPiece> pieces(groups_ + 1);
   if (!re_->Match(re2::StringPiece(text.data(), text.size()), from, text.size(),
                   re2::RE2::UNANCHORED, pieces.data(), static_cast<int>(pieces.size()))) {

@@ -3,8 +3,8 @@
 // The pattern is translated construct by construct. What RE2 cannot mean is refused with 0A000:
 // back-references, lookaround, \m and \M, basic expressions. Matching is leftmost-longest, as in
 // POSIX. Where positions matter and the two engines could choose differently (greedy and non-greedy
-// quantifiers mixed; captures with alternatives that begin alike), it is refused too, never guessed.
-// Immutable after compilation. Tests: tests/unit/sql_expr/cases/regex.tsv.
+// quantifiers mixed; captures with alternatives that begin alike), it is refused too, never
+// guessed. Immutable after compilation. Tests: tests/unit/sql_expr/cases/regex.tsv.
 #pragma once
 
 #include <cstdint>

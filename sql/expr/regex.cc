@@ -1,8 +1,8 @@
 // Regular expressions: ~ and its family, regexp_*(), substring() by pattern, SIMILAR TO.
 //
-// Positions are characters outside, bytes inside. Scanning for all matches follows PostgreSQL: after
-// an empty match the search goes on one character further.
-// Tests: tests/unit/sql_expr/cases/regex.tsv.
+// Positions are characters outside, bytes inside. Scanning for all matches follows PostgreSQL:
+// after an empty match the search goes on one character further. Tests:
+// tests/unit/sql_expr/cases/regex.tsv.
 #include <fmt/format.h>
 
 #include "sql/expr/declare.h"
@@ -63,11 +63,11 @@ Str groups_array(const Groups& groups, Row& row) {
 }
 
 Error no_global(View function, View alternative) {
-  Error error = invalid_parameter_value(
-      fmt::format("{}() does not support the \"global\" option", function));
-  return alternative.empty() ? std::move(error)
-                             : std::move(error).with_hint(
-                                   fmt::format("Use the {} function instead.", alternative));
+  Error error =
+      invalid_parameter_value(fmt::format("{}() does not support the \"global\" option", function));
+  return alternative.empty()
+             ? std::move(error)
+             : std::move(error).with_hint(fmt::format("Use the {} function instead.", alternative));
 }
 
 std::optional<Str> regexp_match_flags(View text, View source, View flags, Row& row) {
@@ -143,8 +143,8 @@ Str replace(View text, const Pattern& pattern, View replacement, int32_t start, 
 }
 Str regexp_replace_flags(View text, View source, View replacement, View flags, Row& row) {
   if (!flags.empty() && flags[0] >= '0' && flags[0] <= '9') {
-    return row.fail(invalid_parameter_value(
-                        fmt::format("invalid regular expression option: \"{}\"", flags.substr(0, 1)))
+    return row.fail(invalid_parameter_value(fmt::format("invalid regular expression option: \"{}\"",
+                                                        flags.substr(0, 1)))
                         .with_hint("If you meant to use regexp_replace() with a start parameter, "
                                    "cast the fourth argument to integer explicitly."));
   }
@@ -157,7 +157,8 @@ Str regexp_replace(View text, View source, View replacement, Row& row) {
   return regexp_replace_flags(text, source, replacement, "", row);
 }
 Error bad_value(View name, int32_t value) {
-  return invalid_parameter_value(fmt::format("invalid value for parameter \"{}\": {}", name, value));
+  return invalid_parameter_value(
+      fmt::format("invalid value for parameter \"{}\": {}", name, value));
 }
 Str regexp_replace_extended(View text, View source, View replacement, int32_t start, int32_t nth,
                             View flags, Row& row) {
@@ -175,7 +176,8 @@ Str regexp_replace_start(View text, View source, View replacement, int32_t start
   return regexp_replace_extended(text, source, replacement, start, 1, "", row);
 }
 
-// ---- count, instr, substr -------------------------------------------------------------------------
+// ---- count, instr, substr
+// -------------------------------------------------------------------------
 
 int32_t regexp_count_flags(View text, View source, int32_t start, View flags, Row& row) {
   if (start <= 0) return row.fail(bad_value("start", start));
@@ -212,7 +214,8 @@ View nth_match(View text, View source, int32_t start, int32_t nth, View flags, i
   for_matches(*pattern, text, utf8::offset(text, static_cast<size_t>(start - 1)),
               [&](const Groups& groups) {
                 if (++number != nth) return true;
-                if (static_cast<size_t>(group) < groups.size()) found = groups[static_cast<size_t>(group)];
+                if (static_cast<size_t>(group) < groups.size())
+                  found = groups[static_cast<size_t>(group)];
                 return false;
               });
   return found;
@@ -223,7 +226,8 @@ int32_t regexp_instr6(View text, View source, int32_t start, int32_t nth, int32_
   const View found = nth_match(text, source, start, nth, flags, 0, "regexp_instr", row);
   if (found.data() == nullptr) return 0;
   const auto begin = static_cast<size_t>(found.data() - text.data());
-  return static_cast<int32_t>(utf8::count(text.substr(0, begin + (end == 1 ? found.size() : 0)))) + 1;
+  return static_cast<int32_t>(utf8::count(text.substr(0, begin + (end == 1 ? found.size() : 0)))) +
+         1;
 }
 int32_t regexp_instr7(View text, View source, int32_t start, int32_t nth, int32_t end, View flags,
                       int32_t group, Row& row) {
@@ -231,7 +235,8 @@ int32_t regexp_instr7(View text, View source, int32_t start, int32_t nth, int32_
   const View found = nth_match(text, source, start, nth, flags, group, "regexp_instr", row);
   if (found.data() == nullptr) return 0;
   const auto begin = static_cast<size_t>(found.data() - text.data());
-  return static_cast<int32_t>(utf8::count(text.substr(0, begin + (end == 1 ? found.size() : 0)))) + 1;
+  return static_cast<int32_t>(utf8::count(text.substr(0, begin + (end == 1 ? found.size() : 0)))) +
+         1;
 }
 int32_t regexp_instr5(View t, View s, int32_t start, int32_t nth, int32_t end, Row& row) {
   return regexp_instr6(t, s, start, nth, end, "", row);
@@ -250,7 +255,8 @@ std::optional<Str> regexp_substr6(View text, View source, int32_t start, int32_t
   if (found.data() == nullptr) return std::nullopt;
   return Str(found);
 }
-std::optional<Str> regexp_substr5(View t, View s, int32_t start, int32_t nth, View flags, Row& row) {
+std::optional<Str> regexp_substr5(View t, View s, int32_t start, int32_t nth, View flags,
+                                  Row& row) {
   return regexp_substr6(t, s, start, nth, flags, 0, row);
 }
 std::optional<Str> regexp_substr4(View t, View s, int32_t start, int32_t nth, Row& row) {
@@ -299,7 +305,8 @@ std::optional<Str> substring_regex(View text, View source, Row& row) {
   return Str(found);
 }
 
-// ---- SIMILAR TO -----------------------------------------------------------------------------------
+// ---- SIMILAR TO
+// -----------------------------------------------------------------------------------
 
 // A SQL pattern as an ARE; an escaped quote separates the parts of substring(.. similar ..).
 std::string similar_pattern(View pattern, View escape) {
@@ -337,10 +344,19 @@ std::string similar_pattern(View pattern, View escape) {
       continue;
     }
     switch (c) {
-      case '[': bracket = true; out.push_back(c); break;
-      case '%': out += ".*"; break;
-      case '_': out.push_back('.'); break;
-      case '(': out += "(?:"; break;
+      case '[':
+        bracket = true;
+        out.push_back(c);
+        break;
+      case '%':
+        out += ".*";
+        break;
+      case '_':
+        out.push_back('.');
+        break;
+      case '(':
+        out += "(?:";
+        break;
       case '\\':
       case '.':
       case '^':
@@ -348,7 +364,8 @@ std::string similar_pattern(View pattern, View escape) {
         out.push_back('\\');
         out.push_back(c);
         break;
-      default: out.append(character);
+      default:
+        out.append(character);
     }
   }
   out += ")$";
@@ -362,7 +379,8 @@ Str similar_to_escape2(View pattern, View escape, Row& row) {
   return row.text(similar_pattern(pattern, escape));
 }
 Str similar_to_escape1(View pattern, Row& row) { return row.text(similar_pattern(pattern, "\\")); }
-std::optional<Str> similar_escape(std::optional<View> pattern, std::optional<View> escape, Row& row) {
+std::optional<Str> similar_escape(std::optional<View> pattern, std::optional<View> escape,
+                                  Row& row) {
   if (!pattern) return std::nullopt;
   return escape ? similar_to_escape2(*pattern, *escape, row) : similar_to_escape1(*pattern, row);
 }
@@ -392,7 +410,8 @@ void declare_regex(Declarations& d) {
   d.add(6264, "regexp_like(text,text,text) bool", each<regexp_like_flags>());
   d.add(2284, "regexp_replace(text,text,text) text", each<regexp_replace>());
   d.add(2285, "regexp_replace(text,text,text,text) text", each<regexp_replace_flags>());
-  d.add(6251, "regexp_replace(text,text,text,int4,int4,text) text", each<regexp_replace_extended>());
+  d.add(6251, "regexp_replace(text,text,text,int4,int4,text) text",
+        each<regexp_replace_extended>());
   d.add(6252, "regexp_replace(text,text,text,int4,int4) text", each<regexp_replace_nth>());
   d.add(6253, "regexp_replace(text,text,text,int4) text", each<regexp_replace_start>());
   d.add(6254, "regexp_count(text,text) int4", each<regexp_count>());

@@ -1,9 +1,9 @@
 // Registry: builds the tables of functions, operators and casts once, at first use.
 //
-// Functions come from the families; operators and casts from PostgreSQL's catalogue, kept where their
-// function is declared. Conversions through text (PostgreSQL's I/O casts) and element-wise array casts
-// are derived here. Immutable after construction; any thread.
-// Tests: tests/unit/sql_expr/registry_test.cc.
+// Functions come from the families; operators and casts from PostgreSQL's catalogue, kept where
+// their function is declared. Conversions through text (PostgreSQL's I/O casts) and element-wise
+// array casts are derived here. Immutable after construction; any thread. Tests:
+// tests/unit/sql_expr/registry_test.cc.
 #include "sql/function.h"
 
 #include <deque>
@@ -67,7 +67,8 @@ void add_declarations(void (*declare)(Declarations&)) { further_declarations().p
 
 struct Registry::Tables {
   template <typename T>
-  using ByName = std::unordered_map<std::string_view, std::vector<const T*>, StringHash, StringEqual>;
+  using ByName =
+      std::unordered_map<std::string_view, std::vector<const T*>, StringHash, StringEqual>;
 
   std::vector<Function> functions;
   std::vector<Operator> operators;
@@ -97,17 +98,31 @@ struct Registry::Tables {
 void Registry::Tables::build() {
   Declarations d;
   declare_aggregates(d);
-  declare_windows(d);
+  declare_arrays(d);
   declare_bool(d);
+  declare_bytea(d);
   declare_compare(d);
   declare_compare_float(d);
+  declare_compare_nested(d);
   declare_compare_wide(d);
+  declare_date_fields(d);
+  declare_date_text(d);
+  declare_date_time(d);
   declare_float(d);
   declare_int(d);
+  declare_jsonb(d);
+  declare_jsonb_build(d);
   declare_like(d);
+  declare_math(d);
   declare_numeric(d);
+  declare_numeric_math(d);
+  declare_regex(d);
+  declare_row_sets(d);
+  declare_series(d);
   declare_text(d);
+  declare_text_any(d);
   declare_text_cast(d);
+  declare_windows(d);
   for (auto* hook : further_declarations()) hook(d);
   derive_conversions(d);
   functions.assign(std::make_move_iterator(d.functions.begin()),
@@ -199,8 +214,7 @@ void Registry::Tables::add_operators() {
   }
 }
 
-void Registry::Tables::add_cast(Type from, Type to, CastContext context,
-                                const Function* function) {
+void Registry::Tables::add_cast(Type from, Type to, CastContext context, const Function* function) {
   if (!casts_by_types.emplace(key_of(from, to), nullptr).second) return;  // the first one stays
   casts.push_back({from, to, context, function});
 }
@@ -251,7 +265,17 @@ void Registry::Tables::add_text_casts() {
 
 void Registry::Tables::add_array_casts() {
   const KernelSpec map = array_map_kernel();
-  if (map.run == nullptr) return;
+  for (const Function& function : functions) {
+    if (function.name != "#length" || type_info(function.args[0].id).array_oid == 0) continue;
+    const Type array = Type::array_of(function.args[0].id);
+    Function& derived = array_casts.emplace_back();
+    derived.name = "#array length";
+    derived.args = {array, TypeId::int4, TypeId::boolean};
+    derived.result = array;
+    derived.kernel = map.run;
+    derived.element = &function;
+    length_coercions.emplace(key_of(array), &derived);
+  }
   const size_t base = casts.size();
   for (size_t i = 0; i < base; ++i) {
     const Cast cast = casts[i];

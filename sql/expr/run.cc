@@ -28,8 +28,13 @@ void Program::Code::give_back(Scratch* scratch) const {
 
 Runner::Runner(const Program::Code& code, const Batch& batch, EvalContext& context, Arena& arena,
                RowErrors& errors, Scratch& scratch)
-    : code_(code), context_(context), arena_(arena), errors_(errors), scratch_(scratch),
-      rows_(batch.rows), start_{batch.selection, batch.size()} {
+    : code_(code),
+      context_(context),
+      arena_(arena),
+      errors_(errors),
+      scratch_(scratch),
+      rows_(batch.rows),
+      start_{batch.selection, batch.size()} {
   registers_ = arena_.allocate_array<Vector>(code.registers + 1);
   QW_ASSERT(batch.columns.size() >= code.inputs);
   std::copy_n(batch.columns.begin(), code.inputs, registers_);
@@ -37,7 +42,8 @@ Runner::Runner(const Program::Code& code, const Batch& batch, EvalContext& conte
   for (const Program::Code::Load& load : code.parameters) {
     QW_ASSERT(load.index >= 1 && load.index <= context.parameters.size());
     const Datum& value = context.parameters[load.index - 1];
-    registers_[load.reg] = value.is_null() ? Vector::null(load.type, arena) : value.to_vector(arena);
+    registers_[load.reg] =
+        value.is_null() ? Vector::null(load.type, arena) : value.to_vector(arena);
     registers_[load.reg].type = load.type;
   }
   for (const Program::Code::Load& load : code.outers) {
@@ -46,7 +52,8 @@ Runner::Runner(const Program::Code& code, const Batch& batch, EvalContext& conte
                                : 0;
     QW_ASSERT(begin + load.index < context.outer.size());
     const Datum& value = context.outer[begin + load.index];
-    registers_[load.reg] = value.is_null() ? Vector::null(load.type, arena) : value.to_vector(arena);
+    registers_[load.reg] =
+        value.is_null() ? Vector::null(load.type, arena) : value.to_vector(arena);
     registers_[load.reg].type = load.type;
   }
 }
@@ -153,7 +160,8 @@ bool Runner::call_dictionary(const Function& function, std::span<const Vector> a
     }
   }
   RowErrors errors;
-  out = call_rows(function, {flat, args.size()}, type, values, Live{selection, count}, cache, errors);
+  out =
+      call_rows(function, {flat, args.size()}, type, values, Live{selection, count}, cache, errors);
   for (const RowErrors::Entry& entry : errors.entries()) {
     for (uint32_t i = 0; i < live.count; ++i) {
       if (indices[live.row(i)] == entry.row) errors_.add(live.row(i), entry.error);
@@ -192,38 +200,49 @@ Vector Runner::execute(const Instruction& instruction, Live& live) {
                   instruction.cache);
     }
     case ExprKind::logical_and:
-    case ExprKind::logical_or: return logical(instruction, live);
+    case ExprKind::logical_or:
+      return logical(instruction, live);
     case ExprKind::logical_not:
     case ExprKind::is_true:
     case ExprKind::is_not_true:
     case ExprKind::is_false:
-    case ExprKind::is_not_false: return boolean_test(instruction, live);
+    case ExprKind::is_not_false:
+      return boolean_test(instruction, live);
     case ExprKind::is_null:
-    case ExprKind::is_not_null: return null_test(instruction, live);
+    case ExprKind::is_not_null:
+      return null_test(instruction, live);
     case ExprKind::is_distinct:
-    case ExprKind::is_not_distinct: return distinct(instruction, live);
-    case ExprKind::case_when: return case_when(instruction, live);
-    case ExprKind::coalesce: return coalesce(instruction, live);
-    case ExprKind::nullif: return nullif(instruction, live);
+    case ExprKind::is_not_distinct:
+      return distinct(instruction, live);
+    case ExprKind::case_when:
+      return case_when(instruction, live);
+    case ExprKind::coalesce:
+      return coalesce(instruction, live);
+    case ExprKind::nullif:
+      return nullif(instruction, live);
     case ExprKind::greatest:
-    case ExprKind::least: return extremum(instruction, live);
-    case ExprKind::in_list: return in_list(instruction, live);
+    case ExprKind::least:
+      return extremum(instruction, live);
+    case ExprKind::in_list:
+      return in_list(instruction, live);
     case ExprKind::array_op:
     case ExprKind::array_make:
     case ExprKind::row_make:
     case ExprKind::field:
-    case ExprKind::subscript: return run_array_node(*this, instruction, live);
+    case ExprKind::subscript:
+      return run_array_node(*this, instruction, live);
     case ExprKind::column:
     case ExprKind::outer_column:
     case ExprKind::constant:
     case ExprKind::parameter:
-    case ExprKind::subquery: break;
+    case ExprKind::subquery:
+      break;
   }
   QW_UNREACHABLE();
 }
 
-// The last conjunct that is left decides; a row that is false or NULL in one is not evaluated in the
-// next, as in PostgreSQL's implicit AND of a WHERE clause.
+// The last conjunct that is left decides; a row that is false or NULL in one is not evaluated in
+// the next, as in PostgreSQL's implicit AND of a WHERE clause.
 uint32_t Runner::filter(const Program::Code& code, uint16_t* out) {
   const Block& block = code.block;
   const auto& instructions = block.instructions;

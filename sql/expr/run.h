@@ -51,8 +51,8 @@ class Runner {
   EvalContext& context() { return context_; }
 
  private:
-  Vector call_rows(const Function& function, std::span<const Vector> args, Type type,
-                   uint32_t rows, const Live& live, uint32_t cache, RowErrors& errors);
+  Vector call_rows(const Function& function, std::span<const Vector> args, Type type, uint32_t rows,
+                   const Live& live, uint32_t cache, RowErrors& errors);
   Vector call_once(const Function& function, std::span<const Vector> args, Type type,
                    const Live& live, uint32_t cache);
   bool call_dictionary(const Function& function, std::span<const Vector> args, Type type,

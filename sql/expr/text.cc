@@ -167,7 +167,8 @@ Str pad_blanks(View text, int32_t wanted, Row& row) {
 
 Str repeat(View text, int32_t count, Row& row) {
   if (count <= 0 || text.empty()) return Str();
-  if (text.size() * static_cast<size_t>(count) > limits::kValueBytesMax) return row.fail(too_long());
+  if (text.size() * static_cast<size_t>(count) > limits::kValueBytesMax)
+    return row.fail(too_long());
   std::string out;
   out.reserve(text.size() * static_cast<size_t>(count));
   for (int32_t i = 0; i < count; ++i) out.append(text);
@@ -219,7 +220,8 @@ Str overlay_whole(View text, View with, int32_t start, Row& row) {
 }
 
 int32_t ascii(View text) {
-  return text.empty() ? 0 : static_cast<int32_t>(utf8::decode(text.substr(0, utf8::width(text, 0))));
+  return text.empty() ? 0
+                      : static_cast<int32_t>(utf8::decode(text.substr(0, utf8::width(text, 0))));
 }
 Str chr(int32_t code, Row& row) {
   if (code == 0) return row.fail(program_limit_exceeded("null character not permitted"));

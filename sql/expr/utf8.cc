@@ -17,12 +17,14 @@ locale_t character_types() {
 char32_t lower(char32_t code) {
   if (code < 128) return code >= 'A' && code <= 'Z' ? code + 32 : code;
   const locale_t types = character_types();
-  return types == nullptr ? code : static_cast<char32_t>(towlower_l(static_cast<wint_t>(code), types));
+  return types == nullptr ? code
+                          : static_cast<char32_t>(towlower_l(static_cast<wint_t>(code), types));
 }
 char32_t upper(char32_t code) {
   if (code < 128) return code >= 'a' && code <= 'z' ? code - 32 : code;
   const locale_t types = character_types();
-  return types == nullptr ? code : static_cast<char32_t>(towupper_l(static_cast<wint_t>(code), types));
+  return types == nullptr ? code
+                          : static_cast<char32_t>(towupper_l(static_cast<wint_t>(code), types));
 }
 
 template <typename Map>
@@ -41,15 +43,21 @@ void append_mapped(std::string_view text, std::string& out, Map&& map) {
 }  // namespace
 
 char32_t decode(std::string_view character) {
-  const auto byte = [&](size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(character[i])); };
+  const auto byte = [&](size_t i) {
+    return static_cast<char32_t>(static_cast<unsigned char>(character[i]));
+  };
   switch (character.size()) {
-    case 1: return byte(0);
-    case 2: return ((byte(0) & 0x1f) << 6) | (byte(1) & 0x3f);
-    case 3: return ((byte(0) & 0x0f) << 12) | ((byte(1) & 0x3f) << 6) | (byte(2) & 0x3f);
+    case 1:
+      return byte(0);
+    case 2:
+      return ((byte(0) & 0x1f) << 6) | (byte(1) & 0x3f);
+    case 3:
+      return ((byte(0) & 0x0f) << 12) | ((byte(1) & 0x3f) << 6) | (byte(2) & 0x3f);
     case 4:
       return ((byte(0) & 0x07) << 18) | ((byte(1) & 0x3f) << 12) | ((byte(2) & 0x3f) << 6) |
              (byte(3) & 0x3f);
-    default: return 0xfffd;
+    default:
+      return 0xfffd;
   }
 }
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# tidy: table (of questions to PostgreSQL)
 """Makes cases/*.tsv: random calls of every declared function with PostgreSQL's answers.
 
     ask_postgres.py "host=... port=..." [--seed N] [--count N] [--out DIR] [FAMILY...]
@@ -29,7 +30,7 @@ POOLS = {
                "3.14159", "-0", "100", "1e10", "12345.678"],
     "numeric": ["0", "1", "-1", "0.5", "1.50", "2.5", "-2.5", "NaN", "Infinity", "-Infinity", "123.4567",
                 "1e30", "-12345678901234567890.123", "0.000001", "10", "100", "3", "99999.99", "7.00"],
-    "text": ["", "a", "abc", "Hello World", "  pad  ", "äöü€x", "10", "%b_", "a.b.c", "a,b,,c", "It's \"q\"",
+    "text": ["", "a", "abc", "Hello World", "  pad  ", "\u00e4\u00f6\u00fc\u20acx", "10", "%b_", "a.b.c", "a,b,,c", "It's \"q\"",
              "back\\slash", "AbC def", "xyxxy", "aaa", "l", "1.5", "yes"],
     "varchar": ["", "abc", "Hello"],
     "bpchar": ["", "abc", "abc  ", "Z "],
@@ -90,7 +91,7 @@ FLAGS = ["", "g", "i", "gi", "n", "x", "q"]
 NAMED[("regexp_replace:text", 3)] = FLAGS
 for name in ("regexp_match", "regexp_matches", "regexp_split_to_array", "regexp_split_to_table", "regexp_like"):
     NAMED[(name, 2)] = FLAGS
-LIKES = ["%", "a%", "%b%", "_", "a_c", "abc", "%o", "H%d", "\\%b\\_", "%\\", "", "a__", "%l%o%", "äö%"]
+LIKES = ["%", "a%", "%b%", "_", "a_c", "abc", "%o", "H%d", "\\%b\\_", "%\\", "", "a__", "%l%o%", "\u00e4\u00f6%"]
 for name in ("like", "notlike", "textlike", "textnlike", "texticlike", "texticnlike", "bpcharlike", "bpcharnlike", "bpchariclike",
              "bpcharicnlike", "namelike", "namenlike", "nameiclike", "nameicnlike"):
     NAMED[(name, 1)] = LIKES
@@ -189,7 +190,7 @@ def main():
     parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--out", default=str(HERE / "cases"))
     parser.add_argument("families", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     families = options.families or sorted(p.stem for p in SOURCES.glob("*.cc"))
     for family in families:
         rng = random.Random(f"{options.seed} {family}")

@@ -101,8 +101,8 @@ void check_file(const std::filesystem::path& path) {
   while (std::getline(in, line)) {
     const auto cells = split(line);
     Case item;
-    item.function = Registry::instance().function_by_oid(
-        static_cast<uint32_t>(std::stoul(cells[0])));
+    item.function =
+        Registry::instance().function_by_oid(static_cast<uint32_t>(std::stoul(cells[0])));
     if (item.function == nullptr) continue;
     const auto result = Type::from_name(cells[1]);
     REQUIRE_MESSAGE(result.has_value(), line);
@@ -113,8 +113,8 @@ void check_file(const std::filesystem::path& path) {
       const auto type = Type::from_name(cells[i].substr(0, colon));
       REQUIRE_MESSAGE(type.has_value(), line);
       const std::string text = cells[i].substr(colon + 1);
-      auto value = text == "\\N" ? Result<Datum>(Datum::null(*type))
-                                 : from_text(*type, unescape(text));
+      auto value =
+          text == "\\N" ? Result<Datum>(Datum::null(*type)) : from_text(*type, unescape(text));
       if (!value) {
         usable = false;
         continue;
@@ -123,8 +123,9 @@ void check_file(const std::filesystem::path& path) {
     }
     if (!usable) continue;  // PostgreSQL's answer is an input error; the types' tests cover those
     ++count;
-    item.expected = cells.back()[0] == '=' && cells.back() != "=\\N" ? "=" + unescape(cells.back().substr(1))
-                                                                     : unescape(cells.back());
+    item.expected = cells.back()[0] == '=' && cells.back() != "=\\N"
+                        ? "=" + unescape(cells.back().substr(1))
+                        : unescape(cells.back());
     if (cells.back() == "=\\N") item.expected = "=\\N";
     const std::string got[] = {outcome(as_constants(item)), outcome(as_columns(item, false)),
                                outcome(as_columns(item, true))};
@@ -153,8 +154,7 @@ void check_file(const std::filesystem::path& path) {
 
 TEST_CASE("functions answer as PostgreSQL does") {
   const char* folder = std::getenv("QW_CASES");
-  const std::filesystem::path cases =
-      folder != nullptr ? folder : "tests/unit/sql_expr/cases";
+  const std::filesystem::path cases = folder != nullptr ? folder : "tests/unit/sql_expr/cases";
   const char* only = std::getenv("QW_FAMILY");
   REQUIRE(std::filesystem::exists(cases));
   size_t files = 0;

@@ -173,8 +173,8 @@ TEST_CASE("COALESCE stops at the first value") {
   Fixture f;
   f.column({kNull, 1, kNull});
   f.column({2, 0, kNull});
-  auto expr = node(ExprKind::coalesce, TypeId::int4,
-                   list(col(0), call(kInt4Div, i4(4), col(1)), i4(9)));
+  auto expr =
+      node(ExprKind::coalesce, TypeId::int4, list(col(0), call(kInt4Div, i4(4), col(1)), i4(9)));
   CHECK(f.show(expr) == "2 1 9");
   CHECK(f.errors.empty());
 }
@@ -208,8 +208,8 @@ TEST_CASE("IN over constants: hashed and one by one agree, NULL items make a mis
   CHECK(f.show(in(list(i4(1), i4(64), i4(3), i4(4), i4(5), i4(6)))) == "t f f null t");
   CHECK(f.show(in(list(i4(1), make_constant(Datum::null(TypeId::int4))))) ==
         "t null null null null");
-  CHECK(f.show(in(list(i4(1), i4(3), i4(4), i4(5), i4(6), make_constant(Datum::null(TypeId::int4))))) ==
-        "t null null null null");
+  CHECK(f.show(in(list(i4(1), i4(3), i4(4), i4(5), i4(6),
+                       make_constant(Datum::null(TypeId::int4))))) == "t null null null null");
 }
 
 TEST_CASE("constants are folded, unless they fail in a branch that does not run") {
@@ -249,7 +249,8 @@ TEST_CASE("filter keeps the rows that are true") {
   {
     const uint16_t selection[] = {1, 2, 3};
     f.batch.select(selection, 3);
-    const uint32_t count = f.compile(positive()).filter(f.batch, f.context, f.arena, rows, f.errors);
+    const uint32_t count =
+        f.compile(positive()).filter(f.batch, f.context, f.arena, rows, f.errors);
     REQUIRE(count == 1);
     CHECK(rows[0] == 2);
   }
