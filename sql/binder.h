@@ -1,10 +1,10 @@
 // Binder: from the parser's tree to typed, resolved statements, by PostgreSQL's rules.
 //
-// bind() resolves names against one catalogue snapshot and search_path, picks functions and operators
-// from the Registry, spells out every implicit cast, infers parameter types and builds a naive Plan
-// (nested subqueries still inside expressions; optimize() turns them into joins). Errors carry
-// PostgreSQL's SQLSTATE, text, hint and position. It reads nothing but its arguments.
-// Any thread. Tests: tests/unit/sql/bind_*_test.cc.
+// bind() resolves names against one catalogue snapshot and search_path, picks functions and
+// operators from the Registry, spells out every implicit cast, infers parameter types and builds a
+// naive Plan (nested subqueries still inside expressions; optimize() turns them into joins). Errors
+// carry PostgreSQL's SQLSTATE, text, hint and position. It reads nothing but its arguments. Any
+// thread. Tests: tests/unit/sql/bind_*_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ struct Statement;
 
 struct BindContext {
   const Catalog& catalog;
-  std::span<const std::string> search_path;  // "$user" already replaced; pg_catalog is implied first
+  std::span<const std::string>
+      search_path;  // "$user" already replaced; pg_catalog is implied first
   std::string user, database;
   std::span<const Type> parameter_types_hint;  // by Parse; unknown = infer
   const TextStyle& style;
@@ -71,13 +72,13 @@ struct BoundInsert {
   std::vector<Type> parameters;
 };
 
-// `rows`: all columns of the matching target row, then its new values in the same order, then columns
-// of FROM that RETURNING needs. A target row may come more than once: the first counts.
+// `rows`: all columns of the matching target row, then its new values in the same order, then
+// columns of FROM that RETURNING needs. A target row may come more than once: the first counts.
 struct BoundUpdate {
   const Relation* target = nullptr;
   PlanPtr rows;
   std::vector<uint32_t> assigned;  // target columns that SET names
-  BoundReturning returning;        // over the columns of `rows` (target columns mean the new values)
+  BoundReturning returning;  // over the columns of `rows` (target columns mean the new values)
   std::vector<Type> parameters;
 };
 
@@ -140,7 +141,7 @@ struct BoundCopy {
   std::vector<uint32_t> columns;     // COPY's column list resolved, all columns when absent
   PlanPtr query;                     // COPY TO: rows to send
   // COPY FROM: for every target column outside `columns` its default (NULL constant when none).
-  std::vector<ExprPtr> defaults;     // one per target column; null where the input gives it
+  std::vector<ExprPtr> defaults;  // one per target column; null where the input gives it
 };
 
 struct BoundExplain {

@@ -24,11 +24,11 @@ namespace qw::sql {
 struct Plan;
 
 enum class RelationKind : uint8_t {
-  table,              // written by INSERT/UPDATE/DELETE/COPY
-  source_table,       // written by a source
-  view,               // expanded at use
+  table,         // written by INSERT/UPDATE/DELETE/COPY
+  source_table,  // written by a source
+  view,          // expanded at use
   materialized_view,
-  system,             // computed from the catalogue when read
+  system,  // computed from the catalogue when read
 };
 
 struct ColumnInfo {
@@ -43,16 +43,16 @@ struct Relation {
   RelationKind kind = RelationKind::table;
   std::string schema, name;
   std::vector<ColumnInfo> columns;
-  std::vector<uint32_t> primary_key;                // columns; empty = keyless (a multiset)
-  std::string primary_key_name;                     // constraint name: "t_pkey"
-  std::vector<std::vector<uint32_t>> unique_keys;   // proven or enforced, primary key included
-  bool append_only = false;                         // rows are never changed or removed
-  std::vector<uint32_t> monotone;                   // columns that never decrease over time
-  std::string definition;                           // view: SELECT text as bound
-  ObjectId source;                                  // source_table: its source
-  bool ready = true;                                // false while a snapshot or backfill runs
+  std::vector<uint32_t> primary_key;               // columns; empty = keyless (a multiset)
+  std::string primary_key_name;                    // constraint name: "t_pkey"
+  std::vector<std::vector<uint32_t>> unique_keys;  // proven or enforced, primary key included
+  bool append_only = false;                        // rows are never changed or removed
+  std::vector<uint32_t> monotone;                  // columns that never decrease over time
+  std::string definition;                          // view: SELECT text as bound
+  ObjectId source;                                 // source_table: its source
+  bool ready = true;                               // false while a snapshot or backfill runs
   std::vector<ObjectId> depends_on;
-  std::shared_ptr<const Plan> plan;                 // materialized_view: its optimised plan
+  std::shared_ptr<const Plan> plan;  // materialized_view: its optimised plan
 };
 
 struct IndexInfo {

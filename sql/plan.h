@@ -2,10 +2,11 @@
 // rewrites it, views/ compiles it to a dataflow: for a materialized view one that lives, for a
 // SELECT one that runs once over a snapshot.
 //
-// A plan is a DAG: a shared subplan (a CTE used twice) is one node with two parents. Operators refer
-// to columns of their inputs by index; whatever is more than a column is computed by a Project below.
-// Properties are proven facts that let views/ choose cheaper operators; they are never guesses.
-// Not shared between threads while changed. Tests: tests/sql/explain/, tests/unit/sql/.
+// A plan is a DAG: a shared subplan (a CTE used twice) is one node with two parents. Operators
+// refer to columns of their inputs by index; whatever is more than a column is computed by a
+// Project below. Properties are proven facts that let views/ choose cheaper operators; they are
+// never guesses. Not shared between threads while changed. Tests: tests/sql/explain/,
+// tests/unit/sql/.
 #pragma once
 
 #include <cstdint>
@@ -148,15 +149,16 @@ struct Apply {
   enum class Kind : uint8_t {
     lateral_inner,  // output: left columns, right columns
     lateral_left,
-    scalar,         // output: left columns, the value (21000 on more than one row)
-    exists,         // output: left columns, boolean
-    any, all,       // output: left columns, boolean; `test` over left columns then right columns
-    array,          // output: left columns, the array of the first right column
+    scalar,  // output: left columns, the value (21000 on more than one row)
+    exists,  // output: left columns, boolean
+    any,
+    all,    // output: left columns, boolean; `test` over left columns then right columns
+    array,  // output: left columns, the array of the first right column
   } kind = Kind::scalar;
   ExprPtr test;
 };
-// WITH RECURSIVE on reads: inputs[0] once, inputs[1] until it gives nothing new; RecursiveScan inside
-// inputs[1] reads the last round's rows.
+// WITH RECURSIVE on reads: inputs[0] once, inputs[1] until it gives nothing new; RecursiveScan
+// inside inputs[1] reads the last round's rows.
 struct Recursive {
   bool distinct = false;
   uint32_t id = 0;
@@ -169,10 +171,10 @@ struct RecursiveScan {
 struct Properties {
   bool append_only = false;                        // weights are never negative, over all time
   std::vector<std::vector<uint32_t>> unique_keys;  // sets of columns; {} as a key = at most one row
-  std::vector<uint32_t> monotone;                  // columns that never decrease from epoch to epoch
-  std::vector<uint32_t> window;                    // window_start columns: state ends with the window
-  std::vector<bool> not_null;                      // per column
-  double rows = 1000;                              // estimate, for join order only
+  std::vector<uint32_t> monotone;  // columns that never decrease from epoch to epoch
+  std::vector<uint32_t> window;    // window_start columns: state ends with the window
+  std::vector<bool> not_null;      // per column
+  double rows = 1000;              // estimate, for join order only
 };
 
 struct Plan {

@@ -14,9 +14,8 @@ namespace {
 
 bool has_placeholder(Expr& root, uint32_t base, uint32_t end) {
   bool found = false;
-  each_row_column(root, [&](Expr& column) {
-    found = found || (column.index >= base && column.index < end);
-  });
+  each_row_column(
+      root, [&](Expr& column) { found = found || (column.index >= base && column.index < end); });
   return found;
 }
 bool has_aggregate(Expr& root) { return has_placeholder(root, kAggregateBase, kWindowBase); }
@@ -31,7 +30,8 @@ bool aggregates_allowed(ExprPlace place) {
     case ExprPlace::distinct_on:
     case ExprPlace::window_partition:
     case ExprPlace::window_order:
-    case ExprPlace::window_frame: return true;
+    case ExprPlace::window_frame:
+      return true;
     case ExprPlace::where:
     case ExprPlace::join_on:
     case ExprPlace::group_by:
@@ -47,7 +47,8 @@ bool aggregates_allowed(ExprPlace place) {
     case ExprPlace::filter:
     case ExprPlace::from_function:
     case ExprPlace::policy:
-    case ExprPlace::utility: return false;
+    case ExprPlace::utility:
+      return false;
   }
   QW_UNREACHABLE();
 }
@@ -100,8 +101,7 @@ Result<ExprPtr> ExpressionBinder::bind_call(const ast::FunctionCall& call) {
     args.push_back(std::move(bound));
   }
   bool ambiguous = false;
-  std::optional<Overload> overload =
-      choose_function(state_, name, types, ambiguous, call.variadic);
+  std::optional<Overload> overload = choose_function(state_, name, types, ambiguous, call.variadic);
   const bool plain = !call.star && !call.distinct && call.order_by.empty() &&
                      call.filter == nullptr && call.over == nullptr && !call.variadic;
   if (args.size() == 1 && plain) {
@@ -148,7 +148,8 @@ Result<ExprPtr> ExpressionBinder::bind_call(const ast::FunctionCall& call) {
       }
       return bind_window(call, *overload, std::move(args));
     case FunctionKind::set_returning:
-    case FunctionKind::scalar: break;
+    case FunctionKind::scalar:
+      break;
   }
   const auto reject = [&](std::string_view clause, std::string_view what) {
     return state_.fail_at(
@@ -205,9 +206,9 @@ Result<ExprPtr> ExpressionBinder::bind_aggregate(const ast::FunctionCall& call,
         location);
   }
   if (pending_ == nullptr || !aggregates_allowed(place_)) {
-    return state_.fail_at(
-        grouping_error(fmt::format("aggregate functions are not allowed in {}", place_name(place_))),
-        location);
+    return state_.fail_at(grouping_error(fmt::format("aggregate functions are not allowed in {}",
+                                                     place_name(place_))),
+                          location);
   }
   if (belongs_outside(args)) {
     return not_supported("an aggregate of an enclosing query's columns", location);
@@ -284,10 +285,9 @@ Result<ExprPtr> ExpressionBinder::bind_set(const ast::FunctionCall& call, const 
                        place_ == ExprPlace::group_by || place_ == ExprPlace::distinct_on ||
                        place_ == ExprPlace::from_function;
   if (pending_ == nullptr || !allowed) {
-    return state_.fail_at(
-        feature_not_supported(
-            fmt::format("set-returning functions are not allowed in {}", place_name(place_))),
-        call.location);
+    return state_.fail_at(feature_not_supported(fmt::format(
+                              "set-returning functions are not allowed in {}", place_name(place_))),
+                          call.location);
   }
   if (overload.function->out_columns.size() > 1 && place_ != ExprPlace::from_function) {
     return not_supported("a set-returning function of several columns outside FROM", call.location);
@@ -327,20 +327,28 @@ WindowCall::Bound frame_bound(ast::WindowSpec::Bound bound) {
   using From = ast::WindowSpec::Bound;
   using To = WindowCall::Bound;
   switch (bound) {
-    case From::unbounded_preceding: return To::unbounded_preceding;
-    case From::preceding: return To::preceding;
-    case From::current_row: return To::current_row;
-    case From::following: return To::following;
-    case From::unbounded_following: return To::unbounded_following;
+    case From::unbounded_preceding:
+      return To::unbounded_preceding;
+    case From::preceding:
+      return To::preceding;
+    case From::current_row:
+      return To::current_row;
+    case From::following:
+      return To::following;
+    case From::unbounded_following:
+      return To::unbounded_following;
   }
   QW_UNREACHABLE();
 }
 
 WindowCall::Mode frame_mode(ast::WindowSpec::Mode mode) {
   switch (mode) {
-    case ast::WindowSpec::Mode::range: return WindowCall::Mode::range;
-    case ast::WindowSpec::Mode::rows: return WindowCall::Mode::rows;
-    case ast::WindowSpec::Mode::groups: return WindowCall::Mode::groups;
+    case ast::WindowSpec::Mode::range:
+      return WindowCall::Mode::range;
+    case ast::WindowSpec::Mode::rows:
+      return WindowCall::Mode::rows;
+    case ast::WindowSpec::Mode::groups:
+      return WindowCall::Mode::groups;
   }
   QW_UNREACHABLE();
 }
@@ -395,10 +403,9 @@ Result<void> ExpressionBinder::bind_window_spec(const ast::WindowSpec& spec, Pen
   if (base != nullptr && reference) return bind_window_spec(*base, out);
   if (base != nullptr) {
     if (!spec.partition_by.empty()) {
-      return state_.fail_at(
-          windowing_error(
-              fmt::format("cannot override PARTITION BY clause of window \"{}\"", wanted)),
-          spec.location);
+      return state_.fail_at(windowing_error(fmt::format(
+                                "cannot override PARTITION BY clause of window \"{}\"", wanted)),
+                            spec.location);
     }
     if (!spec.order_by.empty() && !base->order_by.empty()) {
       return state_.fail_at(
@@ -406,10 +413,9 @@ Result<void> ExpressionBinder::bind_window_spec(const ast::WindowSpec& spec, Pen
           spec.location);
     }
     if (base->has_frame) {
-      return state_.fail_at(
-          windowing_error(fmt::format(
-              "cannot copy window \"{}\" because it has a frame clause", wanted)),
-          spec.location);
+      return state_.fail_at(windowing_error(fmt::format(
+                                "cannot copy window \"{}\" because it has a frame clause", wanted)),
+                            spec.location);
     }
     DepthGuard depth(state_);
     QW_TRY(depth.check());
@@ -448,8 +454,7 @@ Result<void> ExpressionBinder::bind_window_spec(const ast::WindowSpec& spec, Pen
                         frame_offset(*spec.start_offset, out.frame.mode, which, out));
   }
   if (spec.end_offset != nullptr) {
-    QW_ASSIGN_OR_RETURN(out.end_offset,
-                        frame_offset(*spec.end_offset, out.frame.mode, which, out));
+    QW_ASSIGN_OR_RETURN(out.end_offset, frame_offset(*spec.end_offset, out.frame.mode, which, out));
   }
   return {};
 }
@@ -461,14 +466,14 @@ Result<ExprPtr> ExpressionBinder::bind_window(const ast::FunctionCall& call,
     const bool inside = place_ == ExprPlace::window_partition ||
                         place_ == ExprPlace::window_order || place_ == ExprPlace::window_frame;
     return state_.fail_at(
-        windowing_error(inside ? std::string("window functions are not allowed in window definitions")
-                               : fmt::format("window functions are not allowed in {}",
-                                             place_name(place_))),
+        windowing_error(
+            inside ? std::string("window functions are not allowed in window definitions")
+                   : fmt::format("window functions are not allowed in {}", place_name(place_))),
         location);
   }
   if (call.distinct) {
-    return state_.fail_at(
-        feature_not_supported("DISTINCT is not implemented for window functions"), location);
+    return state_.fail_at(feature_not_supported("DISTINCT is not implemented for window functions"),
+                          location);
   }
   if (!call.order_by.empty()) {
     return state_.fail_at(

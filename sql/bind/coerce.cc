@@ -18,7 +18,7 @@ Error BindState::at(Error error, int32_t location) const {
 
 namespace {
 
-bool is_polymorphic(TypeId id) {
+bool is_pseudo(TypeId id) {
   return id == TypeId::anyelement || id == TypeId::anyarray || id == TypeId::anynonarray ||
          id == TypeId::anycompatible || id == TypeId::anycompatiblearray;
 }
@@ -62,6 +62,13 @@ Result<ExprPtr> parse_literal(BindState& state, const Expr& literal, Type target
   return result;
 }
 
+// Types whose text is looked up in the catalogue: read by a function when it runs, not by a codec.
+bool names_an_object(TypeId id) {
+  return id == TypeId::regclass || id == TypeId::regtype || id == TypeId::regproc ||
+         id == TypeId::regprocedure || id == TypeId::regnamespace || id == TypeId::regrole ||
+         id == TypeId::regoper || id == TypeId::regoperator || id == TypeId::regcollation;
+}
+
 // Applies the typmod of `target` to a value that has its type.
 Result<ExprPtr> apply_typmod(BindState& state, ExprPtr value, Type target, CastContext context) {
   if (target.typmod < 0 || value->type.typmod == target.typmod) return value;
@@ -88,8 +95,14 @@ Result<ExprPtr> apply_typmod(BindState& state, ExprPtr value, Type target, CastC
 Result<ExprPtr> coerce_base(BindState& state, ExprPtr value, Type target, CastContext context,
                             int32_t location) {
   const Type from = value->type;
-  if (from.same(target) || target.id == TypeId::any || is_polymorphic(target.id)) return value;
+  if (from.same(target) || target.id == TypeId::any || is_pseudo(target.id)) return value;
   if (from.id == TypeId::unknown) {
+    if (value->kind == ExprKind::constant && names_an_object(target.id) &&
+        !value->value.is_null() &&
+        has_pathway(state, TypeId::text, target, CastContext::explicit_)) {
+      QW_ASSIGN_OR_RETURN(ExprPtr text, parse_literal(state, *value, TypeId::text));
+      return coerce_base(state, std::move(text), target, CastContext::explicit_, location);
+    }
     if (value->kind == ExprKind::constant) return parse_literal(state, *value, target);
     if (value->kind == ExprKind::parameter) {
       return coerce_parameter(state, std::move(value), target, location);
@@ -98,18 +111,17 @@ Result<ExprPtr> coerce_base(BindState& state, ExprPtr value, Type target, CastCo
   if (value->kind == ExprKind::array_make && target.is_array()) {
     for (ExprPtr& element : value->args) {
       const Type wanted = element->type.is_array() ? target : Type(target.element);
-      QW_ASSIGN_OR_RETURN(element,
-                          coerce(state, std::move(element), wanted, context, location));
+      QW_ASSIGN_OR_RETURN(element, coerce(state, std::move(element), wanted, context, location));
     }
     value->type = target.without_typmod();
     return value;
   }
   const Cast* cast = state.registry.cast(from.without_typmod(), target.without_typmod());
   if (cast == nullptr || cast->context > context) {
-    return state.fail_at(cannot_coerce(fmt::format("cannot cast type {} to {}",
-                                                   from.without_typmod().sql_name(),
-                                                   target.without_typmod().sql_name())),
-                         location);
+    return state.fail_at(
+        cannot_coerce(fmt::format("cannot cast type {} to {}", from.without_typmod().sql_name(),
+                                  target.without_typmod().sql_name())),
+        location);
   }
   if (cast->function == nullptr) {
     const Type relabelled = target.without_typmod();
@@ -130,7 +142,7 @@ Result<ExprPtr> coerce_base(BindState& state, ExprPtr value, Type target, CastCo
 
 bool can_coerce(const BindState& state, Type from, Type to, CastContext context) {
   if (from.same(to) || to.id == TypeId::any || from.id == TypeId::unknown) return true;
-  if (is_polymorphic(to.id)) {
+  if (is_pseudo(to.id)) {
     const bool wants_array = to.id == TypeId::anyarray || to.id == TypeId::anycompatiblearray;
     if (wants_array) return from.is_array();
     return to.id != TypeId::anynonarray || !from.is_array();
@@ -203,11 +215,10 @@ Result<Type> common_type(const BindState& state, std::span<const Type> types,
   Type result;
   const int failed = common_type_failure(state, types, result);
   if (failed >= 0) {
-    return state.fail_at(
-        datatype_mismatch(fmt::format(
-            "{} types {} and {} cannot be matched", construct, result.sql_name(),
-            types[static_cast<size_t>(failed)].without_typmod().sql_name())),
-        locations[static_cast<size_t>(failed)]);
+    return state.fail_at(datatype_mismatch(fmt::format(
+                             "{} types {} and {} cannot be matched", construct, result.sql_name(),
+                             types[static_cast<size_t>(failed)].without_typmod().sql_name())),
+                         locations[static_cast<size_t>(failed)]);
   }
   for (size_t i = 0; i < types.size(); ++i) {
     if (can_coerce(state, types[i], result, CastContext::implicit)) continue;

@@ -53,8 +53,8 @@ Result<ExprPtr> make_operator(BindState& state, std::string_view name, ExprPtr l
 Result<ExprPtr> make_resolved_call(BindState& state, const Overload& overload,
                                    std::vector<ExprPtr> values, int32_t location);
 // A call by name with casts; 42883 "function f(integer) does not exist".
-Result<ExprPtr> make_named_call(BindState& state, std::string_view name, std::vector<ExprPtr> values,
-                                int32_t location);
+Result<ExprPtr> make_named_call(BindState& state, std::string_view name,
+                                std::vector<ExprPtr> values, int32_t location);
 Error function_not_found(std::string_view name, std::span<const Type> arguments);
 
 // An equality over `type`, or 42883 "could not identify an equality operator for type json".

@@ -57,27 +57,27 @@ Result<void> check_key_type(const BindState& state, const ColumnInfo& column, in
       undefined_object(fmt::format("data type {} has no default operator class for access method "
                                    "\"btree\"",
                                    column.type.without_typmod().sql_name()))
-          .with_hint("You must specify an operator class for the index or define a default operator "
-                     "class for the data type."),
+          .with_hint(
+              "You must specify an operator class for the index or define a default operator "
+              "class for the data type."),
       location);
 }
 
 Result<void> check_columns(const BindState& state, const std::vector<ColumnInfo>& columns) {
   if (columns.size() > limits::kColumnsMax) {
-    return fail(too_many_columns(
-        fmt::format("tables can have at most {} columns", limits::kColumnsMax)));
+    return fail(
+        too_many_columns(fmt::format("tables can have at most {} columns", limits::kColumnsMax)));
   }
   for (size_t i = 0; i < columns.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
       if (columns[i].name != columns[j].name) continue;
-      return fail(duplicate_column(
-          fmt::format("column \"{}\" specified more than once", columns[i].name)));
+      return fail(
+          duplicate_column(fmt::format("column \"{}\" specified more than once", columns[i].name)));
     }
     const TypeId id = columns[i].type.id;
     if (id == TypeId::record || id == TypeId::void_ || id == TypeId::unknown) {
-      return fail(invalid_table_definition(
-          fmt::format("column \"{}\" has pseudo-type {}", columns[i].name,
-                      columns[i].type.sql_name())));
+      return fail(invalid_table_definition(fmt::format(
+          "column \"{}\" has pseudo-type {}", columns[i].name, columns[i].type.sql_name())));
     }
   }
   (void)state;
@@ -113,8 +113,8 @@ class TableBinder {
           second += (second.empty() ? "" : "_") + out_.columns[index].name;
         }
       }
-      bound.name = free_name(state_, out_.schema, out_.name, second,
-                             bound.primary ? "pkey" : "key", out_.keys);
+      bound.name = free_name(state_, out_.schema, out_.name, second, bound.primary ? "pkey" : "key",
+                             out_.keys);
     }
     std::stable_partition(out_.keys.begin(), out_.keys.end(),
                           [](const BoundKey& bound) { return bound.primary; });
@@ -142,10 +142,9 @@ class TableBinder {
     }
     const ColumnInfo& column = out_.columns[*out_.watermark_column];
     if (column.type.id != TypeId::timestamp && column.type.id != TypeId::timestamptz) {
-      return state_.fail_at(
-          datatype_mismatch(
-              fmt::format("watermark column \"{}\" must be a timestamp", column.name)),
-          watermark.location);
+      return state_.fail_at(datatype_mismatch(fmt::format(
+                                "watermark column \"{}\" must be a timestamp", column.name)),
+                            watermark.location);
     }
     scope.entries.push_back(std::move(entry));
     ExpressionBinder binder(state_, &scope, nullptr, nullptr, ExprPlace::watermark);
@@ -169,12 +168,23 @@ class TableBinder {
       case ast::Constraint::Type::null:
       case ast::Constraint::Type::default_value:
       case ast::Constraint::Type::primary_key:
-      case ast::Constraint::Type::unique: return {};
-      case ast::Constraint::Type::check: what = "CHECK"; break;
-      case ast::Constraint::Type::foreign_key: what = "FOREIGN KEY"; break;
-      case ast::Constraint::Type::generated: what = "GENERATED"; break;
-      case ast::Constraint::Type::identity: what = "IDENTITY"; break;
-      case ast::Constraint::Type::exclude: what = "EXCLUDE"; break;
+      case ast::Constraint::Type::unique:
+        return {};
+      case ast::Constraint::Type::check:
+        what = "CHECK";
+        break;
+      case ast::Constraint::Type::foreign_key:
+        what = "FOREIGN KEY";
+        break;
+      case ast::Constraint::Type::generated:
+        what = "GENERATED";
+        break;
+      case ast::Constraint::Type::identity:
+        what = "IDENTITY";
+        break;
+      case ast::Constraint::Type::exclude:
+        what = "EXCLUDE";
+        break;
     }
     return state_.fail_at(
         feature_not_supported(fmt::format("{} constraints are not supported", what)),
@@ -201,9 +211,9 @@ class TableBinder {
       if (constraint.type == ast::Constraint::Type::default_value) {
         if (default_value != nullptr) {
           return state_.fail_at(
-              syntax_error(fmt::format(
-                  "multiple default values specified for column \"{}\" of table \"{}\"", def.name,
-                  out_.name)),
+              syntax_error(
+                  fmt::format("multiple default values specified for column \"{}\" of table \"{}\"",
+                              def.name, out_.name)),
               constraint.location);
         }
         default_value = &constraint;
@@ -294,7 +304,8 @@ Result<void> set_name(BindState& state, BoundCreateTable& out, const ast::Relati
 
 Result<std::vector<ColumnInfo>> query_columns(const BindState& state, const Schema& schema,
                                               const std::vector<std::string>& names) {
-  if (names.size() > schema.size()) return fail(syntax_error("too many column names were specified"));
+  if (names.size() > schema.size())
+    return fail(syntax_error("too many column names were specified"));
   std::vector<ColumnInfo> columns;
   for (size_t i = 0; i < schema.size(); ++i) {
     ColumnInfo info;
@@ -400,8 +411,7 @@ Result<BoundStatement> bind_create_table_as(BindState& state, const ast::CreateT
     QW_ASSIGN_OR_RETURN(table.rows, bind_select(state, *query, {}));
     QW_ASSIGN_OR_RETURN(table.parameters, take_parameters(state));
     settle_parameters(state, *table.rows);
-    QW_ASSIGN_OR_RETURN(table.columns,
-                        query_columns(state, table.rows->schema, create.columns));
+    QW_ASSIGN_OR_RETURN(table.columns, query_columns(state, table.rows->schema, create.columns));
     for (ColumnInfo& column : table.columns) column.not_null = false;
   }
   statement.value = std::move(table);
@@ -442,8 +452,8 @@ Result<BoundCreateIndex> bind_create_index(BindState& state, const ast::CreateIn
                                      : "This operation is not supported for system catalogs."));
   }
   if (create.method != "btree" && create.method != "hash") {
-    return fail(feature_not_supported(
-        fmt::format("access method \"{}\" is not supported", create.method)));
+    return fail(
+        feature_not_supported(fmt::format("access method \"{}\" is not supported", create.method)));
   }
   if (create.where != nullptr) {
     return state.fail_at(feature_not_supported("partial indexes are not supported"),
@@ -476,8 +486,7 @@ Result<BoundCreateIndex> bind_create_index(BindState& state, const ast::CreateIn
       if (table.columns[i].name == ref->names[0]) column = i;
     }
     if (!column) {
-      return fail(
-          undefined_column(fmt::format("column \"{}\" does not exist", ref->names[0])));
+      return fail(undefined_column(fmt::format("column \"{}\" does not exist", ref->names[0])));
     }
     QW_TRY(check_key_type(state, table.columns[*column], -1));
     SortOrder order;

@@ -14,11 +14,16 @@ namespace {
 
 std::string_view kind_noun(RelationKind kind) {
   switch (kind) {
-    case RelationKind::table: return "table";
-    case RelationKind::source_table: return "source table";
-    case RelationKind::view: return "view";
-    case RelationKind::materialized_view: return "materialized view";
-    case RelationKind::system: return "system catalog";
+    case RelationKind::table:
+      return "table";
+    case RelationKind::source_table:
+      return "source table";
+    case RelationKind::view:
+      return "view";
+    case RelationKind::materialized_view:
+      return "materialized view";
+    case RelationKind::system:
+      return "system catalog";
   }
   QW_UNREACHABLE();
 }
@@ -44,10 +49,9 @@ Result<const Relation*> find_target(BindState& state, const ast::RelationName& n
     return state.fail_at(
         insufficient_privilege(fmt::format("permission denied for table {}", target->name)), -1);
   }
-  return state.fail_at(
-      wrong_object_type(
-          fmt::format("cannot change {} \"{}\"", kind_noun(target->kind), target->name)),
-      -1);
+  return state.fail_at(wrong_object_type(fmt::format("cannot change {} \"{}\"",
+                                                     kind_noun(target->kind), target->name)),
+                       -1);
 }
 
 Result<uint32_t> target_column(const BindState& state, const Relation& target,
@@ -61,8 +65,8 @@ Result<uint32_t> target_column(const BindState& state, const Relation& target,
     if (target.columns[i].name == column.name) return i;
   }
   return state.fail_at(
-      undefined_column(fmt::format("column \"{}\" of relation \"{}\" does not exist", column.name,
-                                   target.name)),
+      undefined_column(
+          fmt::format("column \"{}\" of relation \"{}\" does not exist", column.name, target.name)),
       column.location);
 }
 
@@ -145,9 +149,8 @@ Result<PlanPtr> insert_values(BindState& state, const ast::Insert& insert, const
     std::vector<Type> types;
     for (size_t i = 0; i < width; ++i) {
       const Type type = plan->schema.columns[i].type;
-      types.push_back(type.id == TypeId::unknown
-                          ? target.columns[columns[i]].type.without_typmod()
-                          : type);
+      types.push_back(type.id == TypeId::unknown ? target.columns[columns[i]].type.without_typmod()
+                                                 : type);
     }
     QW_ASSIGN_OR_RETURN(plan,
                         coerce_columns(state, std::move(plan), types, CastContext::assignment));
@@ -170,8 +173,7 @@ Result<PlanPtr> insert_values(BindState& state, const ast::Insert& insert, const
       return state.fail_at(syntax_error("VALUES lists must all be the same length"),
                            list.empty() ? -1 : list[0]->location);
     }
-    const int32_t extra =
-        list.size() > columns.size() ? list[columns.size()]->location : -1;
+    const int32_t extra = list.size() > columns.size() ? list[columns.size()]->location : -1;
     QW_TRY(check_width(width, extra, missing_at(width)));
     std::vector<ExprPtr> row;
     for (size_t i = 0; i < list.size(); ++i) {
@@ -263,10 +265,10 @@ Result<std::vector<uint32_t>> conflict_columns(BindState& state, const ast::OnCo
   for (const IndexInfo* index : state.context.catalog.indexes_of(target.id)) {
     if (index->unique && matches(index->columns)) return index->columns;
   }
-  return state.fail_at(
-      invalid_column_reference("there is no unique or exclusion constraint matching the ON CONFLICT "
-                               "specification"),
-      -1);
+  return state.fail_at(invalid_column_reference(
+                           "there is no unique or exclusion constraint matching the ON CONFLICT "
+                           "specification"),
+                       -1);
 }
 
 // SET of UPDATE and ON CONFLICT DO UPDATE: one expression per assigned column.
@@ -278,9 +280,7 @@ Result<void> bind_assignments(BindState& state, const std::vector<ast::Assignmen
     QW_ASSIGN_OR_RETURN(uint32_t index, target_column(state, target, column));
     if (std::find(assigned.begin(), assigned.end(), index) != assigned.end()) {
       return state.fail_at(
-          syntax_error(
-              fmt::format("multiple assignments to same column \"{}\"", column.name)),
-          column.location);
+          syntax_error(fmt::format("multiple assignments to same column \"{}\"", column.name)), -1);
     }
     assigned.push_back(index);
     if (bound == nullptr && written.kind == ast::Kind::set_to_default) {
@@ -300,8 +300,8 @@ Result<void> bind_assignments(BindState& state, const std::vector<ast::Assignmen
     }
     if (const auto* row = assignment.value->try_as<ast::Row>()) {
       if (row->fields.size() != assignment.columns.size()) {
-        return state.fail_at(
-            syntax_error("number of columns does not match number of values"), row->location);
+        return state.fail_at(syntax_error("number of columns does not match number of values"),
+                             row->location);
       }
       for (size_t i = 0; i < row->fields.size(); ++i) {
         QW_TRY(set(assignment.columns[i], *row->fields[i], nullptr));
@@ -312,9 +312,8 @@ Result<void> bind_assignments(BindState& state, const std::vector<ast::Assignmen
       QW_TRY(set(assignment.columns[0], *assignment.value, nullptr));
       continue;
     }
-    return state.fail_at(
-        feature_not_supported("(column, ...) = (SELECT ...) is not supported"),
-        assignment.value->location);
+    return state.fail_at(feature_not_supported("(column, ...) = (SELECT ...) is not supported"),
+                         assignment.value->location);
   }
   return {};
 }
@@ -438,8 +437,8 @@ Result<BoundInsert> bind_insert(BindState& state, const ast::Insert& insert) {
   }
   out.rows = std::move(source);
   if (insert.on_conflict != nullptr) {
-    QW_ASSIGN_OR_RETURN(BoundConflict conflict, bind_conflict(state, *insert.on_conflict, target,
-                                                              insert.alias, ctes));
+    QW_ASSIGN_OR_RETURN(BoundConflict conflict,
+                        bind_conflict(state, *insert.on_conflict, target, insert.alias, ctes));
     out.on_conflict = std::move(conflict);
   }
   Scope scope;
@@ -470,8 +469,7 @@ Result<PlanPtr> matching_rows(BindState& state, const Relation& target, const st
     for (ScopeEntry& entry : others.entries) {
       if (!entry.name.empty() && entry.name == scope.entries[0].name && entry.table_visible) {
         return state.fail_at(
-            duplicate_alias(
-                fmt::format("table name \"{}\" specified more than once", entry.name)),
+            duplicate_alias(fmt::format("table name \"{}\" specified more than once", entry.name)),
             -1);
       }
       for (ScopeColumn& column : entry.columns) column.index += width;
@@ -553,7 +551,8 @@ Result<BoundCopy> bind_copy(BindState& state, const ast::Copy& copy) {
   if (copy.query != nullptr) {
     const auto* select = copy.query->try_as<ast::Select>();
     if (select == nullptr) {
-      return fail(feature_not_supported("COPY of a statement that is not a query is not supported"));
+      return fail(
+          feature_not_supported("COPY of a statement that is not a query is not supported"));
     }
     QW_ASSIGN_OR_RETURN(out.query, bind_select(state, *select, {}));
     return out;

@@ -14,36 +14,60 @@ namespace qw::sql {
 
 std::string_view place_name(ExprPlace place) {
   switch (place) {
-    case ExprPlace::target: return "SELECT";
-    case ExprPlace::where: return "WHERE";
-    case ExprPlace::join_on: return "JOIN conditions";
-    case ExprPlace::group_by: return "GROUP BY";
-    case ExprPlace::having: return "HAVING";
-    case ExprPlace::order_by: return "ORDER BY";
-    case ExprPlace::distinct_on: return "DISTINCT ON";
-    case ExprPlace::limit: return "LIMIT";
-    case ExprPlace::offset: return "OFFSET";
-    case ExprPlace::values: return "VALUES";
-    case ExprPlace::insert: return "INSERT";
-    case ExprPlace::update: return "UPDATE";
-    case ExprPlace::returning: return "RETURNING";
-    case ExprPlace::default_value: return "DEFAULT expressions";
-    case ExprPlace::index: return "index expressions";
-    case ExprPlace::watermark: return "watermark expressions";
-    case ExprPlace::window_partition: return "PARTITION BY";
-    case ExprPlace::window_order: return "ORDER BY";
-    case ExprPlace::window_frame: return "window frame";
-    case ExprPlace::filter: return "FILTER";
-    case ExprPlace::from_function: return "functions in FROM";
-    case ExprPlace::policy: return "policy expressions";
-    case ExprPlace::utility: return "EXECUTE parameters";
+    case ExprPlace::target:
+      return "SELECT";
+    case ExprPlace::where:
+      return "WHERE";
+    case ExprPlace::join_on:
+      return "JOIN conditions";
+    case ExprPlace::group_by:
+      return "GROUP BY";
+    case ExprPlace::having:
+      return "HAVING";
+    case ExprPlace::order_by:
+      return "ORDER BY";
+    case ExprPlace::distinct_on:
+      return "DISTINCT ON";
+    case ExprPlace::limit:
+      return "LIMIT";
+    case ExprPlace::offset:
+      return "OFFSET";
+    case ExprPlace::values:
+      return "VALUES";
+    case ExprPlace::insert:
+      return "INSERT";
+    case ExprPlace::update:
+      return "UPDATE";
+    case ExprPlace::returning:
+      return "RETURNING";
+    case ExprPlace::default_value:
+      return "DEFAULT expressions";
+    case ExprPlace::index:
+      return "index expressions";
+    case ExprPlace::watermark:
+      return "watermark expressions";
+    case ExprPlace::window_partition:
+      return "PARTITION BY";
+    case ExprPlace::window_order:
+      return "ORDER BY";
+    case ExprPlace::window_frame:
+      return "window frame";
+    case ExprPlace::filter:
+      return "FILTER";
+    case ExprPlace::from_function:
+      return "functions in FROM";
+    case ExprPlace::policy:
+      return "policy expressions";
+    case ExprPlace::utility:
+      return "EXECUTE parameters";
   }
   QW_UNREACHABLE();
 }
 
 tl::unexpected<Error> ExpressionBinder::not_supported(std::string construct,
                                                       int32_t location) const {
-  return state_.fail_at(feature_not_supported(std::move(construct) + " is not supported"), location);
+  return state_.fail_at(feature_not_supported(std::move(construct) + " is not supported"),
+                        location);
 }
 
 ExprPtr ExpressionBinder::placeholder(uint32_t index, Type type, int32_t location) const {
@@ -124,7 +148,9 @@ Result<ExprPtr> ExpressionBinder::bind_literal(const ast::Literal& literal) {
     case ast::Literal::Type::null:
       node = make_constant(Datum::null(TypeId::unknown));
       break;
-    case ast::Literal::Type::boolean: node = make_boolean(literal.boolean); break;
+    case ast::Literal::Type::boolean:
+      node = make_boolean(literal.boolean);
+      break;
     case ast::Literal::Type::integer:
       if (literal.integer >= INT32_MIN && literal.integer <= INT32_MAX) {
         node = make_constant(Datum::int4(static_cast<int32_t>(literal.integer)));
@@ -145,7 +171,8 @@ Result<ExprPtr> ExpressionBinder::bind_literal(const ast::Literal& literal) {
     case ast::Literal::Type::string:
       node = make_constant(Datum::of_bytes(TypeId::unknown, literal.text));
       break;
-    case ast::Literal::Type::bit_string: return not_supported("type bit", literal.location);
+    case ast::Literal::Type::bit_string:
+      return not_supported("type bit", literal.location);
   }
   node->location = literal.location;
   return node;
@@ -154,7 +181,8 @@ Result<ExprPtr> ExpressionBinder::bind_literal(const ast::Literal& literal) {
 Result<ExprPtr> ExpressionBinder::bind_param(const ast::Param& param) {
   if (param.number < 1 || param.number > static_cast<int32_t>(limits::kParametersMax)) {
     return state_.fail_at(
-        undefined_parameter(fmt::format("there is no parameter ${}", param.number)), param.location);
+        undefined_parameter(fmt::format("there is no parameter ${}", param.number)),
+        param.location);
   }
   const auto index = static_cast<uint32_t>(param.number);
   if (state_.parameters.size() < index) state_.parameters.resize(index, Type(TypeId::unknown));
@@ -179,7 +207,8 @@ ExprPtr ExpressionBinder::column_at(const Resolved& resolved, int32_t location) 
 ExprPtr ExpressionBinder::whole_row(const Resolved& resolved, int32_t location) const {
   std::vector<ExprPtr> fields;
   for (const ScopeColumn& column : resolved.entry->columns) {
-    fields.push_back(column_at({Resolved::Kind::column, resolved.depth, &column, nullptr}, location));
+    fields.push_back(
+        column_at({Resolved::Kind::column, resolved.depth, &column, nullptr}, location));
   }
   if (resolved.entry->scalar && fields.size() == 1) return std::move(fields[0]);
   ExprPtr row = make_node(ExprKind::row_make, TypeId::record, std::move(fields));
@@ -198,10 +227,9 @@ Result<ExprPtr> ExpressionBinder::bind_column(const ast::ColumnRef& ref) {
   }
   QW_ASSIGN_OR_RETURN(Resolved resolved, resolve_column(state_, scope_, ref.names, ref.location));
   if ((place_ == ExprPlace::limit || place_ == ExprPlace::offset) && resolved.depth == 0) {
-    return state_.fail_at(
-        invalid_column_reference(
-            fmt::format("argument of {} must not contain variables", place_name(place_))),
-        ref.location);
+    return state_.fail_at(invalid_column_reference(fmt::format(
+                              "argument of {} must not contain variables", place_name(place_))),
+                          ref.location);
   }
   if (resolved.kind == Resolved::Kind::whole_row) return whole_row(resolved, ref.location);
   return column_at(resolved, ref.location);
@@ -246,8 +274,8 @@ Result<ExprPtr> ExpressionBinder::bind_operator(const ast::Operator& op) {
   }
   QW_ASSIGN_OR_RETURN(ExprPtr right, bind(*op.right));
   const int32_t start = left != nullptr && left->location >= 0 ? left->location : op.location;
-  QW_ASSIGN_OR_RETURN(ExprPtr result, make_operator(state_, name, std::move(left), std::move(right),
-                                                    op.location));
+  QW_ASSIGN_OR_RETURN(ExprPtr result,
+                      make_operator(state_, name, std::move(left), std::move(right), op.location));
   if (start >= 0) result->location = std::min(start, op.location < 0 ? start : op.location);
   return result;
 }
@@ -265,8 +293,8 @@ Result<ExprPtr> ExpressionBinder::bind_row_comparison(std::string_view name,
   const RowOperator kind = row_operator(name);
   if (kind == RowOperator::none) {
     return state_.fail_at(
-        feature_not_supported(fmt::format(
-            "could not determine interpretation of row comparison operator {}", name)),
+        feature_not_supported(
+            fmt::format("could not determine interpretation of row comparison operator {}", name)),
         location);
   }
   std::vector<ExprPtr> terms;
@@ -277,16 +305,16 @@ Result<ExprPtr> ExpressionBinder::bind_row_comparison(std::string_view name,
                                                       std::move(right[i]), location));
       terms.push_back(std::move(term));
     }
-    return make_logical(
-        kind == RowOperator::equal ? ExprKind::logical_and : ExprKind::logical_or, std::move(terms));
+    return make_logical(kind == RowOperator::equal ? ExprKind::logical_and : ExprKind::logical_or,
+                        std::move(terms));
   }
   // (a, b) < (c, d): a < c OR (a = c AND b < d); the last column takes the operator as written.
   const std::string strict(name.substr(0, 1));
   ExprPtr result;
   for (size_t i = count; i-- > 0;) {
     const std::string_view op = i + 1 == count ? name : std::string_view(strict);
-    QW_ASSIGN_OR_RETURN(ExprPtr test, make_operator(state_, op, left[i]->clone(), right[i]->clone(),
-                                                    location));
+    QW_ASSIGN_OR_RETURN(ExprPtr test,
+                        make_operator(state_, op, left[i]->clone(), right[i]->clone(), location));
     if (result == nullptr) {
       result = std::move(test);
       continue;
@@ -316,8 +344,8 @@ Result<ExprPtr> ExpressionBinder::make_distinct_from(ExprPtr left, ExprPtr right
     QW_ASSIGN_OR_RETURN(right, resolve_unknown(state_, std::move(right)));
     return make_node(null_test, TypeId::boolean, std::move(right));
   }
-  QW_ASSIGN_OR_RETURN(ExprPtr equal, make_operator(state_, "=", std::move(left), std::move(right),
-                                                   location));
+  QW_ASSIGN_OR_RETURN(ExprPtr equal,
+                      make_operator(state_, "=", std::move(left), std::move(right), location));
   equal->kind = negated ? ExprKind::is_not_distinct : ExprKind::is_distinct;
   return equal;
 }
@@ -331,9 +359,8 @@ Result<ExprPtr> ExpressionBinder::bind_distinct(const ast::DistinctFrom& distinc
   }
   std::vector<ExprPtr> terms;
   for (size_t i = 0; i < left.size(); ++i) {
-    QW_ASSIGN_OR_RETURN(ExprPtr term,
-                        make_distinct_from(std::move(left[i]), std::move(right[i]),
-                                           distinct.negated, distinct.location));
+    QW_ASSIGN_OR_RETURN(ExprPtr term, make_distinct_from(std::move(left[i]), std::move(right[i]),
+                                                         distinct.negated, distinct.location));
     terms.push_back(std::move(term));
   }
   return make_logical(distinct.negated ? ExprKind::logical_and : ExprKind::logical_or,
@@ -362,8 +389,8 @@ Result<ExprPtr> ExpressionBinder::bind_in_list(const ast::InList& in) {
     for (const ast::ExprPtr& item : in.items) {
       QW_ASSIGN_OR_RETURN(std::vector<ExprPtr> left, bind_row(*in.left));
       QW_ASSIGN_OR_RETURN(std::vector<ExprPtr> right, bind_row(*item));
-      QW_ASSIGN_OR_RETURN(ExprPtr term, bind_row_comparison(name, std::move(left), std::move(right),
-                                                            in.location));
+      QW_ASSIGN_OR_RETURN(
+          ExprPtr term, bind_row_comparison(name, std::move(left), std::move(right), in.location));
       terms.push_back(std::move(term));
     }
     return make_logical(in.negated ? ExprKind::logical_and : ExprKind::logical_or,
@@ -399,8 +426,8 @@ Result<ExprPtr> ExpressionBinder::bind_in_list(const ast::InList& in) {
   }
   std::vector<ExprPtr> terms;
   for (ExprPtr& item : items) {
-    QW_ASSIGN_OR_RETURN(ExprPtr term, make_operator(state_, name, left->clone(), std::move(item),
-                                                    in.location));
+    QW_ASSIGN_OR_RETURN(ExprPtr term,
+                        make_operator(state_, name, left->clone(), std::move(item), in.location));
     if (term->type.id != TypeId::boolean) {
       QW_ASSIGN_OR_RETURN(term, coerce_to_boolean(state_, std::move(term), "IN"));
     }
@@ -417,12 +444,10 @@ Result<ExprPtr> ExpressionBinder::bind_between(const ast::Between& between) {
     QW_ASSIGN_OR_RETURN(ExprPtr high_bound, bind(high));
     const bool negated = between.negated;
     std::vector<ExprPtr> terms;
-    QW_ASSIGN_OR_RETURN(ExprPtr first,
-                        make_operator(state_, negated ? "<" : ">=", arg->clone(),
-                                      std::move(low_bound), between.location));
-    QW_ASSIGN_OR_RETURN(ExprPtr second,
-                        make_operator(state_, negated ? ">" : "<=", std::move(arg),
-                                      std::move(high_bound), between.location));
+    QW_ASSIGN_OR_RETURN(ExprPtr first, make_operator(state_, negated ? "<" : ">=", arg->clone(),
+                                                     std::move(low_bound), between.location));
+    QW_ASSIGN_OR_RETURN(ExprPtr second, make_operator(state_, negated ? ">" : "<=", std::move(arg),
+                                                      std::move(high_bound), between.location));
     terms.push_back(std::move(first));
     terms.push_back(std::move(second));
     return make_logical(negated ? ExprKind::logical_or : ExprKind::logical_and, std::move(terms));
@@ -449,8 +474,8 @@ Result<ExprPtr> ExpressionBinder::bind_any_all(const ast::AnyAll& any) {
   } else if (array->type.id == TypeId::oidvector) {
     element = TypeId::oid;
   } else if (array->type.id != TypeId::unknown) {
-    return state_.fail_at(
-        wrong_object_type("op ANY/ALL (array) requires array on right side"), any.location);
+    return state_.fail_at(wrong_object_type("op ANY/ALL (array) requires array on right side"),
+                          any.location);
   }
   bool ambiguous = false;
   const std::optional<Overload> overload =
@@ -467,15 +492,15 @@ Result<ExprPtr> ExpressionBinder::bind_any_all(const ast::AnyAll& any) {
         wrong_object_type("op ANY/ALL (array) requires operator to yield boolean"), any.location);
   }
   const Type left_type = overload->arguments[0], right_type = overload->arguments[1];
-  QW_ASSIGN_OR_RETURN(left, coerce(state_, std::move(left), left_type.without_typmod(),
-                                   CastContext::implicit));
+  QW_ASSIGN_OR_RETURN(
+      left, coerce(state_, std::move(left), left_type.without_typmod(), CastContext::implicit));
   const bool is_vector =
       array->type.id == TypeId::int2vector || array->type.id == TypeId::oidvector;
   if (!is_vector || !right_type.same(element)) {
     if (right_type.is_array() || type_info(right_type.id).array_oid == 0) {
       return state_.fail_at(
-          undefined_object(fmt::format("could not find array type for data type {}",
-                                       right_type.sql_name())),
+          undefined_object(
+              fmt::format("could not find array type for data type {}", right_type.sql_name())),
           any.location);
     }
     QW_ASSIGN_OR_RETURN(array, coerce(state_, std::move(array), Type::array_of(right_type.id),
@@ -528,12 +553,18 @@ Result<ExprPtr> ExpressionBinder::bind_boolean_test(const ast::BooleanTest& test
   };
   const auto form = [&]() -> Form {
     switch (test.test) {
-      case Test::is_true: return {"IS TRUE", ExprKind::is_true};
-      case Test::is_not_true: return {"IS NOT TRUE", ExprKind::is_not_true};
-      case Test::is_false: return {"IS FALSE", ExprKind::is_false};
-      case Test::is_not_false: return {"IS NOT FALSE", ExprKind::is_not_false};
-      case Test::is_unknown: return {"IS UNKNOWN", ExprKind::is_null};
-      case Test::is_not_unknown: return {"IS NOT UNKNOWN", ExprKind::is_not_null};
+      case Test::is_true:
+        return {"IS TRUE", ExprKind::is_true};
+      case Test::is_not_true:
+        return {"IS NOT TRUE", ExprKind::is_not_true};
+      case Test::is_false:
+        return {"IS FALSE", ExprKind::is_false};
+      case Test::is_not_false:
+        return {"IS NOT FALSE", ExprKind::is_not_false};
+      case Test::is_unknown:
+        return {"IS UNKNOWN", ExprKind::is_null};
+      case Test::is_not_unknown:
+        return {"IS NOT UNKNOWN", ExprKind::is_not_null};
     }
     QW_UNREACHABLE();
   }();
@@ -591,8 +622,8 @@ Result<ExprPtr> ExpressionBinder::bind_min_max(const ast::MinMax& expr) {
   QW_ASSIGN_OR_RETURN(std::vector<ExprPtr> args, bind_all(expr.args));
   QW_ASSIGN_OR_RETURN(Type type, unify(state_, args, expr.greatest ? "GREATEST" : "LEAST"));
   QW_ASSIGN_OR_RETURN(const Function* less, less_of(state_, type, expr.location));
-  ExprPtr node = make_node(expr.greatest ? ExprKind::greatest : ExprKind::least, type,
-                           std::move(args));
+  ExprPtr node =
+      make_node(expr.greatest ? ExprKind::greatest : ExprKind::least, type, std::move(args));
   node->function = less;
   node->location = expr.location;
   return node;
@@ -619,16 +650,15 @@ Result<ExprPtr> ExpressionBinder::bind_collate(const ast::Collate& collate) {
   QW_ASSIGN_OR_RETURN(ExprPtr arg, bind(*collate.arg));
   QW_ASSIGN_OR_RETURN(arg, resolve_unknown(state_, std::move(arg)));
   if (arg->type.category() != 'S' && !arg->type.is_array()) {
-    return state_.fail_at(
-        datatype_mismatch(fmt::format("collations are not supported by type {}",
-                                      arg->type.without_typmod().sql_name())),
-        collate.location);
+    return state_.fail_at(datatype_mismatch(fmt::format("collations are not supported by type {}",
+                                                        arg->type.without_typmod().sql_name())),
+                          collate.location);
   }
   const std::string& name = collate.collation.back();
   if (name != "C" && name != "POSIX" && name != "default" && name != "ucs_basic") {
-    return state_.fail_at(
-        undefined_object(fmt::format("collation \"{}\" for encoding \"UTF8\" does not exist", name)),
-        collate.location);
+    return state_.fail_at(undefined_object(fmt::format(
+                              "collation \"{}\" for encoding \"UTF8\" does not exist", name)),
+                          collate.location);
   }
   return arg;
 }
@@ -657,8 +687,8 @@ Result<ExprPtr> ExpressionBinder::bind_array(const ast::ArrayLiteral& array,
     type = target->without_typmod();
     for (ExprPtr& element : elements) {
       const Type wanted = element->type.is_array() ? type : Type(type.element, target->typmod);
-      QW_ASSIGN_OR_RETURN(element, coerce(state_, std::move(element), wanted,
-                                          CastContext::explicit_));
+      QW_ASSIGN_OR_RETURN(element,
+                          coerce(state_, std::move(element), wanted, CastContext::explicit_));
     }
   } else {
     QW_ASSIGN_OR_RETURN(Type element, unify(state_, elements, "ARRAY"));
@@ -707,14 +737,15 @@ Result<ExprPtr> ExpressionBinder::bind_indirection(const ast::Indirection& indir
               location);
         }
         return state_.fail_at(
-            undefined_column(fmt::format("could not identify column \"{}\" in record data type",
-                                         step.field)),
+            undefined_column(
+                fmt::format("could not identify column \"{}\" in record data type", step.field)),
             location);
       }
       case Step::Type::star:
         return state_.fail_at(syntax_error("row expansion via \"*\" is not supported here"),
                               location);
-      case Step::Type::slice: return not_supported("an array slice", location);
+      case Step::Type::slice:
+        return not_supported("an array slice", location);
       case Step::Type::index: {
         Type element = TypeId::unknown;
         if (value->type.is_array()) {
@@ -732,15 +763,15 @@ Result<ExprPtr> ExpressionBinder::bind_indirection(const ast::Indirection& indir
         }
         std::vector<ExprPtr> args;
         args.push_back(std::move(value));
-        for (; i < indirection.steps.size() &&
-               indirection.steps[i].type == Step::Type::index; ++i) {
+        for (; i < indirection.steps.size() && indirection.steps[i].type == Step::Type::index;
+             ++i) {
           QW_ASSIGN_OR_RETURN(ExprPtr index, bind(*indirection.steps[i].upper));
           if (!can_coerce(state_, index->type, TypeId::int4, CastContext::assignment)) {
             return state_.fail_at(datatype_mismatch("array subscript must have type integer"),
                                   index->location);
           }
-          QW_ASSIGN_OR_RETURN(index, coerce(state_, std::move(index), TypeId::int4,
-                                            CastContext::assignment));
+          QW_ASSIGN_OR_RETURN(
+              index, coerce(state_, std::move(index), TypeId::int4, CastContext::assignment));
           args.push_back(std::move(index));
         }
         --i;
@@ -767,17 +798,26 @@ Result<ExprPtr> ExpressionBinder::bind_sql_value(const ast::SqlValue& value) {
     return result;
   };
   switch (value.type) {
-    case Kind::current_date: return time(TypeId::date);
-    case Kind::current_time: return time(TypeId::timetz);
-    case Kind::current_timestamp: return time(TypeId::timestamptz);
-    case Kind::localtime: return time(TypeId::time);
-    case Kind::localtimestamp: return time(TypeId::timestamp);
+    case Kind::current_date:
+      return time(TypeId::date);
+    case Kind::current_time:
+      return time(TypeId::timetz);
+    case Kind::current_timestamp:
+      return time(TypeId::timestamptz);
+    case Kind::localtime:
+      return time(TypeId::time);
+    case Kind::localtimestamp:
+      return time(TypeId::timestamp);
     case Kind::current_role:
     case Kind::current_user:
-    case Kind::user: return call("current_user");
-    case Kind::session_user: return call("session_user");
-    case Kind::current_catalog: return call("current_database");
-    case Kind::current_schema: return call("current_schema");
+    case Kind::user:
+      return call("current_user");
+    case Kind::session_user:
+      return call("session_user");
+    case Kind::current_catalog:
+      return call("current_database");
+    case Kind::current_schema:
+      return call("current_schema");
   }
   QW_UNREACHABLE();
 }
@@ -876,17 +916,39 @@ int figure_name(const ast::Expr& expr, std::string& name) {
   if (const auto* n = expr.try_as<ast::SqlValue>()) {
     using Kind = ast::SqlValue::Type;
     switch (n->type) {
-      case Kind::current_date: name = "current_date"; break;
-      case Kind::current_time: name = "current_time"; break;
-      case Kind::current_timestamp: name = "current_timestamp"; break;
-      case Kind::localtime: name = "localtime"; break;
-      case Kind::localtimestamp: name = "localtimestamp"; break;
-      case Kind::current_role: name = "current_role"; break;
-      case Kind::current_user: name = "current_user"; break;
-      case Kind::user: name = "user"; break;
-      case Kind::session_user: name = "session_user"; break;
-      case Kind::current_catalog: name = "current_catalog"; break;
-      case Kind::current_schema: name = "current_schema"; break;
+      case Kind::current_date:
+        name = "current_date";
+        break;
+      case Kind::current_time:
+        name = "current_time";
+        break;
+      case Kind::current_timestamp:
+        name = "current_timestamp";
+        break;
+      case Kind::localtime:
+        name = "localtime";
+        break;
+      case Kind::localtimestamp:
+        name = "localtimestamp";
+        break;
+      case Kind::current_role:
+        name = "current_role";
+        break;
+      case Kind::current_user:
+        name = "current_user";
+        break;
+      case Kind::user:
+        name = "user";
+        break;
+      case Kind::session_user:
+        name = "session_user";
+        break;
+      case Kind::current_catalog:
+        name = "current_catalog";
+        break;
+      case Kind::current_schema:
+        name = "current_schema";
+        break;
     }
     return 2;
   }

@@ -1,10 +1,10 @@
 // Binding of expressions: one class, one pass over the syntax tree.
 //
-// What an expression may contain depends on where it stands (ExprPlace) and is collected by the query
-// level it belongs to: aggregates, window functions and set-returning functions become placeholder
-// columns (numbers from kAggregateBase, kWindowBase, kSetBase up), which query.cc replaces once it
-// knows the plan below the target list. Lives during bind().
-// Tests: tests/unit/sql/bind_expression_test.cc.
+// What an expression may contain depends on where it stands (ExprPlace) and is collected by the
+// query level it belongs to: aggregates, window functions and set-returning functions become
+// placeholder columns (numbers from kAggregateBase, kWindowBase, kSetBase up), which query.cc
+// replaces once it knows the plan below the target list. Lives during bind(). Tests:
+// tests/unit/sql/bind_expression_test.cc.
 #pragma once
 
 #include <optional>
@@ -23,9 +23,29 @@ inline constexpr uint32_t kWindowBase = 0x5000'0000;
 inline constexpr uint32_t kSetBase = 0x6000'0000;
 
 enum class ExprPlace : uint8_t {
-  target, where, join_on, group_by, having, order_by, distinct_on, limit, offset, values, insert,
-  update, returning, default_value, index, watermark, window_partition, window_order, window_frame,
-  filter, from_function, policy, utility,
+  target,
+  where,
+  join_on,
+  group_by,
+  having,
+  order_by,
+  distinct_on,
+  limit,
+  offset,
+  values,
+  insert,
+  update,
+  returning,
+  default_value,
+  index,
+  watermark,
+  window_partition,
+  window_order,
+  window_frame,
+  filter,
+  from_function,
+  policy,
+  utility,
 };
 // As messages call it: "WHERE", "JOIN conditions".
 std::string_view place_name(ExprPlace place);
@@ -98,8 +118,8 @@ class ExpressionBinder {
   Result<ExprPtr> bind_set(const ast::FunctionCall& call, const Overload& overload,
                            std::vector<ExprPtr> args);
   Result<void> bind_window_spec(const ast::WindowSpec& spec, PendingWindow& out);
-  Result<ExprPtr> frame_offset(const ast::Expr& expr, WindowCall::Mode mode,
-                               std::string_view which, const PendingWindow& window);
+  Result<ExprPtr> frame_offset(const ast::Expr& expr, WindowCall::Mode mode, std::string_view which,
+                               const PendingWindow& window);
   Result<ExprPtr> bind_operator(const ast::Operator& op);
   Result<ExprPtr> bind_row_comparison(std::string_view name, std::vector<ExprPtr> left,
                                       std::vector<ExprPtr> right, int32_t location);

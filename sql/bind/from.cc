@@ -39,8 +39,8 @@ std::vector<ScopeColumn> visible_columns(const std::vector<ScopeEntry>& entries)
   return columns;
 }
 
-// Words that other systems give a meaning in this place; PostgreSQL would take them for an alias and
-// answer a different question.
+// Words that other systems give a meaning in this place; PostgreSQL would take them for an alias
+// and answer a different question.
 bool is_reserved_alias(std::string_view name) {
   return name == "asof" || name == "qualify" || name == "semi" || name == "anti" ||
          name == "positional";
@@ -59,8 +59,8 @@ class FromBinder {
       }
       QW_ASSIGN_OR_RETURN(Item right, bind_right(*item, all, parent));
       QW_TRY(check_names(all.entries, right.entries, item->location));
-      QW_ASSIGN_OR_RETURN(all, combine(std::move(all), std::move(right), JoinType::inner, nullptr,
-                                       item->location));
+      QW_ASSIGN_OR_RETURN(
+          all, combine(std::move(all), std::move(right), JoinType::inner, nullptr, item->location));
     }
     return all;
   }
@@ -137,7 +137,8 @@ class FromBinder {
     if (type == JoinType::right || type == JoinType::full) {
       return state_.fail_at(
           invalid_column_reference("invalid reference to FROM-clause entry")
-              .with_detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference."),
+              .with_detail(
+                  "The combining JOIN type must be INNER or LEFT for a LATERAL reference."),
           location);
     }
     if (type == JoinType::left && on != nullptr && !is_true(*on)) {
@@ -158,8 +159,7 @@ class FromBinder {
       on = nullptr;
     }
     Apply apply;
-    apply.kind =
-        type == JoinType::left ? Apply::Kind::lateral_left : Apply::Kind::lateral_inner;
+    apply.kind = type == JoinType::left ? Apply::Kind::lateral_left : Apply::Kind::lateral_inner;
     out.plan = make_apply(std::move(left.plan), std::move(right.plan), std::move(apply), "", {});
     if (on != nullptr && type == JoinType::inner && !is_true(*on)) {
       out.plan = make_filter(std::move(out.plan), std::move(on));
@@ -182,11 +182,10 @@ class FromBinder {
       entry.schema.clear();
     }
     if (alias.columns.size() > entry.columns.size()) {
-      return state_.fail_at(
-          invalid_column_reference(
-              fmt::format("table \"{}\" has {} columns available but {} columns specified",
-                          entry.name, entry.columns.size(), alias.columns.size())),
-          -1);
+      return state_.fail_at(invalid_column_reference(fmt::format(
+                                "table \"{}\" has {} columns available but {} columns specified",
+                                entry.name, entry.columns.size(), alias.columns.size())),
+                            -1);
     }
     for (size_t i = 0; i < alias.columns.size(); ++i) entry.columns[i].name = alias.columns[i];
     return {};
@@ -299,8 +298,8 @@ class FromBinder {
 
 Result<Item> FromBinder::bind_function(const ast::RangeFunction& from, Scope* parent) {
   if (from.functions.size() != 1) {
-    return state_.fail_at(feature_not_supported("ROWS FROM with several functions is not supported"),
-                          from.location);
+    return state_.fail_at(
+        feature_not_supported("ROWS FROM with several functions is not supported"), from.location);
   }
   const ast::RangeFunction::Item& written = from.functions[0];
   if (const auto* call = written.call->try_as<ast::FunctionCall>()) {
@@ -326,8 +325,8 @@ Result<Item> FromBinder::bind_function(const ast::RangeFunction& from, Scope* pa
   Item item;
   const std::string function_name = output_name(*written.call);
   const std::string table_name = from.alias.name.empty() ? function_name : from.alias.name;
-  const bool is_set = bound->kind == ExprKind::column && bound->index == kSetBase &&
-                      pending.sets.size() == 1;
+  const bool is_set =
+      bound->kind == ExprKind::column && bound->index == kSetBase && pending.sets.size() == 1;
   if (!pending.sets.empty() && !is_set) {
     return state_.fail_at(
         feature_not_supported("set-returning functions must appear at top level of FROM"),
@@ -410,12 +409,12 @@ Result<Item> FromBinder::bind_window_table(const ast::RangeFunction& from,
   }
   Scope columns;
   columns.entries = item.entries;
-  QW_ASSIGN_OR_RETURN(Resolved found, resolve_column(state_, &columns, time->names, time->location));
-  if (found.kind != Resolved::Kind::column ||
-      (found.column->type.id != TypeId::timestamp && found.column->type.id != TypeId::timestamptz)) {
+  QW_ASSIGN_OR_RETURN(Resolved found,
+                      resolve_column(state_, &columns, time->names, time->location));
+  if (found.kind != Resolved::Kind::column || (found.column->type.id != TypeId::timestamp &&
+                                               found.column->type.id != TypeId::timestamptz)) {
     return state_.fail_at(
-        datatype_mismatch(
-            fmt::format("the time column of {} must be a timestamp", title)),
+        datatype_mismatch(fmt::format("the time column of {} must be a timestamp", title)),
         time->location);
   }
   WindowExpand expand;
@@ -425,8 +424,8 @@ Result<Item> FromBinder::bind_window_table(const ast::RangeFunction& from,
     ExpressionBinder binder(state_, nullptr, ctes_, nullptr, ExprPlace::window_frame);
     QW_ASSIGN_OR_RETURN(ExprPtr value, binder.bind(expr));
     if (!can_coerce(state_, value->type, TypeId::interval, CastContext::implicit)) {
-      return state_.fail_at(
-          datatype_mismatch(fmt::format("sizes of {} must be intervals", title)), expr.location);
+      return state_.fail_at(datatype_mismatch(fmt::format("sizes of {} must be intervals", title)),
+                            expr.location);
     }
     QW_ASSIGN_OR_RETURN(value,
                         coerce(state_, std::move(value), TypeId::interval, CastContext::implicit));
@@ -458,7 +457,8 @@ Result<Item> FromBinder::bind_window_table(const ast::RangeFunction& from,
     QW_TRY(duration(3, expand.size_us, true));
     if (expand.size_us % expand.slide_us != 0) {
       return state_.fail_at(
-          invalid_parameter_value("the size of HOP must be a multiple of its slide"), call.location);
+          invalid_parameter_value("the size of HOP must be a multiple of its slide"),
+          call.location);
     }
   }
   if (call.arguments.size() > least) QW_TRY(duration(least, expand.offset_us, false));
@@ -479,9 +479,9 @@ Result<Item> FromBinder::bind_window_table(const ast::RangeFunction& from,
   return out;
 }
 
-Result<ExprPtr> FromBinder::bind_using(
-    const ast::Join& join, Item& left, Item& right, std::vector<std::string>& names,
-    std::vector<std::pair<ScopeColumn, ScopeColumn>>& pairs) {
+Result<ExprPtr> FromBinder::bind_using(const ast::Join& join, Item& left, Item& right,
+                                       std::vector<std::string>& names,
+                                       std::vector<std::pair<ScopeColumn, ScopeColumn>>& pairs) {
   const std::vector<ScopeColumn> left_columns = visible_columns(left.entries);
   const std::vector<ScopeColumn> right_columns = visible_columns(right.entries);
   const auto left_width = static_cast<uint32_t>(left.plan->schema.size());
@@ -503,10 +503,9 @@ Result<ExprPtr> FromBinder::bind_using(
     const std::string& name = names[i];
     if (std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(i), name) !=
         names.begin() + static_cast<ptrdiff_t>(i)) {
-      return state_.fail_at(
-          duplicate_column(
-              fmt::format("column name \"{}\" appears more than once in USING clause", name)),
-          -1);
+      return state_.fail_at(duplicate_column(fmt::format(
+                                "column name \"{}\" appears more than once in USING clause", name)),
+                            -1);
     }
     const auto find_one = [&](const std::vector<ScopeColumn>& columns, std::string_view side,
                               ScopeColumn& out) -> Result<void> {
@@ -547,10 +546,18 @@ Result<Item> FromBinder::bind_join(const ast::Join& join, Scope* parent) {
   QW_TRY(check_names(left.entries, right.entries, join.location));
   JoinType type = JoinType::inner;
   switch (join.type) {
-    case ast::Join::Type::inner: type = JoinType::inner; break;
-    case ast::Join::Type::left: type = JoinType::left; break;
-    case ast::Join::Type::right: type = JoinType::right; break;
-    case ast::Join::Type::full: type = JoinType::full; break;
+    case ast::Join::Type::inner:
+      type = JoinType::inner;
+      break;
+    case ast::Join::Type::left:
+      type = JoinType::left;
+      break;
+    case ast::Join::Type::right:
+      type = JoinType::right;
+      break;
+    case ast::Join::Type::full:
+      type = JoinType::full;
+      break;
   }
   const bool merged = join.natural || !join.using_columns.empty();
   ExprPtr on;
@@ -573,8 +580,8 @@ Result<Item> FromBinder::bind_join(const ast::Join& join, Scope* parent) {
     QW_ASSIGN_OR_RETURN(on, binder.bind(*join.on));
     QW_ASSIGN_OR_RETURN(on, coerce_to_boolean(state_, std::move(on), "JOIN/ON"));
   }
-  QW_ASSIGN_OR_RETURN(Item out, combine(std::move(left), std::move(right), type, std::move(on),
-                                        join.location));
+  QW_ASSIGN_OR_RETURN(
+      Item out, combine(std::move(left), std::move(right), type, std::move(on), join.location));
   if (!merged && join.alias.name.empty()) return out;
 
   ScopeEntry entry;
@@ -662,10 +669,10 @@ Result<PlanPtr> relation_plan(BindState& state, const Relation& relation, int32_
   --state.foreign_text;
   if (!plan) return fail(std::move(plan).error().in(fmt::format("view \"{}\"", relation.name)));
   if ((*plan)->schema.size() != relation.columns.size()) {
-    return state.fail_at(internal_error(fmt::format("view \"{}\" has {} columns, its query {}",
-                                                    relation.name, relation.columns.size(),
-                                                    (*plan)->schema.size())),
-                         location);
+    return state.fail_at(
+        internal_error(fmt::format("view \"{}\" has {} columns, its query {}", relation.name,
+                                   relation.columns.size(), (*plan)->schema.size())),
+        location);
   }
   return plan;
 }

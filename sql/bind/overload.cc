@@ -28,9 +28,7 @@ bool is_compatible_family(TypeId id) {
   return id == TypeId::anycompatible || id == TypeId::anycompatiblearray;
 }
 bool is_polymorphic(TypeId id) { return is_any_family(id) || is_compatible_family(id); }
-bool wants_array(TypeId id) {
-  return id == TypeId::anyarray || id == TypeId::anycompatiblearray;
-}
+bool wants_array(TypeId id) { return id == TypeId::anyarray || id == TypeId::anycompatiblearray; }
 
 // What the polymorphic types of a candidate mean for these arguments; false: they contradict.
 struct Polymorphic {
@@ -88,19 +86,18 @@ std::optional<Type> concrete(Type declared, const Polymorphic& polymorphic) {
 bool accepts(const BindState& state, const Candidate& candidate, std::span<const Type> arguments) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     const TypeId id = candidate.declared[i].id;
-    if (wants_array(id) && (arguments[i].id == TypeId::int2vector ||
-                            arguments[i].id == TypeId::oidvector)) {
+    if (wants_array(id) &&
+        (arguments[i].id == TypeId::int2vector || arguments[i].id == TypeId::oidvector)) {
       continue;
     }
-    if (!can_coerce(state, arguments[i], candidate.declared[i], CastContext::implicit)) return false;
+    if (!can_coerce(state, arguments[i], candidate.declared[i], CastContext::implicit))
+      return false;
   }
   Polymorphic polymorphic;
   return bind_polymorphic(state, candidate.declared, arguments, polymorphic);
 }
 
-bool is_preferred(Type type) {
-  return !type.is_array() && type_info(type.id).preferred;
-}
+bool is_preferred(Type type) { return !type.is_array() && type_info(type.id).preferred; }
 
 // Keeps the candidates with the highest score.
 template <typename Score>
@@ -185,9 +182,8 @@ std::optional<Candidate> select_candidate(const BindState& state, std::vector<Ca
   keep_best(candidates, exact_or_preferred);
   if (candidates.size() == 1) return candidates[0];
 
-  const bool has_unknown = std::any_of(arguments.begin(), arguments.end(), [](const Type& type) {
-    return type.id == TypeId::unknown;
-  });
+  const bool has_unknown = std::any_of(arguments.begin(), arguments.end(),
+                                       [](const Type& type) { return type.id == TypeId::unknown; });
   if (!has_unknown) return std::nullopt;
   if (narrow_by_category(candidates, arguments) && candidates.size() == 1) return candidates[0];
 
@@ -219,7 +215,8 @@ std::vector<Candidate> function_candidates(const BindState& state, std::string_v
       if (function->variadic) {
         Type& last = candidates.back().declared.back();
         if (last.id == TypeId::anyelement || last.id == TypeId::anycompatible) {
-          last = Type(last.id == TypeId::anyelement ? TypeId::anyarray : TypeId::anycompatiblearray);
+          last =
+              Type(last.id == TypeId::anyelement ? TypeId::anyarray : TypeId::anycompatiblearray);
         } else if (last.id != TypeId::any && !last.is_array() && !is_polymorphic(last.id)) {
           last = Type::array_of(last.id);
         }
@@ -275,11 +272,11 @@ std::optional<Overload> finish(const BindState& state, const Candidate& candidat
     // All arguments unknown: leave them to the caller's error.
     overload.arguments.push_back(type.value_or(Type(TypeId::unknown)));
     if (candidate.declared[i].id == TypeId::any) {
-      overload.arguments.back() = arguments[i].id == TypeId::unknown ? Type(TypeId::text)
-                                                                     : arguments[i];
+      overload.arguments.back() =
+          arguments[i].id == TypeId::unknown ? Type(TypeId::text) : arguments[i];
     }
-    if (wants_array(candidate.declared[i].id) && (arguments[i].id == TypeId::int2vector ||
-                                                  arguments[i].id == TypeId::oidvector)) {
+    if (wants_array(candidate.declared[i].id) &&
+        (arguments[i].id == TypeId::int2vector || arguments[i].id == TypeId::oidvector)) {
       overload.arguments.back() = arguments[i];
     }
   }
@@ -289,9 +286,8 @@ std::optional<Overload> finish(const BindState& state, const Candidate& candidat
 
 std::optional<Overload> choose(const BindState& state, std::vector<Candidate> candidates,
                                std::span<const Type> arguments, bool& ambiguous) {
-  std::erase_if(candidates, [&](const Candidate& candidate) {
-    return !accepts(state, candidate, arguments);
-  });
+  std::erase_if(candidates,
+                [&](const Candidate& candidate) { return !accepts(state, candidate, arguments); });
   if (candidates.empty()) return std::nullopt;
   std::optional<Candidate> chosen = select_candidate(state, std::move(candidates), arguments);
   if (!chosen) {
@@ -367,14 +363,12 @@ Result<ExprPtr> make_resolved_call(BindState& state, const Overload& overload,
     const Type target = overload.arguments[i];
     if (target.id == TypeId::unknown) {
       return state.fail_at(
-          datatype_mismatch(
-              "could not determine polymorphic type because input has type unknown"),
+          datatype_mismatch("could not determine polymorphic type because input has type unknown"),
           location);
     }
     if (values[i]->type.same(target)) continue;
-    QW_ASSIGN_OR_RETURN(values[i],
-                        coerce(state, std::move(values[i]), target.without_typmod(),
-                               CastContext::implicit));
+    QW_ASSIGN_OR_RETURN(values[i], coerce(state, std::move(values[i]), target.without_typmod(),
+                                          CastContext::implicit));
   }
   ExprPtr call = make_call(*overload.function, std::move(values), overload.result);
   call->location = location;
@@ -393,17 +387,19 @@ Result<ExprPtr> make_operator(BindState& state, std::string_view name, ExprPtr l
     if (ambiguous) {
       return state.fail_at(
           ambiguous_function(fmt::format("operator is not unique: {}", text))
-              .with_hint("Could not choose a best candidate operator. You might need to add explicit "
-                         "type casts."),
+              .with_hint(
+                  "Could not choose a best candidate operator. You might need to add explicit "
+                  "type casts."),
           location);
     }
     return state.fail_at(
         undefined_function(fmt::format("operator does not exist: {}", text))
-            .with_hint(left == nullptr
-                           ? "No operator matches the given name and argument type. You might need to "
-                             "add an explicit type cast."
-                           : "No operator matches the given name and argument types. You might need "
-                             "to add explicit type casts."),
+            .with_hint(
+                left == nullptr
+                    ? "No operator matches the given name and argument type. You might need to "
+                      "add an explicit type cast."
+                    : "No operator matches the given name and argument types. You might need "
+                      "to add explicit type casts."),
         location);
   }
   std::vector<ExprPtr> values;
@@ -413,13 +409,15 @@ Result<ExprPtr> make_operator(BindState& state, std::string_view name, ExprPtr l
 }
 
 Error function_not_found(std::string_view name, std::span<const Type> arguments) {
-  return undefined_function(fmt::format("function {}({}) does not exist", name, signature(arguments)))
-      .with_hint("No function matches the given name and argument types. You might need to add "
-                 "explicit type casts.");
+  return undefined_function(
+             fmt::format("function {}({}) does not exist", name, signature(arguments)))
+      .with_hint(
+          "No function matches the given name and argument types. You might need to add "
+          "explicit type casts.");
 }
 
-Result<ExprPtr> make_named_call(BindState& state, std::string_view name, std::vector<ExprPtr> values,
-                                int32_t location) {
+Result<ExprPtr> make_named_call(BindState& state, std::string_view name,
+                                std::vector<ExprPtr> values, int32_t location) {
   std::vector<Type> types;
   for (const ExprPtr& value : values) types.push_back(value->type);
   bool ambiguous = false;

@@ -104,10 +104,14 @@ Result<PlanPtr> bind_values(BindState& state, const ast::Select& select,
 
 std::string_view op_name(ast::Select::Op op) {
   switch (op) {
-    case ast::Select::Op::union_: return "UNION";
-    case ast::Select::Op::intersect: return "INTERSECT";
-    case ast::Select::Op::except: return "EXCEPT";
-    case ast::Select::Op::none: return "";
+    case ast::Select::Op::union_:
+      return "UNION";
+    case ast::Select::Op::intersect:
+      return "INTERSECT";
+    case ast::Select::Op::except:
+      return "EXCEPT";
+    case ast::Select::Op::none:
+      return "";
   }
   QW_UNREACHABLE();
 }
@@ -125,9 +129,9 @@ PlanPtr make_set_operation(const ast::Select& select, PlanPtr left, PlanPtr righ
       return make_set_op(select.all ? SetOpKind::intersect_all : SetOpKind::intersect,
                          std::move(inputs));
     case ast::Select::Op::except:
-      return make_set_op(select.all ? SetOpKind::except_all : SetOpKind::except,
-                         std::move(inputs));
-    case ast::Select::Op::none: break;
+      return make_set_op(select.all ? SetOpKind::except_all : SetOpKind::except, std::move(inputs));
+    case ast::Select::Op::none:
+      break;
   }
   QW_UNREACHABLE();
 }
@@ -217,10 +221,9 @@ Result<PlanPtr> order_by_output(BindState& state, const ast::Select& select, Pla
     } else if (const auto* literal = item.expr->try_as<ast::Literal>();
                literal != nullptr && literal->type == ast::Literal::Type::integer) {
       if (literal->integer < 1 || literal->integer > static_cast<int64_t>(plan->schema.size())) {
-        return state.fail_at(
-            invalid_column_reference(
-                fmt::format("ORDER BY position {} is not in select list", literal->integer)),
-            literal->location);
+        return state.fail_at(invalid_column_reference(fmt::format(
+                                 "ORDER BY position {} is not in select list", literal->integer)),
+                             literal->location);
       }
       column = static_cast<uint32_t>(literal->integer - 1);
     }
@@ -228,8 +231,9 @@ Result<PlanPtr> order_by_output(BindState& state, const ast::Select& select, Pla
       return state.fail_at(
           feature_not_supported("invalid UNION/INTERSECT/EXCEPT ORDER BY clause")
               .with_detail("Only result column names can be used, not expressions or functions.")
-              .with_hint("Add the expression/function to every SELECT, or move the UNION into a FROM "
-                         "clause."),
+              .with_hint(
+                  "Add the expression/function to every SELECT, or move the UNION into a FROM "
+                  "clause."),
           item.expr->location);
     }
     Scope scope;
@@ -257,10 +261,11 @@ Result<PlanPtr> bind_recursive(BindState& state, const ast::Cte& cte, const ast:
     out.entries.pop_back();
     if (!plan && plan.error().code() == SqlState("42P19")) {
       return state.fail_at(
-          Error(SqlState("42P19"),
-                fmt::format("recursive query \"{}\" does not have the form non-recursive-term UNION "
-                            "[ALL] recursive-term",
-                            cte.name)),
+          Error(
+              SqlState("42P19"),
+              fmt::format("recursive query \"{}\" does not have the form non-recursive-term UNION "
+                          "[ALL] recursive-term",
+                          cte.name)),
           cte.location);
     }
     return plan;
@@ -278,7 +283,8 @@ Result<PlanPtr> bind_recursive(BindState& state, const ast::Cte& cte, const ast:
   out.entries.pop_back();
   bool recursive = false;
   each_plan_node(*right, [&](Plan& node) {
-    recursive = recursive || (node.as<RecursiveScan>() != nullptr && node.as<RecursiveScan>()->id == id);
+    recursive =
+        recursive || (node.as<RecursiveScan>() != nullptr && node.as<RecursiveScan>()->id == id);
     each_expression(node, [&](ExprPtr& root) {
       each_node(*root, [&](Expr& expr) {
         if (expr.plan == nullptr) return;
@@ -290,14 +296,12 @@ Result<PlanPtr> bind_recursive(BindState& state, const ast::Cte& cte, const ast:
     });
   });
   if (!recursive) {
-    QW_ASSIGN_OR_RETURN(PlanPtr plan,
-                        unify_arms(state, query, std::move(left), std::move(right)));
+    QW_ASSIGN_OR_RETURN(PlanPtr plan, unify_arms(state, query, std::move(left), std::move(right)));
     return plan;
   }
   if (left->schema.size() != right->schema.size()) {
-    return state.fail_at(
-        syntax_error("each UNION query must have the same number of columns"),
-        first_location(*query.right));
+    return state.fail_at(syntax_error("each UNION query must have the same number of columns"),
+                         first_location(*query.right));
   }
   std::vector<Type> types;
   for (size_t i = 0; i < left->schema.size(); ++i) {
@@ -333,8 +337,7 @@ Result<void> bind_with(BindState& state, const ast::With& with, const QueryConte
     for (const CteEntry& other : out.entries) {
       if (other.name != cte.name) continue;
       return state.fail_at(
-          duplicate_alias(
-              fmt::format("WITH query name \"{}\" specified more than once", cte.name)),
+          duplicate_alias(fmt::format("WITH query name \"{}\" specified more than once", cte.name)),
           cte.location);
     }
     if (cte.has_search_or_cycle) {
@@ -376,8 +379,8 @@ Result<void> bind_with(BindState& state, const ast::With& with, const QueryConte
   return {};
 }
 
-Result<PlanPtr> bind_limit(BindState& state, const ast::Select& select, PlanPtr plan,
-                           Scope* parent, const CteScope* ctes) {
+Result<PlanPtr> bind_limit(BindState& state, const ast::Select& select, PlanPtr plan, Scope* parent,
+                           const CteScope* ctes) {
   if (select.limit == nullptr && select.offset == nullptr) return plan;
   Limit limit;
   limit.with_ties = select.with_ties;
@@ -393,8 +396,8 @@ Result<PlanPtr> bind_limit(BindState& state, const ast::Select& select, PlanPtr 
                                         place_name(place), value->type.sql_name())),
           value->location);
     }
-    QW_ASSIGN_OR_RETURN(value, coerce(state, std::move(value), TypeId::int8,
-                                      CastContext::assignment));
+    QW_ASSIGN_OR_RETURN(value,
+                        coerce(state, std::move(value), TypeId::int8, CastContext::assignment));
     fold_constants(value);
     if (value->kind == ExprKind::constant && value->value.is_null()) return ExprPtr();
     if (value->kind == ExprKind::constant && value->value.get<int64_t>() < 0) {
@@ -404,10 +407,9 @@ Result<PlanPtr> bind_limit(BindState& state, const ast::Select& select, PlanPtr 
                            -1);
     }
     if (has_subquery(*value)) {
-      return state.fail_at(
-          feature_not_supported(fmt::format("a subquery in {} is not supported",
-                                            place_name(place))),
-          value->location);
+      return state.fail_at(feature_not_supported(
+                               fmt::format("a subquery in {} is not supported", place_name(place))),
+                           value->location);
     }
     return value;
   };

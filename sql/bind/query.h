@@ -14,14 +14,15 @@ namespace qw::sql {
 
 // Where a query stands.
 struct QueryContext {
-  Scope* parent = nullptr;          // rows around it
+  Scope* parent = nullptr;  // rows around it
   const CteScope* ctes = nullptr;
   // Literals and parameters without a type stay unknown when they are output columns of the top
   // Project: the caller (INSERT, a set operation) gives them their type.
   bool keep_unknown = false;
 };
 
-Result<PlanPtr> bind_select(BindState& state, const ast::Select& select, const QueryContext& context);
+Result<PlanPtr> bind_select(BindState& state, const ast::Select& select,
+                            const QueryContext& context);
 
 // Brings the columns of `plan` to the types; unknown constants on top are parsed as that type.
 Result<PlanPtr> coerce_columns(BindState& state, PlanPtr plan, const std::vector<Type>& types,

@@ -95,14 +95,15 @@ Error table_error(const BindState& state, const Scope* scope, std::string_view s
                   std::string_view name, int32_t location) {
   if (find_hidden(scope, schema, name) != nullptr) {
     return state.at(
-        undefined_table(fmt::format("invalid reference to FROM-clause entry for table \"{}\"", name))
-            .with_hint(fmt::format("There is an entry for table \"{}\", but it cannot be referenced "
-                                   "from this part of the query.",
-                                   name)),
+        undefined_table(
+            fmt::format("invalid reference to FROM-clause entry for table \"{}\"", name))
+            .with_hint(
+                fmt::format("There is an entry for table \"{}\", but it cannot be referenced "
+                            "from this part of the query.",
+                            name)),
         location);
   }
-  Error error =
-      undefined_table(fmt::format("missing FROM-clause entry for table \"{}\"", name));
+  Error error = undefined_table(fmt::format("missing FROM-clause entry for table \"{}\"", name));
   for (const Scope* at = scope; at != nullptr; at = at->parent) {
     for (const ScopeEntry& entry : at->entries) {
       if (entry.relation == nullptr || entry.relation->name != name) continue;
@@ -197,12 +198,11 @@ Result<Resolved> resolve_column(const BindState& state, const Scope* scope,
     for (const ScopeEntry& entry : at->entries) {
       uint32_t count = 0;
       if (entry.name.empty() || find_in(entry, name, count) == nullptr) continue;
-      return state.fail_at(
-          std::move(error).with_hint(
-              fmt::format("There is a column named \"{}\" in table \"{}\", but it cannot be "
-                          "referenced from this part of the query.",
-                          name, entry.name)),
-          location);
+      return state.fail_at(std::move(error).with_hint(fmt::format(
+                               "There is a column named \"{}\" in table \"{}\", but it cannot be "
+                               "referenced from this part of the query.",
+                               name, entry.name)),
+                           location);
     }
   }
   std::string hint = misspelling_hint(scope, "", name);
@@ -227,11 +227,10 @@ const Relation* lookup_relation(const BindState& state, std::string_view schema,
 
 Result<const Relation*> find_relation(BindState& state, const ast::RelationName& name) {
   if (!name.catalog.empty() && name.catalog != state.context.database) {
-    return state.fail_at(
-        feature_not_supported(
-            fmt::format("cross-database references are not implemented: \"{}.{}.{}\"", name.catalog,
-                        name.schema, name.name)),
-        name.location);
+    return state.fail_at(feature_not_supported(fmt::format(
+                             "cross-database references are not implemented: \"{}.{}.{}\"",
+                             name.catalog, name.schema, name.name)),
+                         name.location);
   }
   const Relation* relation = lookup_relation(state, name.schema, name.name);
   if (relation == nullptr) {
@@ -240,10 +239,9 @@ Result<const Relation*> find_relation(BindState& state, const ast::RelationName&
                          name.location);
   }
   if (!relation->ready) {
-    return state.fail_at(
-        object_not_in_prerequisite_state(
-            fmt::format("relation \"{}\" is still being created", relation->name)),
-        name.location);
+    return state.fail_at(object_not_in_prerequisite_state(
+                             fmt::format("relation \"{}\" is still being created", relation->name)),
+                         name.location);
   }
   if (relation->id.value >= 16384 && state.foreign_text == 0) state.depends_on.insert(relation->id);
   if (name.schema.empty() && name.location >= 0 && state.foreign_text == 0) {

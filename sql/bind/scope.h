@@ -1,9 +1,9 @@
 // Scopes: which names an expression may use, and what they become.
 //
-// A Scope is the row that expressions of one query level see: entries (FROM items) with columns, each
-// a column of the plan built so far. Each Scope on the way up is one row further out: a name found
-// n parents up becomes an outer column of depth n. Beside query levels there are frames for the left
-// side of a FROM item, which only LATERAL items may look into (`blocked` for the others).
+// A Scope is the row that expressions of one query level see: entries (FROM items) with columns,
+// each a column of the plan built so far. Each Scope on the way up is one row further out: a name
+// found n parents up becomes an outer column of depth n. Beside query levels there are frames for
+// the left side of a FROM item, which only LATERAL items may look into (`blocked` for the others).
 // Lives during bind(). Tests: tests/unit/sql/bind_names_test.cc.
 #pragma once
 
@@ -22,8 +22,8 @@ struct ScopeColumn {
   uint32_t index = 0;  // in the row
 };
 
-// A FROM item. Below a JOIN the tables keep their names but give up their unqualified columns to the
-// join's own entry, which has merged USING columns first.
+// A FROM item. Below a JOIN the tables keep their names but give up their unqualified columns to
+// the join's own entry, which has merged USING columns first.
 struct ScopeEntry {
   std::string name;    // alias or relation name; "" = a join without one
   std::string schema;  // of a relation without alias
@@ -44,11 +44,11 @@ struct Scope {
 // WITH queries in reach, innermost first.
 struct CteEntry {
   std::string name;
-  PlanPtr plan;             // null: the recursive term is being bound, use a RecursiveScan
+  PlanPtr plan;  // null: the recursive term is being bound, use a RecursiveScan
   Schema schema;
   uint32_t recursive_id = 0;
-  bool forbidden = false;   // the non-recursive term: it may not see itself
-  Scope* home = nullptr;    // parent scope of the query that WITH belongs to
+  bool forbidden = false;  // the non-recursive term: it may not see itself
+  Scope* home = nullptr;   // parent scope of the query that WITH belongs to
 };
 struct CteScope {
   const CteScope* parent = nullptr;

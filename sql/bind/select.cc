@@ -1,8 +1,8 @@
 // See select.h. The levels of one SELECT, bottom up:
 //   FROM, WHERE | GROUP BY, aggregates, HAVING | windows | set-returning functions | targets |
 //   DISTINCT | ORDER BY | LIMIT
-// Expressions are bound over FROM's columns first, aggregates and the like as placeholders; each level
-// then rewrites what stands above it to its own output columns.
+// Expressions are bound over FROM's columns first, aggregates and the like as placeholders; each
+// level then rewrites what stands above it to its own output columns.
 #include "sql/bind/select.h"
 
 #include <algorithm>
@@ -157,8 +157,8 @@ Result<uint32_t> SelectBinder::sort_target(const ast::Expr& expr, ExprPlace plac
 Result<void> SelectBinder::bind_group_item(const ast::Expr& item) {
   if (const auto* set = item.try_as<ast::GroupingSet>()) {
     if (set->type == ast::GroupingSet::Type::empty) return {};
-    return state_.fail_at(
-        feature_not_supported("GROUPING SETS, ROLLUP and CUBE are not supported"), item.location);
+    return state_.fail_at(feature_not_supported("GROUPING SETS, ROLLUP and CUBE are not supported"),
+                          item.location);
   }
   if (const auto* row = item.try_as<ast::Row>(); row != nullptr && !row->explicit_row) {
     for (const ast::ExprPtr& field : row->fields) QW_TRY(bind_group_item(*field));
@@ -218,11 +218,9 @@ Result<void> SelectBinder::bind_group_item(const ast::Expr& item) {
 
 Result<void> SelectBinder::bind_clauses() {
   ExpressionBinder target_binder(state_, &scope_, ctes_, &pending_, ExprPlace::target);
-  QW_ASSIGN_OR_RETURN(targets_,
-                      bind_targets(state_, select_.targets, target_binder, scope_));
+  QW_ASSIGN_OR_RETURN(targets_, bind_targets(state_, select_.targets, target_binder, scope_));
   visible_ = targets_.size();
-  const bool keep_unknown =
-      context_.keep_unknown && !select_.distinct && select_.order_by.empty();
+  const bool keep_unknown = context_.keep_unknown && !select_.distinct && select_.order_by.empty();
   if (!keep_unknown) {
     for (BoundTarget& target : targets_) {
       QW_ASSIGN_OR_RETURN(target.expr, resolve_unknown(state_, std::move(target.expr)));
@@ -271,7 +269,7 @@ Result<void> SelectBinder::bind_clauses() {
     return state_.fail_at(
         invalid_column_reference(
             "SELECT DISTINCT ON expressions must match initial ORDER BY expressions"),
-        targets_[distinct_on_[i]].expr->location);
+        select_.distinct_on[i]->location);
   }
   return {};
 }
@@ -310,15 +308,14 @@ Result<void> SelectBinder::ungrouped(uint32_t column, int32_t location, bool in_
   }
   if (in_subquery) {
     return state_.fail_at(
-        grouping_error(
-            fmt::format("subquery uses ungrouped column \"{}\" from outer query", name)),
+        grouping_error(fmt::format("subquery uses ungrouped column \"{}\" from outer query", name)),
         location);
   }
-  return state_.fail_at(
-      grouping_error(fmt::format("column \"{}\" must appear in the GROUP BY clause or be used in an "
-                                 "aggregate function",
-                                 name)),
-      location);
+  return state_.fail_at(grouping_error(fmt::format(
+                            "column \"{}\" must appear in the GROUP BY clause or be used in an "
+                            "aggregate function",
+                            name)),
+                        location);
 }
 
 Result<void> SelectBinder::check_grouped(Expr& root) {
@@ -494,9 +491,8 @@ Result<void> SelectBinder::sets() {
       // Functions side by side run in step; one inside the other's arguments nests.
       bool nested = false;
       for (ExprPtr& argument : set.arguments) {
-        each_row_column(*argument, [&](Expr& column) {
-          nested = nested || column.index == kSetBase + i - 1;
-        });
+        each_row_column(*argument,
+                        [&](Expr& column) { nested = nested || column.index == kSetBase + i - 1; });
       }
       if (!nested) {
         return state_.fail_at(
@@ -511,8 +507,7 @@ Result<void> SelectBinder::sets() {
     node.arguments = std::move(set.arguments);
     node.result = set.type;
     columns.push_back(static_cast<uint32_t>(plan_->schema.size()));
-    plan_ = make_project_set(std::move(plan_), std::move(node),
-                             {std::string(set.function->name)});
+    plan_ = make_project_set(std::move(plan_), std::move(node), {std::string(set.function->name)});
   }
   pending_.sets.clear();
   each_upper([&](ExprPtr& root) { replace_columns(root, kSetBase, columns); });
@@ -542,8 +537,7 @@ Result<PlanPtr> SelectBinder::finish() {
     plan_ = make_topk(std::move(plan_), std::move(topk));
   }
   if (!keys.empty()) plan_ = make_sort(std::move(plan_), std::move(keys));
-  QW_ASSIGN_OR_RETURN(plan_,
-                      bind_limit(state_, select_, std::move(plan_), context_.parent, ctes_));
+  QW_ASSIGN_OR_RETURN(plan_, bind_limit(state_, select_, std::move(plan_), context_.parent, ctes_));
   if (visible_ < targets_.size()) {
     std::vector<uint32_t> columns;
     for (uint32_t i = 0; i < visible_; ++i) columns.push_back(i);
@@ -600,9 +594,8 @@ Result<std::vector<BoundTarget>> bind_targets(BindState& state,
         add_columns(*table.entry, table.depth, inner->location);
         continue;
       }
-      return state.fail_at(
-          feature_not_supported("row expansion of an expression is not supported"),
-          target.expr->location);
+      return state.fail_at(feature_not_supported("row expansion of an expression is not supported"),
+                           target.expr->location);
     }
     QW_ASSIGN_OR_RETURN(ExprPtr expr, binder.bind(*target.expr));
     out.push_back({std::move(expr), target.name.empty() ? output_name(*target.expr) : target.name});

@@ -1,5 +1,5 @@
-// Statements that are not queries. dml.cc: INSERT, UPDATE, DELETE, COPY; ddl.cc: CREATE. See binder.h.
-// Tests: tests/unit/sql/bind_dml_test.cc, bind_ddl_test.cc.
+// Statements that are not queries. dml.cc: INSERT, UPDATE, DELETE, COPY; ddl.cc: CREATE. See
+// binder.h. Tests: tests/unit/sql/bind_dml_test.cc, bind_ddl_test.cc.
 #pragma once
 
 #include "sql/bind/query.h"
@@ -20,7 +20,8 @@ Result<BoundCreateIndex> bind_create_index(BindState& state, const ast::CreateIn
 
 // The default of a column, or NULL, as its type.
 Result<ExprPtr> default_of(BindState& state, const ColumnInfo& column);
-// `value` as an assignment to `column`: 42804 "column "a" is of type integer but expression is of ...".
+// `value` as an assignment to `column`: 42804 "column "a" is of type integer but expression is of
+// ...".
 Result<ExprPtr> assign(BindState& state, ExprPtr value, const ColumnInfo& column);
 // Last step for every statement: parameters that stayed unknown are 42P18.
 Result<std::vector<Type>> take_parameters(BindState& state);

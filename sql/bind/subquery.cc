@@ -21,7 +21,8 @@ Result<ExprPtr> ExpressionBinder::bind_subquery(const ast::Subquery& subquery) {
       return state_.fail_at(feature_not_supported("cannot use subquery in EXECUTE parameter"),
                             subquery.location);
     case ExprPlace::watermark:
-    case ExprPlace::window_frame: return not_supported("a subquery here", subquery.location);
+    case ExprPlace::window_frame:
+      return not_supported("a subquery here", subquery.location);
     case ExprPlace::target:
     case ExprPlace::where:
     case ExprPlace::join_on:
@@ -39,7 +40,8 @@ Result<ExprPtr> ExpressionBinder::bind_subquery(const ast::Subquery& subquery) {
     case ExprPlace::window_order:
     case ExprPlace::filter:
     case ExprPlace::from_function:
-    case ExprPlace::policy: break;
+    case ExprPlace::policy:
+      break;
   }
   QueryContext context;
   context.parent = scope_;
@@ -89,23 +91,22 @@ Result<ExprPtr> ExpressionBinder::bind_quantified(const ast::Subquery& subquery,
   }
   std::vector<ExprPtr> right;
   for (uint32_t i = 0; i < plan->schema.size(); ++i) {
-    right.push_back(placeholder(kSubqueryColumn + i, plan->schema.columns[i].type,
-                                subquery.location));
+    right.push_back(
+        placeholder(kSubqueryColumn + i, plan->schema.columns[i].type, subquery.location));
   }
   ExprPtr test;
   if (left.size() == 1) {
     QW_ASSIGN_OR_RETURN(test, make_operator(state_, name, std::move(left[0]), std::move(right[0]),
                                             subquery.location));
     if (test->type.id != TypeId::boolean) {
-      return state_.fail_at(
-          datatype_mismatch(fmt::format(
-              "row comparison operator must yield type boolean, not type {}",
-              test->type.sql_name())),
-          subquery.location);
+      return state_.fail_at(datatype_mismatch(fmt::format(
+                                "row comparison operator must yield type boolean, not type {}",
+                                test->type.sql_name())),
+                            subquery.location);
     }
   } else {
-    QW_ASSIGN_OR_RETURN(test, bind_row_comparison(name, std::move(left), std::move(right),
-                                                  subquery.location));
+    QW_ASSIGN_OR_RETURN(
+        test, bind_row_comparison(name, std::move(left), std::move(right), subquery.location));
   }
   const int32_t start = test->location;
   ExprPtr node = make_node(ExprKind::subquery, TypeId::boolean, std::move(test));

@@ -68,12 +68,17 @@ Schema concat(const Schema& left, const Schema& right, bool left_nullable, bool 
 
 Schema join_schema(const Join& join, const Schema& left, const Schema& right) {
   switch (join.type) {
-    case JoinType::inner: return concat(left, right, false, false);
-    case JoinType::left: return concat(left, right, false, true);
-    case JoinType::right: return concat(left, right, true, false);
-    case JoinType::full: return concat(left, right, true, true);
+    case JoinType::inner:
+      return concat(left, right, false, false);
+    case JoinType::left:
+      return concat(left, right, false, true);
+    case JoinType::right:
+      return concat(left, right, true, false);
+    case JoinType::full:
+      return concat(left, right, true, true);
     case JoinType::semi:
-    case JoinType::anti: return left;
+    case JoinType::anti:
+      return left;
   }
   QW_UNREACHABLE();
 }

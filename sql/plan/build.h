@@ -12,9 +12,9 @@ namespace qw::sql {
 
 PlanPtr make_node(Plan::Op op, std::vector<PlanPtr> inputs, Schema schema);
 
-PlanPtr make_scan(const Relation& relation);                // all columns
+PlanPtr make_scan(const Relation& relation);  // all columns
 PlanPtr make_values(std::vector<std::vector<ExprPtr>> rows, Schema schema);
-PlanPtr make_one_row();                                     // no columns, one row
+PlanPtr make_one_row();  // no columns, one row
 PlanPtr make_filter(PlanPtr input, ExprPtr predicate);
 // Names come from `names`, types from the expressions; a plain column keeps its NOT NULL.
 PlanPtr make_project(PlanPtr input, std::vector<ExprPtr> expressions,

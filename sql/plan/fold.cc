@@ -119,11 +119,16 @@ void fold_node(ExprPtr& root) {
     case ExprKind::parameter:
     case ExprKind::subquery:
     case ExprKind::row_make:
-    case ExprKind::field: return;
-    case ExprKind::logical_and: return fold_logic(root, false);
-    case ExprKind::logical_or: return fold_logic(root, true);
-    case ExprKind::case_when: return fold_case(root);
-    case ExprKind::coalesce: return fold_coalesce(root);
+    case ExprKind::field:
+      return;
+    case ExprKind::logical_and:
+      return fold_logic(root, false);
+    case ExprKind::logical_or:
+      return fold_logic(root, true);
+    case ExprKind::case_when:
+      return fold_case(root);
+    case ExprKind::coalesce:
+      return fold_coalesce(root);
     case ExprKind::logical_not:
       if (constant) return evaluate_now(root);
       return fold_not(root);

@@ -145,9 +145,7 @@ struct OpCloner {
   Plan::Op operator()(const Limit& limit) const {
     return Limit{clone_one(limit.limit), clone_one(limit.offset), limit.with_ties};
   }
-  Plan::Op operator()(const Apply& apply) const {
-    return Apply{apply.kind, clone_one(apply.test)};
-  }
+  Plan::Op operator()(const Apply& apply) const { return Apply{apply.kind, clone_one(apply.test)}; }
   Plan::Op operator()(const SystemScan& op) const { return op; }
   Plan::Op operator()(const WindowExpand& op) const { return op; }
   Plan::Op operator()(const Aggregate& op) const { return op; }
@@ -193,9 +191,7 @@ void each_node(const Expr& root, const std::function<void(const Expr&)>& visit) 
   for (const ExprPtr& arg : root.args) each_node(std::as_const(*arg), visit);
 }
 
-void each_outer_column(Plan& plan, const OuterVisit& visit) {
-  OuterWalk{visit, {}}.plan(plan, 0);
-}
+void each_outer_column(Plan& plan, const OuterVisit& visit) { OuterWalk{visit, {}}.plan(plan, 0); }
 
 void each_outer_column(Expr& root, const OuterVisit& visit) {
   OuterWalk{visit, {}}.expression(root, 0);
@@ -231,7 +227,8 @@ bool is_correlated(Expr& root) {
 
 void shift_outer(Plan& plan, int32_t by, uint32_t from) {
   each_outer_column(plan, [&](Expr& column, uint32_t level) {
-    if (level >= from) column.depth = static_cast<uint32_t>(static_cast<int32_t>(column.depth) + by);
+    if (level >= from)
+      column.depth = static_cast<uint32_t>(static_cast<int32_t>(column.depth) + by);
   });
 }
 
@@ -271,7 +268,8 @@ bool never_fails(const Expr& root) {
     case ExprKind::column:
     case ExprKind::outer_column:
     case ExprKind::constant:
-    case ExprKind::parameter: return true;
+    case ExprKind::parameter:
+      return true;
     case ExprKind::logical_and:
     case ExprKind::logical_or:
     case ExprKind::logical_not:
@@ -294,12 +292,18 @@ bool never_fails(const Expr& root) {
       }
       return true;
     case ExprKind::call:
+      if (!root.function->infallible) return false;
+      for (const ExprPtr& arg : root.args) {
+        if (!never_fails(*arg)) return false;
+      }
+      return true;
     case ExprKind::array_op:
     case ExprKind::array_make:
     case ExprKind::row_make:
     case ExprKind::field:
     case ExprKind::subscript:
-    case ExprKind::subquery: return false;
+    case ExprKind::subquery:
+      return false;
   }
   return false;
 }

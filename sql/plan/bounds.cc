@@ -1,0 +1,171 @@
+// See bounds.h.
+#include "sql/plan/bounds.h"
+
+#include "sql/function.h"
+#include "sql/plan/build.h"
+#include "sql/plan/equality.h"
+#include "sql/plan/fold.h"
+#include "sql/plan/walk.h"
+
+namespace qw::sql {
+
+namespace {
+
+// A term "column op value" with the value brought to the column's type.
+struct Bound {
+  size_t term = 0;
+  uint32_t column = 0;  // of the relation
+  std::string_view op;
+  ExprPtr value;
+};
+
+std::string_view mirrored(std::string_view op) {
+  if (op == "<") return ">";
+  if (op == "<=") return ">=";
+  if (op == ">") return "<";
+  if (op == ">=") return "<=";
+  return op;
+}
+
+bool is_known_before(const Expr& root) {
+  return root.kind == ExprKind::constant || root.kind == ExprKind::parameter ||
+         root.kind == ExprKind::outer_column;
+}
+
+std::optional<Bound> as_bound(const Expr& term, const Scan& scan) {
+  Bound bound;
+  bound.op = is_equality_operator(term) ? "=" : comparison_name(term, true);
+  if (bound.op.empty()) return std::nullopt;
+  const Expr* column = term.args[0].get();
+  const Expr* value = term.args[1].get();
+  if (column->kind != ExprKind::column) {
+    std::swap(column, value);
+    bound.op = mirrored(bound.op);
+  }
+  if (column->kind != ExprKind::column || !is_known_before(*value)) return std::nullopt;
+  bound.column = scan.columns[column->index];
+  bound.value = value->clone();
+  if (value->type.same(column->type)) return bound;
+  const Cast* cast =
+      Registry::instance().cast(value->type.without_typmod(), column->type.without_typmod());
+  if (cast == nullptr || cast->context != CastContext::implicit) return std::nullopt;
+  if (cast->function == nullptr) {
+    if (bound.value->kind == ExprKind::constant) {
+      bound.value->value = bound.value->value.with_type(column->type.without_typmod());
+    }
+    bound.value->type = column->type.without_typmod();
+    return bound;
+  }
+  if (cast->function->volatility != Volatility::immutable) return std::nullopt;
+  std::vector<ExprPtr> args;
+  args.push_back(std::move(bound.value));
+  bound.value = make_call(*cast->function, std::move(args), column->type.without_typmod());
+  fold_constants(bound.value);
+  if (!is_known_before(*bound.value)) return std::nullopt;
+  return bound;
+}
+
+const Bound* find_bound(const std::vector<Bound>& bounds, uint32_t column, std::string_view op) {
+  for (const Bound& bound : bounds) {
+    if (bound.column == column && bound.op == op) return &bound;
+  }
+  return nullptr;
+}
+
+// What one order of rows (the relation's key or an index) can use of the bounds.
+struct Choice {
+  ObjectId index;
+  std::vector<const Bound*> equal;
+  const Bound* lower = nullptr;
+  const Bound* upper = nullptr;
+  bool complete = false;  // equality on every column of a unique order
+
+  int score() const {
+    return static_cast<int>(equal.size()) * 4 + (complete ? 1000 : 0) + (lower != nullptr ? 1 : 0) +
+           (upper != nullptr ? 1 : 0);
+  }
+};
+
+Choice choose(ObjectId id, const std::vector<uint32_t>& columns, bool unique,
+              const std::vector<Bound>& bounds) {
+  Choice choice;
+  choice.index = id;
+  size_t next = 0;
+  for (; next < columns.size(); ++next) {
+    const Bound* equal = find_bound(bounds, columns[next], "=");
+    if (equal == nullptr) break;
+    choice.equal.push_back(equal);
+  }
+  choice.complete = unique && next == columns.size() && next > 0;
+  if (next == columns.size()) return choice;
+  for (const std::string_view op : {">", ">="}) {
+    if (choice.lower == nullptr) choice.lower = find_bound(bounds, columns[next], op);
+  }
+  for (const std::string_view op : {"<", "<="}) {
+    if (choice.upper == nullptr) choice.upper = find_bound(bounds, columns[next], op);
+  }
+  return choice;
+}
+
+PlanPtr bound_scan(const PlanPtr& filter, const Catalog& catalog) {
+  const PlanPtr& input = filter->inputs[0];
+  const Scan& scan = *input->as<Scan>();
+  const Relation* relation = catalog.find(scan.relation);
+  if (relation == nullptr || scan.bounds != nullptr) return filter;
+  std::vector<ExprPtr> terms = split_and(filter->as<Filter>()->predicate->clone());
+  std::vector<Bound> bounds;
+  for (size_t i = 0; i < terms.size(); ++i) {
+    if (std::optional<Bound> bound = as_bound(*terms[i], scan)) {
+      bound->term = i;
+      bounds.push_back(std::move(*bound));
+    }
+  }
+  if (bounds.empty()) return filter;
+  Choice best = choose(relation->id, relation->primary_key, true, bounds);
+  for (const IndexInfo* index : catalog.indexes_of(relation->id)) {
+    Choice choice = choose(index->id, index->columns, index->unique, bounds);
+    if (choice.score() > best.score()) best = std::move(choice);
+  }
+  if (best.score() == 0) return filter;
+  auto out = std::make_shared<Scan::Bounds>();
+  out->index = best.index;
+  std::vector<bool> used(terms.size(), false);
+  for (const Bound* bound : best.equal) {
+    out->equal.push_back(bound->value->clone());
+    used[bound->term] = true;
+  }
+  if (best.lower != nullptr) {
+    out->lower = best.lower->value->clone();
+    out->lower_inclusive = best.lower->op == ">=";
+    used[best.lower->term] = true;
+  }
+  if (best.upper != nullptr) {
+    out->upper = best.upper->value->clone();
+    out->upper_inclusive = best.upper->op == "<=";
+    used[best.upper->term] = true;
+  }
+  std::vector<ExprPtr> rest;
+  for (size_t i = 0; i < terms.size(); ++i) {
+    if (!used[i]) rest.push_back(std::move(terms[i]));
+  }
+  Scan bounded = scan;
+  bounded.bounds = std::move(out);
+  PlanPtr plan = make_node(std::move(bounded), {}, input->schema);
+  ExprPtr predicate = make_and(std::move(rest));
+  return predicate == nullptr ? plan : make_filter(std::move(plan), std::move(predicate));
+}
+
+}  // namespace
+
+PlanPtr set_bounds(PlanPtr plan, const Catalog& catalog) {
+  const auto bounded = [&](const PlanPtr& node) {
+    const bool fits = node->as<Filter>() != nullptr && node->inputs[0]->as<Scan>() != nullptr;
+    return fits ? bound_scan(node, catalog) : node;
+  };
+  each_plan_node(*plan, [&](Plan& node) {
+    for (PlanPtr& input : node.inputs) input = bounded(input);
+  });
+  return bounded(plan);
+}
+
+}  // namespace qw::sql

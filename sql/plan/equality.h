@@ -1,0 +1,17 @@
+// Which calls are equality operators, and of what. Tests: tests/unit/sql/optimize_join_test.cc.
+#pragma once
+
+#include "sql/expr.h"
+
+namespace qw::sql {
+
+// A call of "=" over two values of one type (bigint = bigint, text = text).
+bool is_equality(const Expr& expression);
+// A call of any "=" operator, also integer = bigint.
+bool is_equality_operator(const Expr& expression);
+// "<", "<=", ">", ">=": the operator's name, else ""; over one type, unless `any_types`.
+std::string_view comparison_name(const Expr& expression, bool any_types = false);
+// The operator a function implements ("=", "+"), "" when none. For EXPLAIN.
+std::string_view operator_name(const Function& function);
+
+}  // namespace qw::sql

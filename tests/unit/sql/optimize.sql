@@ -1,0 +1,40 @@
+SELECT name FROM person WHERE id = 5
+SELECT name FROM person WHERE id = 5 AND city = 'x'
+SELECT * FROM acc WHERE aid = $1
+SELECT bal FROM acc WHERE bid = 3 AND bal > 10
+SELECT bal FROM acc WHERE aid >= 10 AND aid < 20 ORDER BY aid LIMIT 5
+SELECT 1 + 1 AS two, NULL::int IS NULL
+SELECT a.aid FROM acc a, acc b WHERE a.aid = b.bid AND b.bal > 5
+VIEW SELECT p.name, p.city, p.state, a.id FROM auction a JOIN person p ON a.seller = p.id WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')
+VIEW PROPERTIES SELECT category, avg(final) FROM (SELECT max(b.price) AS final, a.category FROM auction a JOIN bid b ON a.id = b.auction AND b.ts BETWEEN a.ts AND a.expires GROUP BY a.id, a.category) q GROUP BY category
+VIEW SELECT id, item, price FROM (SELECT a.*, b.price, row_number() OVER (PARTITION BY a.id ORDER BY b.price DESC, b.ts) AS rn FROM auction a JOIN bid b ON a.id = b.auction AND b.ts BETWEEN a.ts AND a.expires) x WHERE rn <= 1
+VIEW PROPERTIES SELECT auction, price FROM (SELECT *, row_number() OVER (PARTITION BY bidder, auction ORDER BY ts DESC) AS rn FROM bid) q WHERE rn <= 1
+VIEW SELECT b.auction, b.price FROM bid b JOIN (SELECT max(price) AS maxprice, window_end FROM tumble(bid, ts, interval '10 s') GROUP BY window_start, window_end) m ON b.price = m.maxprice WHERE b.ts BETWEEN m.window_end - interval '10 s' AND m.window_end
+VIEW SELECT DISTINCT ON (auction) auction, price FROM bid ORDER BY auction, price DESC
+VIEW SELECT auction, price FROM bid ORDER BY price DESC LIMIT 10
+VIEW SELECT p.name FROM person p LEFT JOIN auction a ON a.seller = p.id WHERE a.category = 1
+VIEW SELECT p.name, a.item FROM person p LEFT JOIN auction a ON a.seller = p.id AND a.category = 1 WHERE p.city = 'x'
+VIEW SELECT p.name, a.item FROM person p FULL JOIN auction a ON a.seller = p.id WHERE p.city = 'x'
+VIEW SELECT p.name, a.item FROM person p RIGHT JOIN auction a ON a.seller = p.id
+VIEW SELECT name FROM person p WHERE EXISTS (SELECT 1 FROM auction a WHERE a.seller = p.id AND a.category = 2)
+VIEW SELECT name FROM person WHERE id NOT IN (SELECT seller FROM auction)
+VIEW SELECT name FROM person WHERE id IN (SELECT seller FROM auction WHERE category = 1)
+VIEW SELECT name, (SELECT count(*) FROM auction a WHERE a.seller = p.id) AS n FROM person p
+VIEW SELECT name, (SELECT max(price) + 1 FROM bid b WHERE b.bidder = p.id) AS m FROM person p
+VIEW SELECT item, (SELECT name FROM person p WHERE p.id = a.seller) AS seller FROM auction a
+VIEW SELECT item FROM auction a WHERE category > (SELECT avg(category) FROM auction)
+VIEW SELECT p.name, top.price FROM person p, LATERAL (SELECT price FROM bid b WHERE b.bidder = p.id ORDER BY price DESC LIMIT 2) AS top
+VIEW SELECT p.name, (SELECT count(*) FROM bid b WHERE b.price > p.id) AS n FROM person p
+VIEW SELECT (SELECT price FROM bid b WHERE b.bidder = p.id) FROM person p
+SELECT (SELECT price FROM bid b WHERE b.bidder = p.id) AS p FROM person p
+VIEW SELECT a.auction, b.auction FROM bid a, person p, bid b WHERE a.bidder = p.id AND p.id = b.bidder
+VIEW WITH q AS (SELECT auction, count(*) AS n FROM bid GROUP BY auction) SELECT x.auction FROM q x JOIN q y ON x.n = y.n WHERE x.auction > 5
+VIEW SELECT state, count(*) FROM person GROUP BY state HAVING state <> 'OR' AND count(*) > 1
+VIEW SELECT auction FROM bid UNION ALL SELECT id FROM auction
+VIEW SELECT * FROM (SELECT auction AS k FROM bid UNION SELECT id FROM auction) q WHERE k = 1
+VIEW SELECT DISTINCT id, name FROM person
+VIEW PROPERTIES SELECT window_start, count(*) FROM tumble(bid, ts, interval '10 s') GROUP BY window_start, window_end
+VIEW SELECT now(), name FROM person
+VIEW SELECT count(*) FROM bid
+VIEW SELECT id FROM person WHERE false
+SELECT g, name FROM person, generate_series(1, id) AS g
