@@ -30,8 +30,9 @@ Result<void> ViewBuilder::add_state(State& state, const std::string& layout) {
   state.logging = true;
   if (spec_.recover) {
     if (next_state_ >= spec_.states.size() || spec_.states[next_state_].layout != layout) {
-      return fail(object_not_in_prerequisite_state(
-          "the stored state of the view does not fit its plan").with_detail(layout));
+      return fail(
+          object_not_in_prerequisite_state("the stored state of the view does not fit its plan")
+              .with_detail(layout));
     }
     state.id = spec_.states[next_state_++].id;
   } else {
@@ -69,7 +70,8 @@ Result<void> ViewBuilder::build(const sql::Plan& plan) {
 Result<Node*> ViewBuilder::node_of(const sql::Plan& plan) {
   const auto it = made_.find(&plan);
   if (it != made_.end()) return it->second;
-  if (++depth_ > limits::kNestingMax) return fail(statement_too_complex("view is nested too deeply"));
+  if (++depth_ > limits::kNestingMax)
+    return fail(statement_too_complex("view is nested too deeply"));
   QW_ASSIGN_OR_RETURN(Node * node, make(plan));
   --depth_;
   made_[&plan] = node;
@@ -78,7 +80,8 @@ Result<Node*> ViewBuilder::node_of(const sql::Plan& plan) {
 
 Result<Node*> ViewBuilder::make(const sql::Plan& plan) {
   const auto reads_only = [](const char* what) {
-    return fail(feature_not_supported(std::string(what) + " is not supported in materialized views"));
+    return fail(
+        feature_not_supported(std::string(what) + " is not supported in materialized views"));
   };
   struct Visitor {
     ViewBuilder& builder;
@@ -144,7 +147,8 @@ Result<Node*> ViewBuilder::arrange_node(Node* input, std::vector<Type> types,
   node->index = std::make_unique<RowIndex>(std::move(types), key, skip_null, identity);
   node->users.insert(spec_.id);
   node->host = nullptr;
-  QW_TRY(add_state(*node->index, fmt::format("index {} key {}", states_.size(), join_numbers(key))));
+  QW_TRY(
+      add_state(*node->index, fmt::format("index {} key {}", states_.size(), join_numbers(key))));
   input->outputs.push_back({node, 0});
   arranged_[name] = node;
   return node;
@@ -164,7 +168,8 @@ Result<Node*> ViewBuilder::arrange(const sql::Plan& input, const std::vector<uin
   const auto shared = graph_.shared.find(share_key);
   bool usable = shared != graph_.shared.end();
   if (usable && spec_.recover) {
-    usable = next_state_ < spec_.states.size() && spec_.states[next_state_].id == shared->second->index->id;
+    usable = next_state_ < spec_.states.size() &&
+             spec_.states[next_state_].id == shared->second->index->id;
     if (usable) ++next_state_;
   }
   if (usable) {
@@ -187,7 +192,8 @@ Result<Node*> ViewBuilder::arrange(const sql::Plan& input, const std::vector<uin
   return node;
 }
 
-Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Node*& left_index, Node*& right_index) {
+Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Node*& left_index,
+                                      Node*& right_index) {
   const auto& join = *plan.as<sql::Join>();
   std::vector<uint32_t> left_key, right_key;
   std::vector<bool> skip;

@@ -1,9 +1,11 @@
 // ViewBuilder: outer, semi and anti joins, as inner joins and existence tests.
 //
 //   left join     = inner join + left rows without a match, padded
-//   with residual = the inner join J filtered by it; "match" is then: the left row, whole and exact,
+//   with residual = the inner join J filtered by it; "match" is then: the left row, whole and
+//   exact,
 //                   occurs among J's left columns
-//   NOT IN        = anti join, less everything when the right side has a NULL, less NULL keys when it
+//   NOT IN        = anti join, less everything when the right side has a NULL, less NULL keys when
+//   it
 //                   has any row
 // See graph.h and operators/existence.h.
 #include <algorithm>
@@ -41,17 +43,17 @@ Result<Node*> ViewBuilder::existence(Node* left, Node* right, bool anti, std::ve
   spec.right_key.assign(right_key.begin(), right_key.end());
   spec.pad_before = std::move(before);
   spec.pad_after = std::move(after);
-  QW_ASSIGN_OR_RETURN(Node * node,
-                      add_operator(std::make_unique<ExistenceOperator>(
-                                       host_, *left->index, *right->index, std::move(spec)),
-                                   {}));
+  QW_ASSIGN_OR_RETURN(
+      Node * node, add_operator(std::make_unique<ExistenceOperator>(host_, *left->index,
+                                                                    *right->index, std::move(spec)),
+                                {}));
   left->before.push_back({node, 0});
   right->before.push_back({node, 1});
   return node;
 }
 
-// Rows of one side of a join that have a match, or have none. `joined` is the inner join when it has a
-// residual predicate; the side's columns begin at `first` in it.
+// Rows of one side of a join that have a match, or have none. `joined` is the inner join when it
+// has a residual predicate; the side's columns begin at `first` in it.
 Result<Node*> ViewBuilder::side_existence(const sql::Plan& plan, bool left_side, Node* joined,
                                           bool anti, std::vector<Type> before,
                                           std::vector<Type> after) {
@@ -66,8 +68,8 @@ Result<Node*> ViewBuilder::side_existence(const sql::Plan& plan, bool left_side,
       other_key.push_back(left_side ? pair.right : pair.left);
       skip.push_back(!pair.null_safe);
     }
-    // Rows with a NULL in the key match nothing, but an anti join keeps them: existence() sees them on
-    // their way to the index.
+    // Rows with a NULL in the key match nothing, but an anti join keeps them: existence() sees them
+    // on their way to the index.
     QW_ASSIGN_OR_RETURN(Node * rows, arrange(side, key, skip));
     QW_ASSIGN_OR_RETURN(Node * others, arrange(other, other_key, skip));
     return existence(rows, others, anti, std::move(before), std::move(after));
@@ -76,12 +78,13 @@ Result<Node*> ViewBuilder::side_existence(const sql::Plan& plan, bool left_side,
   const size_t first = left_side ? 0 : plan.inputs[0]->schema.size();
   const std::vector<bool> keep(types.size(), false);
   QW_ASSIGN_OR_RETURN(Node * input, node_of(side));
-  QW_ASSIGN_OR_RETURN(Node * rows, arrange_node(input, types, column_range(0, types.size()), keep, Identity::exact));
+  QW_ASSIGN_OR_RETURN(Node * rows, arrange_node(input, types, column_range(0, types.size()), keep,
+                                                Identity::exact));
   QW_ASSIGN_OR_RETURN(Node * picked, add_operator(std::make_unique<PickOperator>(
                                                       host_, column_range(first, types.size())),
                                                   {joined}));
-  QW_ASSIGN_OR_RETURN(Node * matched,
-                      arrange_node(picked, types, column_range(0, types.size()), keep, Identity::exact));
+  QW_ASSIGN_OR_RETURN(Node * matched, arrange_node(picked, types, column_range(0, types.size()),
+                                                   keep, Identity::exact));
   return existence(rows, matched, anti, std::move(before), std::move(after));
 }
 
@@ -106,7 +109,8 @@ Result<Node*> ViewBuilder::make_not_in(const sql::Plan& plan) {
   const auto not_null = null_test(sql::ExprKind::is_not_null, left_key, types[left_key]);
   QW_ASSIGN_OR_RETURN(Node * with_key, make_filter(*not_null, certain, types));
   QW_ASSIGN_OR_RETURN(Node * without_key, make_filter(*is_null, certain, types));
-  QW_ASSIGN_OR_RETURN(Node * without_rows, arrange_node(without_key, types, {}, {}, Identity::equal));
+  QW_ASSIGN_OR_RETURN(Node * without_rows,
+                      arrange_node(without_key, types, {}, {}, Identity::equal));
   QW_ASSIGN_OR_RETURN(Node * any_right, arrange_node(right, right_types, {}, {}, Identity::equal));
   QW_ASSIGN_OR_RETURN(Node * lonely, existence(without_rows, any_right, true, {}, {}));
   return add_operator(std::make_unique<PassOperator>(host_), {with_key, lonely});
@@ -114,8 +118,7 @@ Result<Node*> ViewBuilder::make_not_in(const sql::Plan& plan) {
 
 Result<Node*> ViewBuilder::make_outer(const sql::Plan& plan) {
   const auto& join = *plan.as<sql::Join>();
-  const bool existence_only =
-      join.type == sql::JoinType::semi || join.type == sql::JoinType::anti;
+  const bool existence_only = join.type == sql::JoinType::semi || join.type == sql::JoinType::anti;
   if (join.type == sql::JoinType::anti && join.null_aware) return make_not_in(plan);
   Node *joined = nullptr, *left = nullptr, *right = nullptr;
   if (!existence_only || join.residual != nullptr) {
@@ -126,8 +129,8 @@ Result<Node*> ViewBuilder::make_outer(const sql::Plan& plan) {
   }
   std::vector<Node*> parts{joined};
   if (join.type == sql::JoinType::left || join.type == sql::JoinType::full) {
-    QW_ASSIGN_OR_RETURN(Node * padded, side_existence(plan, true, joined, true, {},
-                                                      schema_types(*plan.inputs[1])));
+    QW_ASSIGN_OR_RETURN(
+        Node * padded, side_existence(plan, true, joined, true, {}, schema_types(*plan.inputs[1])));
     parts.push_back(padded);
   }
   if (join.type == sql::JoinType::right || join.type == sql::JoinType::full) {

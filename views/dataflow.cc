@@ -28,8 +28,7 @@ Dataflow::Dataflow() : impl_(std::make_unique<Impl>()) {}
 Dataflow::~Dataflow() = default;
 
 Result<std::vector<StateInfo>> Dataflow::add_view(
-    const ViewSpec& spec, const sql::Plan& plan,
-    const std::function<Result<StateId>()>& allocate) {
+    const ViewSpec& spec, const sql::Plan& plan, const std::function<Result<StateId>()>& allocate) {
   QW_ASSERT(!impl_->in_epoch && !has_view(spec.id));
   Graph& graph = impl_->graph;
   auto& host = graph.hosts[spec.id];
@@ -83,9 +82,10 @@ std::vector<StateId> Dataflow::Impl::drop_nodes(ObjectId view) {
       continue;
     }
     if (node.view != view) continue;
-    const bool feeds_survivor = std::any_of(node.outputs.begin(), node.outputs.end(), [&](const Edge& e) {
-      return e.to->index != nullptr && !e.to->share_key.empty() && !e.to->users.empty();
-    });
+    const bool feeds_survivor =
+        std::any_of(node.outputs.begin(), node.outputs.end(), [&](const Edge& e) {
+          return e.to->index != nullptr && !e.to->share_key.empty() && !e.to->users.empty();
+        });
     if (!feeds_survivor) gone.insert(&node);
   }
   for (const auto& node : graph.nodes) {
@@ -134,7 +134,8 @@ bool Dataflow::has_view(ObjectId view) const { return impl_->live.count(view) !=
 bool Dataflow::reads(ObjectId relation) const {
   const auto it = impl_->graph.roots.find(relation);
   if (it == impl_->graph.roots.end()) return false;
-  return std::any_of(it->second.begin(), it->second.end(), [](const Root& root) { return root.live; });
+  return std::any_of(it->second.begin(), it->second.end(),
+                     [](const Root& root) { return root.live; });
 }
 
 void Dataflow::begin_epoch(Epoch, sql::EvalContext& context) {

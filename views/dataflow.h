@@ -1,21 +1,24 @@
-// Dataflow: all live views of a database as one graph of operators over deltas, stepped epoch by epoch.
+// Dataflow: all live views of a database as one graph of operators over deltas, stepped epoch by
+// epoch.
 //
-//   begin_epoch(e, context)                     then, any number of times and in any order and slicing:
+//   begin_epoch(e, context)                     then, any number of times and in any order and
+//   slicing:
 //     push(relation, batch)                     changes of base relations (tables, source tables)
 //     hydrate(view, relation, batch)            existing rows for a view that is being made
-//   finish_epoch()                              aggregates and the like emit; state log records are cut
-//   take_records()                              what to commit with the epoch
+//   finish_epoch()                              aggregates and the like emit; state log records are
+//   cut take_records()                              what to commit with the epoch
 //
-// A view over a view is wired to it inside the graph: only base relations are pushed. Batches of one
-// relation carry all of its columns in declaration order (a column no view needs may be a constant
-// NULL). Row and error sinks are called during push, hydrate and finish_epoch; the same row may come
-// with +1 and then with -1 within an epoch: whoever stores rows nets them.
+// A view over a view is wired to it inside the graph: only base relations are pushed. Batches of
+// one relation carry all of its columns in declaration order (a column no view needs may be a
+// constant NULL). Row and error sinks are called during push, hydrate and finish_epoch; the same
+// row may come with +1 and then with -1 within an epoch: whoever stores rows nets them.
 //
-// Making a view over existing data: add_view(), then feed each relation of to_hydrate() with all rows
-// as of some epoch s (hydrate, +1 each, in slices, over as many epochs as one likes), then the deltas of
-// that relation after s (hydrate again, with weights), then go_live() between two epochs, from which on
-// push() and views below reach it. Shared indexes are live for the new view from the start, which is
-// right because each input ends up with the same contents whatever the interleaving.
+// Making a view over existing data: add_view(), then feed each relation of to_hydrate() with all
+// rows as of some epoch s (hydrate, +1 each, in slices, over as many epochs as one likes), then the
+// deltas of that relation after s (hydrate again, with weights), then go_live() between two epochs,
+// from which on push() and views below reach it. Shared indexes are live for the new view from the
+// start, which is right because each input ends up with the same contents whatever the
+// interleaving.
 //
 // Recovery: add_view() for all views with the states they had, views below first; load_image() and
 // apply_log() per state; finish_recovery(). Nothing is emitted.
@@ -50,7 +53,8 @@ class DeltaSink {
   virtual void push(const Batch& batch) = 0;
 };
 
-// Receives errors of rows, which are retractable data: the sum of weights per error is what a view has.
+// Receives errors of rows, which are retractable data: the sum of weights per error is what a view
+// has.
 class ErrorSink {
  public:
   ErrorSink() = default;
@@ -83,7 +87,7 @@ struct StateRecords {
 
 struct StateStatus {
   StateId id;
-  ObjectId view;      // 0 = an index shared by several views
+  ObjectId view;  // 0 = an index shared by several views
   std::string layout;
   uint64_t rows = 0;  // entries held
   uint64_t bytes = 0;
@@ -96,9 +100,9 @@ class Dataflow {
   Dataflow& operator=(const Dataflow&) = delete;
   ~Dataflow();
 
-  // Compiles `plan` (needed only during the call) into the graph. Returns the view's states in a fixed
-  // order, to be kept with the view's definition; shared ones may occur in several views. `allocate`
-  // gives fresh ids. 0A000 for plans that only reads can run.
+  // Compiles `plan` (needed only during the call) into the graph. Returns the view's states in a
+  // fixed order, to be kept with the view's definition; shared ones may occur in several views.
+  // `allocate` gives fresh ids. 0A000 for plans that only reads can run.
   Result<std::vector<StateInfo>> add_view(const ViewSpec& spec, const sql::Plan& plan,
                                           const std::function<Result<StateId>()>& allocate);
   // Relations whose rows the new view must be fed, each once.
@@ -116,8 +120,8 @@ class Dataflow {
   void finish_epoch();
   std::vector<StateRecords> take_records();
 
-  // Not empty: the view met a state that cannot be (more rows taken away than there were, a counter out
-  // of range) and gives no further output. It has to be made again; the other views live on.
+  // Not empty: the view met a state that cannot be (more rows taken away than there were, a counter
+  // out of range) and gives no further output. It has to be made again; the other views live on.
   std::optional<Error> broken(ObjectId view) const;
 
   // Images. Every state has kPartitions partitions; an image is valid for the epoch finished last.

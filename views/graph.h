@@ -1,8 +1,8 @@
 // Graph: nodes and edges of the live dataflow, and how a batch runs through them.
 //
 // A node is an operator, an arrangement (a RowIndex that others probe) or the end of a view. An
-// arrangement passes a change on twice: before the index takes it in (to joins that have it as their
-// left side) and after (right side); see operators/join.h. Nodes stand in topological order.
+// arrangement passes a change on twice: before the index takes it in (to joins that have it as
+// their left side) and after (right side); see operators/join.h. Nodes stand in topological order.
 // Epoch thread. Tests: tests/unit/views/dataflow_test.cc.
 #pragma once
 
@@ -75,8 +75,8 @@ class Graph {
   void finish_epoch();
 
   std::vector<std::unique_ptr<Node>> nodes;
-  std::map<ObjectId, std::vector<Root>> roots;                // by relation
-  std::map<std::string, Node*, std::less<>> shared;           // live arrangements by share_key
+  std::map<ObjectId, std::vector<Root>> roots;       // by relation
+  std::map<std::string, Node*, std::less<>> shared;  // live arrangements by share_key
   std::map<ObjectId, std::unique_ptr<ViewHost>> hosts;
   std::map<StateId, State*> states;
 

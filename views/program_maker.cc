@@ -59,11 +59,20 @@ Made make_group(Host& host, const sql::Plan& plan, const ProgramMaker& programs)
 Made make_set_op(Host& host, const sql::Plan& plan) {
   GroupSpec spec;
   switch (plan.as<sql::SetOp>()->kind) {
-    case sql::SetOpKind::union_all: QW_UNREACHABLE();
-    case sql::SetOpKind::except: spec.multiplicity = Multiplicity::except; break;
-    case sql::SetOpKind::except_all: spec.multiplicity = Multiplicity::except_all; break;
-    case sql::SetOpKind::intersect: spec.multiplicity = Multiplicity::intersect; break;
-    case sql::SetOpKind::intersect_all: spec.multiplicity = Multiplicity::intersect_all; break;
+    case sql::SetOpKind::union_all:
+      QW_UNREACHABLE();
+    case sql::SetOpKind::except:
+      spec.multiplicity = Multiplicity::except;
+      break;
+    case sql::SetOpKind::except_all:
+      spec.multiplicity = Multiplicity::except_all;
+      break;
+    case sql::SetOpKind::intersect:
+      spec.multiplicity = Multiplicity::intersect;
+      break;
+    case sql::SetOpKind::intersect_all:
+      spec.multiplicity = Multiplicity::intersect_all;
+      break;
   }
   QW_ASSERT(plan.inputs.size() == 2);
   spec.input = schema_types(plan);
@@ -88,8 +97,8 @@ Made make_operator(Host& host, const sql::Plan& plan, ProgramMaker& programs) {
   }
   if (const auto* set = plan.as<sql::ProjectSet>()) {
     if (set->function->set == nullptr) {
-      return fail(feature_not_supported("set-returning function " + std::string(set->function->name) +
-                                        " is not supported yet"));
+      return fail(feature_not_supported(
+          "set-returning function " + std::string(set->function->name) + " is not supported yet"));
     }
     QW_ASSIGN_OR_RETURN(auto program, programs.compile(pointers(set->arguments), input));
     return std::make_unique<ProjectSetOperator>(host, *set, std::move(program), schema_types(plan));
@@ -105,8 +114,8 @@ Made make_operator(Host& host, const sql::Plan& plan, ProgramMaker& programs) {
     return make_group(host, plan, programs);
   }
   if (const auto* top = plan.as<sql::TopK>()) {
-    return std::make_unique<TopKOperator>(host, *top, input,
-                                          programs.runs_once() || plan.inputs[0]->properties.append_only);
+    return std::make_unique<TopKOperator>(
+        host, *top, input, programs.runs_once() || plan.inputs[0]->properties.append_only);
   }
   if (const auto* windows = plan.as<sql::Window>()) {
     QW_ASSIGN_OR_RETURN(auto made, WindowOperator::make(host, *windows, input));

@@ -17,8 +17,8 @@ QuerySources::~QuerySources() = default;
 
 namespace {
 
-// Builds the streams of a plan, and the programs in them: columns of enclosing queries are replaced by
-// slots of one array.
+// Builds the streams of a plan, and the programs in them: columns of enclosing queries are replaced
+// by slots of one array.
 class StreamBuilder final : public ProgramMaker {
  public:
   StreamBuilder(QueryHost& host, std::vector<Datum>& outer) : host_(host), outer_(outer) {}
@@ -69,7 +69,8 @@ void StreamBuilder::count_parents(const sql::Plan& plan) {
 }
 
 Result<void> StreamBuilder::number_outer_columns(sql::Expr& expression, uint32_t depth) {
-  if (depth > limits::kNestingMax) return fail(statement_too_complex("expression is nested too deeply"));
+  if (depth > limits::kNestingMax)
+    return fail(statement_too_complex("expression is nested too deeply"));
   if (expression.kind == sql::ExprKind::outer_column) {
     if (expression.depth == 0 || expression.depth > scopes_.size()) {
       return fail(internal_error("a column of an enclosing query has no such query"));
@@ -110,7 +111,8 @@ Result<std::optional<sql::Program>> StreamBuilder::optional_program(const sql::E
 }
 
 Result<StreamPtr> StreamBuilder::stream(const sql::Plan& plan) {
-  if (++depth_ > limits::kNestingMax) return fail(statement_too_complex("query is nested too deeply"));
+  if (++depth_ > limits::kNestingMax)
+    return fail(statement_too_complex("query is nested too deeply"));
   StreamPtr made;
   if (parents_[&plan] > 1 && plan.as<sql::Scan>() == nullptr &&
       plan.as<sql::RecursiveScan>() == nullptr) {
@@ -118,7 +120,8 @@ Result<StreamPtr> StreamBuilder::stream(const sql::Plan& plan) {
     if (spool == nullptr) {
       const size_t references = references_;
       QW_ASSIGN_OR_RETURN(StreamPtr input, make(plan));
-      spool = std::make_shared<Spool>(std::move(input), schema_types(plan), references == references_);
+      spool =
+          std::make_shared<Spool>(std::move(input), schema_types(plan), references == references_);
     }
     made = std::make_unique<SpoolStream>(host_, spool);
   } else {
@@ -169,8 +172,8 @@ Result<StreamPtr> StreamBuilder::make(const sql::Plan& plan) {
     }
     Made operator()(const sql::Sort& sort) {
       QW_ASSIGN_OR_RETURN(StreamPtr input, builder.stream(*plan.inputs[0]));
-      auto made = std::make_unique<SortStream>(builder.host_, sort.keys, schema_types(*plan.inputs[0]),
-                                               std::move(input));
+      auto made = std::make_unique<SortStream>(builder.host_, sort.keys,
+                                               schema_types(*plan.inputs[0]), std::move(input));
       builder.last_sort_ = made.get();
       return made;
     }
@@ -179,7 +182,8 @@ Result<StreamPtr> StreamBuilder::make(const sql::Plan& plan) {
     Made operator()(const sql::Recursive&) { return builder.make_recursive(plan); }
     Made operator()(const sql::RecursiveScan& scan) {
       const auto it = builder.working_.find(scan.id);
-      if (it == builder.working_.end()) return fail(internal_error("recursive scan outside of its query"));
+      if (it == builder.working_.end())
+        return fail(internal_error("recursive scan outside of its query"));
       ++builder.references_;
       return std::make_unique<BufferStream>(builder.host_, it->second);
     }
@@ -240,9 +244,9 @@ Result<StreamPtr> StreamBuilder::make_apply(const sql::Plan& plan) {
   scopes_.push_back(scope);
   QW_ASSIGN_OR_RETURN(StreamPtr right_stream, stream(*plan.inputs[1]));
   scopes_.pop_back();
-  return std::make_unique<ApplyStream>(host_, apply, std::move(scope), outer_, std::move(left_stream),
-                                       std::move(right_stream), std::move(left), std::move(right),
-                                       std::move(test));
+  return std::make_unique<ApplyStream>(host_, apply, std::move(scope), outer_,
+                                       std::move(left_stream), std::move(right_stream),
+                                       std::move(left), std::move(right), std::move(test));
 }
 
 Result<StreamPtr> StreamBuilder::make_recursive(const sql::Plan& plan) {

@@ -1,9 +1,9 @@
 // Query: a plan run once over a snapshot, by the same operators that maintain views.
 //
-// Sources are cursors of the caller; answers are pulled batch by batch, so nothing is computed before
-// it is asked for and a reader that stops, stops the work. A Query may be started again (with other
-// parameters) after it has ended. One thread at a time; the cancel flag may be set from any thread.
-// Tests: tests/unit/views/query_test.cc.
+// Sources are cursors of the caller; answers are pulled batch by batch, so nothing is computed
+// before it is asked for and a reader that stops, stops the work. A Query may be started again
+// (with other parameters) after it has ended. One thread at a time; the cancel flag may be set from
+// any thread. Tests: tests/unit/views/query_test.cc.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,9 @@
 
 namespace qw::views {
 
-// Rows of a relation; a batch is valid until the next call. Batches have the columns of Scan::columns
-// in that order, at most kBatchRowsMax rows, and weights >= 1 (or none) for rows that occur repeatedly.
+// Rows of a relation; a batch is valid until the next call. Batches have the columns of
+// Scan::columns in that order, at most kBatchRowsMax rows, and weights >= 1 (or none) for rows that
+// occur repeatedly.
 class RowCursor {
  public:
   RowCursor() = default;
@@ -30,9 +31,9 @@ class RowCursor {
   virtual Result<bool> next(Batch& batch) = 0;  // false = no more
 };
 
-// Where a query's rows come from. Bounds are evaluated already; a NULL bound never gets here (nothing
-// matches it). Cursors may return rows outside of the bounds only if the plan filters them again: it
-// does not, so they must not.
+// Where a query's rows come from. Bounds are evaluated already; a NULL bound never gets here
+// (nothing matches it). Cursors may return rows outside of the bounds only if the plan filters them
+// again: it does not, so they must not.
 struct ScanBounds {
   std::span<const Datum> equal;
   const Datum* lower = nullptr;
@@ -66,8 +67,8 @@ class Query {
 
   // `context` and `sources` must live until the answer is complete or close() is called.
   Result<void> start(sql::EvalContext& context, QuerySources& sources, const QueryLimits& limits);
-  // The next rows; valid until the following call. Weights are all +1. The first failing row ends the
-  // query with its error.
+  // The next rows; valid until the following call. Weights are all +1. The first failing row ends
+  // the query with its error.
   Result<bool> next(Batch& batch);
   // Frees what a run holds.
   void close();

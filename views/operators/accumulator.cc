@@ -55,7 +55,8 @@ void each_row(const AccumulateCall& call, uint32_t offset, One&& one) {
 }
 
 Result<int64_t> to_bigint(Int128 sum) {
-  if (sum != Int128{static_cast<int64_t>(sum)}) return fail(numeric_value_out_of_range("bigint out of range"));
+  if (sum != Int128{static_cast<int64_t>(sum)})
+    return fail(numeric_value_out_of_range("bigint out of range"));
   return static_cast<int64_t>(sum);
 }
 
@@ -100,7 +101,8 @@ class IntegerSum final : public Accumulator {
     for (uint32_t i = 0; i < count; ++i) {
       const State& state = at<State>(states[i]);
       if (state.count == 0) {
-        std::memset(static_cast<char*>(out.data) + size_t{i} * out.type.bytes(), 0, out.type.bytes());
+        std::memset(static_cast<char*>(out.data) + size_t{i} * out.type.bytes(), 0,
+                    out.type.bytes());
         out.set_null(i, count, arena);
       } else if (result_type.physical() == Physical::i64) {
         const auto value = to_bigint(state.sum);
@@ -126,8 +128,9 @@ class NumericSum final : public Accumulator {
   explicit NumericSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(ExactNumeric); }
   bool update(const AccumulateCall& call) override {
-    each_row<ExactNumeric, Numeric>(call, offset, [](ExactNumeric& state, Numeric value,
-                                                     int64_t weight) { state.add(value, weight); });
+    each_row<ExactNumeric, Numeric>(
+        call, offset,
+        [](ExactNumeric& state, Numeric value, int64_t weight) { state.add(value, weight); });
     return true;
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
@@ -149,7 +152,9 @@ class NumericSum final : public Accumulator {
   }
   void keep(char* copy) const override { reinterpret_cast<ExactNumeric*>(copy)->keep(); }
   void release(char* state) override { reinterpret_cast<ExactNumeric*>(state)->release(); }
-  void save(const char* state, std::string& out) const override { at<ExactNumeric>(state).save(out); }
+  void save(const char* state, std::string& out) const override {
+    at<ExactNumeric>(state).save(out);
+  }
   bool load(std::string_view& from, char* state) override {
     return reinterpret_cast<ExactNumeric*>(state)->load(from);
   }
@@ -222,12 +227,13 @@ class IntervalSum final : public Accumulator {
   explicit IntervalSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(State); }
   bool update(const AccumulateCall& call) override {
-    each_row<State, Interval>(call, offset, [](State& state, const Interval& value, int64_t weight) {
-      state.us += Int128{value.us} * weight;
-      state.days += value.days * weight;
-      state.months += value.months * weight;
-      state.count += weight;
-    });
+    each_row<State, Interval>(call, offset,
+                              [](State& state, const Interval& value, int64_t weight) {
+                                state.us += Int128{value.us} * weight;
+                                state.days += value.days * weight;
+                                state.months += value.months * weight;
+                                state.count += weight;
+                              });
     return true;
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
@@ -244,7 +250,8 @@ class IntervalSum final : public Accumulator {
       }
       value = {static_cast<int64_t>(state.us), static_cast<int32_t>(state.days),
                static_cast<int32_t>(state.months)};
-      if (Int128{value.us} != state.us || value.days != state.days || value.months != state.months) {
+      if (Int128{value.us} != state.us || value.days != state.days ||
+          value.months != state.months) {
         errors.add(i, datetime_field_overflow("interval out of range"));
         continue;
       }
@@ -448,7 +455,8 @@ class FloatDeviation final : public Accumulator {
         const __float128 deviation = n * precise(state.squares) - sum * sum;
         const __float128 variance = deviation <= 0 ? 0 : deviation / (n * (n - (sample_ ? 1 : 0)));
         value = static_cast<double>(variance);
-        if (std::isinf(value)) errors.add(i, numeric_value_out_of_range("value out of range: overflow"));
+        if (std::isinf(value))
+          errors.add(i, numeric_value_out_of_range("value out of range: overflow"));
         if (root_) value = std::sqrt(value);
       }
       out.values<double>()[i] = value;
@@ -495,43 +503,66 @@ std::unique_ptr<Accumulator> make(Args... args) {
 
 std::unique_ptr<Accumulator> make_sum(const Type& type, bool average) {
   switch (type.id) {
-    case TypeId::int2: return make<IntegerSum<int16_t>>(average);
-    case TypeId::int4: return make<IntegerSum<int32_t>>(average);
-    case TypeId::int8: return make<IntegerSum<int64_t>>(average);
-    case TypeId::numeric: return make<NumericSum>(average);
-    case TypeId::float4: return make<FloatSum<float>>(average);
-    case TypeId::float8: return make<FloatSum<double>>(average);
-    case TypeId::interval: return make<IntervalSum>(average);
-    default: return nullptr;  // NOLINT: no sum of other types
+    case TypeId::int2:
+      return make<IntegerSum<int16_t>>(average);
+    case TypeId::int4:
+      return make<IntegerSum<int32_t>>(average);
+    case TypeId::int8:
+      return make<IntegerSum<int64_t>>(average);
+    case TypeId::numeric:
+      return make<NumericSum>(average);
+    case TypeId::float4:
+      return make<FloatSum<float>>(average);
+    case TypeId::float8:
+      return make<FloatSum<double>>(average);
+    case TypeId::interval:
+      return make<IntervalSum>(average);
+    default:
+      return nullptr;  // NOLINT: no sum of other types
   }
 }
 
 std::unique_ptr<Accumulator> make_deviation(const Type& type, bool sample, bool root) {
   switch (type.id) {
-    case TypeId::int2: return make<NumericDeviation<int16_t>>(sample, root);
-    case TypeId::int4: return make<NumericDeviation<int32_t>>(sample, root);
-    case TypeId::int8: return make<NumericDeviation<int64_t>>(sample, root);
-    case TypeId::numeric: return make<NumericDeviation<Numeric>>(sample, root);
-    case TypeId::float4: return make<FloatDeviation<float>>(sample, root);
-    case TypeId::float8: return make<FloatDeviation<double>>(sample, root);
-    default: return nullptr;  // NOLINT: not defined for other types
+    case TypeId::int2:
+      return make<NumericDeviation<int16_t>>(sample, root);
+    case TypeId::int4:
+      return make<NumericDeviation<int32_t>>(sample, root);
+    case TypeId::int8:
+      return make<NumericDeviation<int64_t>>(sample, root);
+    case TypeId::numeric:
+      return make<NumericDeviation<Numeric>>(sample, root);
+    case TypeId::float4:
+      return make<FloatDeviation<float>>(sample, root);
+    case TypeId::float8:
+      return make<FloatDeviation<double>>(sample, root);
+    default:
+      return nullptr;  // NOLINT: not defined for other types
   }
 }
 
 std::unique_ptr<Accumulator> make_winner(const Type& type, bool greatest) {
   switch (type.physical()) {
-    case Physical::b1: return make<Winner<uint8_t>>(greatest);
-    case Physical::i16: return make<Winner<int16_t>>(greatest);
-    case Physical::i32: return make<Winner<int32_t>>(greatest);
-    case Physical::u32: return make<Winner<uint32_t>>(greatest);
-    case Physical::i64: return make<Winner<int64_t>>(greatest);
-    case Physical::f32: return make<Winner<float>>(greatest);
-    case Physical::f64: return make<Winner<double>>(greatest);
+    case Physical::b1:
+      return make<Winner<uint8_t>>(greatest);
+    case Physical::i16:
+      return make<Winner<int16_t>>(greatest);
+    case Physical::i32:
+      return make<Winner<int32_t>>(greatest);
+    case Physical::u32:
+      return make<Winner<uint32_t>>(greatest);
+    case Physical::i64:
+      return make<Winner<int64_t>>(greatest);
+    case Physical::f32:
+      return make<Winner<float>>(greatest);
+    case Physical::f64:
+      return make<Winner<double>>(greatest);
     case Physical::i1:
     case Physical::wide16:
     case Physical::numeric:
     case Physical::string:
-    case Physical::none: return nullptr;  // these own bytes or have equal spellings: a bag
+    case Physical::none:
+      return nullptr;  // these own bytes or have equal spellings: a bag
   }
   return nullptr;
 }
@@ -543,19 +574,37 @@ std::unique_ptr<Accumulator> make_accumulator(AggregateKind kind, std::span<cons
   std::unique_ptr<Accumulator> made;
   switch (kind) {
     case AggregateKind::count_star:
-    case AggregateKind::count: made = make<CountAccumulator>(); break;
-    case AggregateKind::sum: made = make_sum(args[0], false); break;
-    case AggregateKind::avg: made = make_sum(args[0], true); break;
+    case AggregateKind::count:
+      made = make<CountAccumulator>();
+      break;
+    case AggregateKind::sum:
+      made = make_sum(args[0], false);
+      break;
+    case AggregateKind::avg:
+      made = make_sum(args[0], true);
+      break;
     case AggregateKind::min:
     case AggregateKind::max:
       if (append_only) made = make_winner(args[0], kind == AggregateKind::max);
       break;
-    case AggregateKind::bool_and: made = make<BooleanAccumulator>(true); break;
-    case AggregateKind::bool_or: made = make<BooleanAccumulator>(false); break;
-    case AggregateKind::stddev_samp: made = make_deviation(args[0], true, true); break;
-    case AggregateKind::stddev_pop: made = make_deviation(args[0], false, true); break;
-    case AggregateKind::var_samp: made = make_deviation(args[0], true, false); break;
-    case AggregateKind::var_pop: made = make_deviation(args[0], false, false); break;
+    case AggregateKind::bool_and:
+      made = make<BooleanAccumulator>(true);
+      break;
+    case AggregateKind::bool_or:
+      made = make<BooleanAccumulator>(false);
+      break;
+    case AggregateKind::stddev_samp:
+      made = make_deviation(args[0], true, true);
+      break;
+    case AggregateKind::stddev_pop:
+      made = make_deviation(args[0], false, true);
+      break;
+    case AggregateKind::var_samp:
+      made = make_deviation(args[0], true, false);
+      break;
+    case AggregateKind::var_pop:
+      made = make_deviation(args[0], false, false);
+      break;
     case AggregateKind::none:
     case AggregateKind::array_agg:
     case AggregateKind::string_agg:
@@ -566,7 +615,8 @@ std::unique_ptr<Accumulator> make_accumulator(AggregateKind kind, std::span<cons
     case AggregateKind::jsonb_agg:
     case AggregateKind::json_agg:
     case AggregateKind::jsonb_object_agg:
-    case AggregateKind::any_value: break;
+    case AggregateKind::any_value:
+      break;
   }
   if (made != nullptr) made->result_type = result;
   return made;

@@ -1,11 +1,11 @@
 // Accumulator: what one aggregate call keeps per group, and how a batch changes it.
 //
-// The state lies in the group's slot: plain bytes, all zero = no rows. Every accumulator is exact, so
-// taking a row away restores what was there before it: integers and numerics add up in 128 bits and
-// beyond, floats in an exact accumulator. What does not fit the slot hangs on it ("heap"): then a copy
-// of the slot that is to stay as it was is made whole by keep(). Aggregates that need all values of a
-// group (min and max that can be retracted, array_agg, string_agg) are in operators/bag.h.
-// Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
+// The state lies in the group's slot: plain bytes, all zero = no rows. Every accumulator is exact,
+// so taking a row away restores what was there before it: integers and numerics add up in 128 bits
+// and beyond, floats in an exact accumulator. What does not fit the slot hangs on it ("heap"): then
+// a copy of the slot that is to stay as it was is made whole by keep(). Aggregates that need all
+// values of a group (min and max that can be retracted, array_agg, string_agg) are in
+// operators/bag.h. Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +43,8 @@ class Accumulator {
   // Row i of `out` is the result of states[i]; a failing one is an entry of `errors`.
   virtual void results(std::span<const char* const> states, Arena& arena, Vector& out,
                        sql::RowErrors& errors) const = 0;
-  // `copy` is a byte copy of a state that has to survive changes of the state: makes it whole. It is
-  // released like a state.
+  // `copy` is a byte copy of a state that has to survive changes of the state: makes it whole. It
+  // is released like a state.
   virtual void keep(char* copy) const;
   // Frees what hangs on the state.
   virtual void release(char* state);

@@ -60,7 +60,8 @@ bool BagCall::supports(AggregateKind kind) {
     case AggregateKind::bit_and:
     case AggregateKind::bit_or:
     case AggregateKind::bit_xor:
-    case AggregateKind::any_value: return true;
+    case AggregateKind::any_value:
+      return true;
     case AggregateKind::none:
     case AggregateKind::count_star:
     case AggregateKind::count:
@@ -75,7 +76,8 @@ bool BagCall::supports(AggregateKind kind) {
     case AggregateKind::json_object_agg:
     case AggregateKind::jsonb_agg:
     case AggregateKind::json_agg:
-    case AggregateKind::jsonb_object_agg: return false;
+    case AggregateKind::jsonb_object_agg:
+      return false;
   }
   return false;
 }
@@ -124,7 +126,8 @@ void BagCall::update(const Batch& batch, const uint16_t* rows, const int64_t* we
   }
 }
 
-void BagCall::apply(Entry* entry, std::string_view order_key, std::string_view row, int64_t weight) {
+void BagCall::apply(Entry* entry, std::string_view order_key, std::string_view row,
+                    int64_t weight) {
   Slot& at = slot(entry);
   if (at.bag == nullptr) at.bag = new OrderedBag;  // NOLINT: owned by the slot
   rows_ -= at.bag->rows.size();
@@ -159,7 +162,8 @@ void BagCall::refresh(Entry* entry, Arena& arena, sql::RowErrors& errors) {
   std::string made;
   bool present = at.bag != nullptr && !at.bag->rows.empty();
   if (present) {
-    if (spec_.spelling || spec_.kind == AggregateKind::min || spec_.kind == AggregateKind::any_value) {
+    if (spec_.spelling || spec_.kind == AggregateKind::min ||
+        spec_.kind == AggregateKind::any_value) {
       value = (*at.bag->rows.begin())->row();
     } else if (spec_.kind == AggregateKind::max) {
       value = (*at.bag->rows.rbegin())->row();

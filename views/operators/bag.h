@@ -1,10 +1,10 @@
-// BagCall: an aggregate that needs all values of its group: min and max under retractions, array_agg,
-// string_agg, the spelling of a group's keys.
+// BagCall: an aggregate that needs all values of its group: min and max under retractions,
+// array_agg, string_agg, the spelling of a group's keys.
 //
 // The slot holds a pointer to an ordered bag and the value given out last, as a packed row of one
-// column (or of all key columns, for spellings). Updates only change the bag; refresh() computes the
-// value once per epoch. A bag is a state of its own in the log: its records are the group's key, a row
-// and a weight.
+// column (or of all key columns, for spellings). Updates only change the bag; refresh() computes
+// the value once per epoch. A bag is a state of its own in the log: its records are the group's
+// key, a row and a weight.
 //   record: varint zigzag weight, varint key size, key, varint row size, row
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
@@ -72,18 +72,19 @@ class BagCall final : public State {
   void order_keys(const Batch& stored, Arena& arena, std::string_view* out) const;
   bool compute(const OrderedBag& bag, Arena& arena, std::string& out, sql::RowErrors& errors) const;
   Vector stored_column(const OrderedBag& bag, uint32_t field, Arena& arena, uint32_t& count) const;
-  void append_record(std::string& out, std::string_view key, std::string_view row, int64_t weight) const;
+  void append_record(std::string& out, std::string_view key, std::string_view row,
+                     int64_t weight) const;
   std::string_view key_bytes(const KeyWords& words) const;
 
   Spec spec_;
   const KeyEncoder& encoder_;
   KeyedTable& table_;
-  std::vector<uint32_t> stored_;   // input columns of a stored row: order columns, then arguments
+  std::vector<uint32_t> stored_;  // input columns of a stored row: order columns, then arguments
   std::vector<Type> stored_types_;
   RowCodec stored_codec_, result_codec_;
   KeyCodec order_codec_;
-  std::vector<uint32_t> fields_;   // 0, 1, ...: columns of a batch of stored rows
-  uint32_t first_argument_ = 0;    // field
+  std::vector<uint32_t> fields_;  // 0, 1, ...: columns of a batch of stored rows
+  uint32_t first_argument_ = 0;   // field
   std::vector<std::pair<char*, uint64_t>> retired_;
   int64_t negative_ = 0;
   uint64_t rows_ = 0;

@@ -1,10 +1,11 @@
-// DistinctGate: turns the changes of a multiset into those of its set, for count(DISTINCT x) and the
-// like: one table (group, value) -> a count per FILTER, shared by all calls over the same columns.
+// DistinctGate: turns the changes of a multiset into those of its set, for count(DISTINCT x) and
+// the like: one table (group, value) -> a count per FILTER, shared by all calls over the same
+// columns.
 //
 //   record: varint filter, varint zigzag weight, varint key size, key
 //
-// A row's weight becomes +1, 0 or -1 at once: the sum over an epoch depends on the final counts only.
-// Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
+// A row's weight becomes +1, 0 or -1 at once: the sum over an epoch depends on the final counts
+// only. Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
 
 #include <cstdint>

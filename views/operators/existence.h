@@ -1,12 +1,12 @@
-// ExistenceOperator: rows of the left side whose key is present (semi) or absent (anti) on the right:
-// EXISTS, NOT EXISTS, and the padded part of outer joins.
+// ExistenceOperator: rows of the left side whose key is present (semi) or absent (anti) on the
+// right: EXISTS, NOT EXISTS, and the padded part of outer joins.
 //
-// Output = sum over left rows of [presence of their key], where presence is that of the last epoch's
-// end until finish(): a left change is answered at once by that presence, and finish() turns around
-// all left rows of keys whose presence has changed over the whole epoch. A right row that is replaced
-// within an epoch moves nothing. Both ports are fed before the indexes take the change in.
-// With `pad_before` / `pad_after` rows get NULL columns in front or behind (outer joins).
-// Epoch thread. Tests: tests/unit/views/oracle_test.cc.
+// Output = sum over left rows of [presence of their key], where presence is that of the last
+// epoch's end until finish(): a left change is answered at once by that presence, and finish()
+// turns around all left rows of keys whose presence has changed over the whole epoch. A right row
+// that is replaced within an epoch moves nothing. Both ports are fed before the indexes take the
+// change in. With `pad_before` / `pad_after` rows get NULL columns in front or behind (outer
+// joins). Epoch thread. Tests: tests/unit/views/oracle_test.cc.
 #pragma once
 
 #include <vector>

@@ -54,7 +54,8 @@ bool WindowExpandOperator::produce(Batch& out) {
   if (count == 0) return false;
   out = Batch();
   out.rows = count;
-  for (const Vector& column : input_.columns) out.columns.push_back(column.gathered(from, count, arena_));
+  for (const Vector& column : input_.columns)
+    out.columns.push_back(column.gathered(from, count, arena_));
   const Type type = times.type.without_typmod();
   Vector start = Vector::flat(type, count, arena_), end = Vector::flat(type, count, arena_);
   for (uint32_t i = 0; i < count; ++i) {
@@ -126,7 +127,8 @@ bool ProjectSetOperator::produce(Batch& out) {
   out_arena_.reset();
   auto* parents = out_arena_.allocate_array<uint16_t>(kBatchRowsMax);
   std::vector<Vector> made;
-  const uint32_t count = cursor_ == nullptr ? 0 : cursor_->next(kBatchRowsMax, out_arena_, parents, made);
+  const uint32_t count =
+      cursor_ == nullptr ? 0 : cursor_->next(kBatchRowsMax, out_arena_, parents, made);
   for (const auto& entry : errors_.entries()) {
     if (bad_[entry.row]) continue;
     bad_[entry.row] = true;

@@ -11,11 +11,12 @@
 
 namespace qw::views {
 
-// Appends window_start and window_end; a row belongs to size / slide windows. Rows without a time, or
-// with an infinite one, belong to none.
+// Appends window_start and window_end; a row belongs to size / slide windows. Rows without a time,
+// or with an infinite one, belong to none.
 class WindowExpandOperator final : public Operator {
  public:
-  WindowExpandOperator(Host& host, const sql::WindowExpand& window) : Operator(host), window_(window) {}
+  WindowExpandOperator(Host& host, const sql::WindowExpand& window)
+      : Operator(host), window_(window) {}
   void accept(uint32_t port, const Batch& batch) override;
   bool produce(Batch& out) override;
 
@@ -23,7 +24,7 @@ class WindowExpandOperator final : public Operator {
   sql::WindowExpand window_;
   Arena arena_;
   Batch input_;
-  uint32_t at_ = 0;        // live row
+  uint32_t at_ = 0;         // live row
   int64_t next_start_ = 0;  // next window of that row
   bool started_ = false;    // next_start_ is set
 };

@@ -22,7 +22,8 @@ uint32_t plan_payload(const GroupSpec& spec) {
   uint32_t bytes = 16;
   for (const auto& call : spec.calls) {
     const std::vector<Type> arguments = pick_types(spec.input, call.arguments);
-    const auto sum = make_accumulator(call.function->aggregate, arguments, call.type, spec.append_only);
+    const auto sum =
+        make_accumulator(call.function->aggregate, arguments, call.type, spec.append_only);
     bytes += sum != nullptr ? (sum->bytes() + 15) / 16 * 16
                             : static_cast<uint32_t>(sizeof(BagCall::Slot));
   }
@@ -183,8 +184,8 @@ std::vector<State*> GroupOperator::states() {
 void GroupOperator::mark_dirty(Entry* entry) {
   Dirty item{entry, nullptr};
   const auto& counts = entry->as<Counts>();
-  // A slot without rows gave out nothing, so there is nothing to remember: unless it is the one row of
-  // an aggregate without groups, or holds counts of the other port.
+  // A slot without rows gave out nothing, so there is nothing to remember: unless it is the one row
+  // of an aggregate without groups, or holds counts of the other port.
   if (counts.rows[0] != 0 || counts.rows[1] != 0 || spec_.single_row) {
     item.old = static_cast<char*>(epoch_arena_.allocate(payload_bytes_, 16));
     std::memcpy(item.old, entry->payload(), payload_bytes_);

@@ -1,14 +1,14 @@
-// GroupOperator: GROUP BY with aggregates, DISTINCT, EXCEPT and INTERSECT [ALL]: everything that counts
-// rows per key and says at the end of an epoch what became of the keys it has touched.
+// GroupOperator: GROUP BY with aggregates, DISTINCT, EXCEPT and INTERSECT [ALL]: everything that
+// counts rows per key and says at the end of an epoch what became of the keys it has touched.
 //
 //   slot: int64 rows of port 0, int64 rows of port 1, then the state of each call side by side
 //
-// The first touch of a slot in an epoch puts it on the dirty list with a copy of what it held; at the
-// end each dirty slot yields its old row with -1 and its new row with +1, and nothing when they are
-// equal. The copy takes the place of a "last emitted row" in every slot: memory goes to groups that
-// change, not to all. Keys whose values have several spellings (1.0, 1.00) show the smallest one.
-// Without group columns there is exactly one row, always. An aggregate that fails (sum out of range)
-// makes its group an error of the view, retracted when the group changes.
+// The first touch of a slot in an epoch puts it on the dirty list with a copy of what it held; at
+// the end each dirty slot yields its old row with -1 and its new row with +1, and nothing when they
+// are equal. The copy takes the place of a "last emitted row" in every slot: memory goes to groups
+// that change, not to all. Keys whose values have several spellings (1.0, 1.00) show the smallest
+// one. Without group columns there is exactly one row, always. An aggregate that fails (sum out of
+// range) makes its group an error of the view, retracted when the group changes.
 //   record of the main state: '+', key, slot without bags | '-', key (sizes as varints)
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc, tests/unit/views/oracle_test.cc.
 #pragma once
@@ -74,8 +74,8 @@ class GroupOperator final : public Operator {
     std::unique_ptr<BagCall> bag;      // or this
     std::vector<uint32_t> arguments;
     std::optional<uint32_t> filter;
-    bool count_rows = false;           // count(*): NULLs count
-    bool keep_nulls = false;           // array_agg
+    bool count_rows = false;  // count(*): NULLs count
+    bool keep_nulls = false;  // array_agg
     DistinctGate* gate = nullptr;
     uint32_t gate_filter = 0;
   };

@@ -48,11 +48,16 @@ int64_t GroupOperator::multiplicity(const char* payload) const {
   const auto& counts = *reinterpret_cast<const Counts*>(payload);
   const int64_t left = counts.rows[0], right = counts.rows[1];
   switch (spec_.multiplicity) {
-    case Multiplicity::group: return spec_.single_row || left > 0 ? 1 : 0;
-    case Multiplicity::except: return left > 0 && right == 0 ? 1 : 0;
-    case Multiplicity::except_all: return std::max<int64_t>(left - right, 0);
-    case Multiplicity::intersect: return left > 0 && right > 0 ? 1 : 0;
-    case Multiplicity::intersect_all: return std::min(left, right);
+    case Multiplicity::group:
+      return spec_.single_row || left > 0 ? 1 : 0;
+    case Multiplicity::except:
+      return left > 0 && right == 0 ? 1 : 0;
+    case Multiplicity::except_all:
+      return std::max<int64_t>(left - right, 0);
+    case Multiplicity::intersect:
+      return left > 0 && right > 0 ? 1 : 0;
+    case Multiplicity::intersect_all:
+      return std::min(left, right);
   }
   return 0;
 }
@@ -100,7 +105,8 @@ void GroupOperator::collect(size_t from, size_t to, std::vector<Emission>& emiss
     const bool given = item.old != nullptr && (!spec_.single_row || single_row_given_);
     emissions.push_back({given ? item.old : item.entry->payload(), item.entry->key,
                          given ? -multiplicity(item.old) : 0});
-    emissions.push_back({item.entry->payload(), item.entry->key, multiplicity(item.entry->payload())});
+    emissions.push_back(
+        {item.entry->payload(), item.entry->key, multiplicity(item.entry->payload())});
   }
 }
 
@@ -245,7 +251,8 @@ Result<void> GroupOperator::Main::replay(std::string_view records) {
     const std::string_view bytes = records.substr(0, *size);
     records.remove_prefix(*size);
     if (!owner_.encoder_.packed() && bytes.size() != sizeof(KeyWords)) return damaged();
-    KeyWords words = owner_.encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
+    KeyWords words =
+        owner_.encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
     uint64_t hash = owner_.encoder_.hash(words);
     const bool skip = skips(partition_of(hash));
     Entry* entry = nullptr;

@@ -5,9 +5,7 @@ namespace qw::views {
 
 JoinOperator::JoinOperator(Host& host, RowIndex& left, RowIndex& right,
                            std::vector<uint32_t> left_key, std::vector<uint32_t> right_key)
-    : Operator(host),
-      sides_{&left, &right},
-      keys_{std::move(left_key), std::move(right_key)} {}
+    : Operator(host), sides_{&left, &right}, keys_{std::move(left_key), std::move(right_key)} {}
 
 void JoinOperator::accept(uint32_t port, const Batch& batch) {
   probe_arena_.reset();

@@ -71,7 +71,8 @@ class ProjectOperator final : public MapOperator {
   sql::RowErrors errors_;
 };
 
-// Rows of constants, given out once: in the first epoch of a view, or on the first finish of a query.
+// Rows of constants, given out once: in the first epoch of a view, or on the first finish of a
+// query.
 class ValuesOperator final : public Operator {
  public:
   // One program per row, without input columns.

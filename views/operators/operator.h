@@ -3,11 +3,11 @@
 //   accept(port, batch)        then produce(out) until it returns false
 //   finish()                   then produce(out) until it returns false
 //
-// In a live view finish() ends an epoch, in a run-once query the input. Output comes in batches of at
-// most kBatchRowsMax rows, made one at a time, so that a change that touches millions of rows never
-// lies in memory. The accepted batch must stay valid until produce() has returned false; the batch
-// produced is valid until the next call on the operator.
-// Epoch thread, or the thread of the query. Tests: tests/unit/views/operators_test.cc.
+// In a live view finish() ends an epoch, in a run-once query the input. Output comes in batches of
+// at most kBatchRowsMax rows, made one at a time, so that a change that touches millions of rows
+// never lies in memory. The accepted batch must stay valid until produce() has returned false; the
+// batch produced is valid until the next call on the operator. Epoch thread, or the thread of the
+// query. Tests: tests/unit/views/operators_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ class Host {
   Host& operator=(const Host&) = delete;
   virtual ~Host();
   virtual sql::EvalContext& context() = 0;
-  // A row whose evaluation failed; it is dropped. Retracted by the same error with the weight negated.
+  // A row whose evaluation failed; it is dropped. Retracted by the same error with the weight
+  // negated.
   virtual void row_error(const Error& error, int64_t weight) = 0;
   // The view cannot go on (see Dataflow::broken), the query ends.
   virtual void fail(Error error) = 0;

@@ -37,8 +37,8 @@ std::vector<KeyCodec::Field> ascending(const std::vector<Type>& types) {
 
 }  // namespace
 
-// A row's key: uint32 bytes of the order part in front would break the order, so the size of the order
-// part stands behind both parts.
+// A row's key: uint32 bytes of the order part in front would break the order, so the size of the
+// order part stands behind both parts.
 PartitionedState::PartitionedState(std::vector<Type> types, const std::vector<uint32_t>& partition,
                                    const std::vector<sql::SortKey>& order)
     : RowState(types),
@@ -135,7 +135,8 @@ void PartitionedState::absorb(const Batch& batch) {
   absorbing_ = false;
 }
 
-void PartitionedState::dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) {
+void PartitionedState::dump(uint32_t partition, std::string& out,
+                            std::vector<std::string>& pieces) {
   table_.each(partition, [&](Entry* entry) {
     if (entry->as<Slot>().bag == nullptr) return;
     for (const BagRow* row : entry->as<Slot>().bag->rows) {

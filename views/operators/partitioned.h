@@ -1,7 +1,7 @@
 // PartitionedState: rows in order per partition key: what top-k and windows keep.
 //
-// A slot holds an ordered bag of whole rows. Changed partitions are on a dirty list until the end of
-// the epoch. The log holds rows with weights; what was given out before follows from the rows.
+// A slot holds an ordered bag of whole rows. Changed partitions are on a dirty list until the end
+// of the epoch. The log holds rows with weights; what was given out before follows from the rows.
 // Epoch thread. Tests: tests/unit/views/oracle_test.cc.
 #pragma once
 

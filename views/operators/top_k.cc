@@ -83,7 +83,8 @@ void TopKOperator::walk(Entry* entry) {
     if (seen >= end && given_before == 0) {
       // With ties the peers of the last row follow; they are in order, so one look decides.
       auto next = std::next(it);
-      if (!with_ties_ || next == bag.rows.end() || state_.order_key(**next) != peers || rank > end) break;
+      if (!with_ties_ || next == bag.rows.end() || state_.order_key(**next) != peers || rank > end)
+        break;
     }
   }
   bag.emitted = given_now;

@@ -1,4 +1,5 @@
-// TopKOperator: the first rows of each partition: DISTINCT ON, ROW_NUMBER() <= k, RANK() <= k, LIMIT.
+// TopKOperator: the first rows of each partition: DISTINCT ON, ROW_NUMBER() <= k, RANK() <= k,
+// LIMIT.
 //
 // At the end of an epoch each changed partition is walked from its best row on, only as far as rows
 // are in the answer or were in it; each row knows how many of its copies it has given out, so churn

@@ -84,7 +84,8 @@ void WindowOperator::compute(Entry* entry) {
   for (const BagRow* row : bag.rows) {
     if (row->weight <= 0) continue;
     const std::string_view key = state_.order_key(*row);
-    if (packed.empty() || key != peers) rows.group_begin.push_back(static_cast<uint32_t>(packed.size()));
+    if (packed.empty() || key != peers)
+      rows.group_begin.push_back(static_cast<uint32_t>(packed.size()));
     peers = key;
     for (int64_t copy = 0; copy < row->weight; ++copy) {
       packed.push_back(row->row());

@@ -1,10 +1,10 @@
 // WindowOperator: window functions over partitions that change.
 //
 // A changed partition is computed anew at the end of the epoch and compared with what its rows gave
-// out before, which each row keeps: only rows whose values differ are emitted. That costs the size of
-// the partition per epoch, not of the change, and serves every window function and frame alike.
-// Rows that are equal in the ORDER BY are told apart by the whole row, so the answer does not depend on
-// the order of changes. Epoch thread. Tests: tests/unit/views/window_test.cc.
+// out before, which each row keeps: only rows whose values differ are emitted. That costs the size
+// of the partition per epoch, not of the change, and serves every window function and frame alike.
+// Rows that are equal in the ORDER BY are told apart by the whole row, so the answer does not
+// depend on the order of changes. Epoch thread. Tests: tests/unit/views/window_test.cc.
 #pragma once
 
 #include <memory>

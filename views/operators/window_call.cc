@@ -1,4 +1,5 @@
-// Window functions over one partition: positions, neighbours, and aggregates over frames. See window.h.
+// Window functions over one partition: positions, neighbours, and aggregates over frames. See
+// window.h.
 #include <algorithm>
 #include <cstring>
 
@@ -18,9 +19,12 @@ constexpr uint32_t kNoRow = UINT32_MAX;
 
 int64_t integer_at(const Vector& vector, uint32_t row) {
   switch (vector.type.physical()) {
-    case Physical::i16: return vector.at<int16_t>(row);
-    case Physical::i32: return vector.at<int32_t>(row);
-    default: return vector.at<int64_t>(row);  // NOLINT: the planner casts to integers
+    case Physical::i16:
+      return vector.at<int16_t>(row);
+    case Physical::i32:
+      return vector.at<int32_t>(row);
+    default:
+      return vector.at<int64_t>(row);  // NOLINT: the planner casts to integers
   }
 }
 
@@ -36,7 +40,8 @@ Result<Frame> frame_of(const sql::WindowCall& call, const WindowRows& rows, uint
     if (!columns[side]) continue;
     const Vector& column = rows.columns[*columns[side]];
     const char* which = side == 0 ? "frame starting offset" : "frame ending offset";
-    if (column.is_null(i)) return fail(null_value_not_allowed(std::string(which) + " must not be null"));
+    if (column.is_null(i))
+      return fail(null_value_not_allowed(std::string(which) + " must not be null"));
     offsets[side] = integer_at(column, i);
     if (offsets[side] < 0) {
       return fail(Error(SqlState("22013"), std::string(which) + " must not be negative"));
@@ -48,11 +53,18 @@ Result<Frame> frame_of(const sql::WindowCall& call, const WindowRows& rows, uint
   const auto place = [&](Bound bound, int64_t offset, int64_t extent) -> int64_t {
     int64_t shift = 0;
     switch (bound) {
-      case Bound::unbounded_preceding: return 0;
-      case Bound::unbounded_following: return count;
-      case Bound::preceding: shift = -offset; break;
-      case Bound::following: shift = offset; break;
-      case Bound::current_row: break;
+      case Bound::unbounded_preceding:
+        return 0;
+      case Bound::unbounded_following:
+        return count;
+      case Bound::preceding:
+        shift = -offset;
+        break;
+      case Bound::following:
+        shift = offset;
+        break;
+      case Bound::current_row:
+        break;
     }
     if (call.mode == Mode::rows) {
       if (shift > count) return count;
@@ -88,20 +100,29 @@ Vector numbers(const sql::WindowCall& call, const WindowRows& rows, Arena& arena
   const auto last = static_cast<double>(rows.count);
   for (uint32_t i = 0; i < rows.count; ++i) {
     switch (call.function->window) {
-      case WindowKind::row_number: out.values<int64_t>()[i] = int64_t{i} + 1; break;
-      case WindowKind::rank: out.values<int64_t>()[i] = int64_t{rows.peer_begin[i]} + 1; break;
-      case WindowKind::dense_rank: out.values<int64_t>()[i] = int64_t{rows.peer_group[i]} + 1; break;
+      case WindowKind::row_number:
+        out.values<int64_t>()[i] = int64_t{i} + 1;
+        break;
+      case WindowKind::rank:
+        out.values<int64_t>()[i] = int64_t{rows.peer_begin[i]} + 1;
+        break;
+      case WindowKind::dense_rank:
+        out.values<int64_t>()[i] = int64_t{rows.peer_group[i]} + 1;
+        break;
       case WindowKind::percent_rank:
         out.values<double>()[i] = rows.count < 2 ? 0.0 : rows.peer_begin[i] / (last - 1);
         break;
-      case WindowKind::cume_dist: out.values<double>()[i] = rows.peer_end[i] / last; break;
+      case WindowKind::cume_dist:
+        out.values<double>()[i] = rows.peer_end[i] / last;
+        break;
       case WindowKind::none:
       case WindowKind::ntile:
       case WindowKind::lag:
       case WindowKind::lead:
       case WindowKind::first_value:
       case WindowKind::last_value:
-      case WindowKind::nth_value: QW_UNREACHABLE();
+      case WindowKind::nth_value:
+        QW_UNREACHABLE();
     }
   }
   return out;
@@ -117,7 +138,8 @@ Result<Vector> ntile(const sql::WindowCall& call, const WindowRows& rows, Arena&
     return out;
   }
   const int64_t buckets = integer_at(argument, 0);
-  if (buckets <= 0) return fail(Error(SqlState("22014"), "argument of ntile must be greater than zero"));
+  if (buckets <= 0)
+    return fail(Error(SqlState("22014"), "argument of ntile must be greater than zero"));
   const int64_t size = rows.count / buckets, larger = rows.count % buckets;
   for (uint32_t i = 0; i < rows.count; ++i) {
     const int64_t in_larger = larger * (size + 1);
@@ -171,8 +193,10 @@ Result<Vector> framed_value(const sql::WindowCall& call, const WindowRows& rows,
       const Vector& nth = rows.columns[call.arguments[1]];
       if (nth.is_null(i)) continue;
       const int64_t n = integer_at(nth, i);
-      if (n <= 0) return fail(Error(SqlState("22016"), "argument of nth_value must be greater than zero"));
-      if (n <= int64_t{frame.end} - frame.begin) pick[i] = frame.begin + static_cast<uint32_t>(n - 1);
+      if (n <= 0)
+        return fail(Error(SqlState("22016"), "argument of nth_value must be greater than zero"));
+      if (n <= int64_t{frame.end} - frame.begin)
+        pick[i] = frame.begin + static_cast<uint32_t>(n - 1);
     }
   }
   return gather(rows.columns[call.arguments[0]], call.type, pick, arena);
@@ -210,7 +234,8 @@ Result<Vector> extremes(const sql::WindowCall& call, const WindowRows& rows, Are
     }
     for (uint32_t row = std::max(from, frame.begin); row < frame.end; ++row) {
       if (!counts(call, rows, row)) continue;
-      if (best == kNoRow || (greatest ? keys[best] < keys[row] : keys[row] < keys[best])) best = row;
+      if (best == kNoRow || (greatest ? keys[best] < keys[row] : keys[row] < keys[best]))
+        best = row;
     }
     last = frame;
     pick[i] = best;
@@ -222,7 +247,9 @@ Result<Vector> extremes(const sql::WindowCall& call, const WindowRows& rows, Are
 class Slider {
  public:
   Slider(const sql::WindowCall& call, const WindowRows& rows, Accumulator& accumulator)
-      : call_(call), rows_(rows), accumulator_(accumulator),
+      : call_(call),
+        rows_(rows),
+        accumulator_(accumulator),
         slot_(sizeof(Entry) + accumulator.bytes() + 64) {
     accumulator_.offset = 0;
     const auto at = reinterpret_cast<uintptr_t>(slot_.data());
@@ -233,7 +260,8 @@ class Slider {
   Slider& operator=(const Slider&) = delete;
 
   const char* move_to(Frame frame) {
-    if (frame.begin >= at_.end || frame.end <= at_.begin || frame.begin < at_.begin || frame.end < at_.end) {
+    if (frame.begin >= at_.end || frame.end <= at_.begin || frame.begin < at_.begin ||
+        frame.end < at_.end) {
       accumulator_.release(entry_->payload());
       std::memset(entry_->payload(), 0, accumulator_.bytes());
       at_ = {frame.begin, frame.begin};
@@ -265,7 +293,8 @@ class Slider {
   Frame at_{0, 0};
 };
 
-std::unique_ptr<Accumulator> accumulator_for(const sql::WindowCall& call, std::span<const Type> arguments) {
+std::unique_ptr<Accumulator> accumulator_for(const sql::WindowCall& call,
+                                             std::span<const Type> arguments) {
   return make_accumulator(call.function->aggregate, arguments, call.type, false);
 }
 
@@ -314,14 +343,19 @@ Result<Vector> compute_window(const sql::WindowCall& call, const WindowRows& row
     case WindowKind::rank:
     case WindowKind::dense_rank:
     case WindowKind::percent_rank:
-    case WindowKind::cume_dist: return numbers(call, rows, arena);
-    case WindowKind::ntile: return ntile(call, rows, arena);
+    case WindowKind::cume_dist:
+      return numbers(call, rows, arena);
+    case WindowKind::ntile:
+      return ntile(call, rows, arena);
     case WindowKind::lag:
-    case WindowKind::lead: return neighbour(call, rows, arena);
+    case WindowKind::lead:
+      return neighbour(call, rows, arena);
     case WindowKind::first_value:
     case WindowKind::last_value:
-    case WindowKind::nth_value: return framed_value(call, rows, arena);
-    case WindowKind::none: break;
+    case WindowKind::nth_value:
+      return framed_value(call, rows, arena);
+    case WindowKind::none:
+      break;
   }
   const AggregateKind kind = call.function->aggregate;
   if (kind == AggregateKind::min || kind == AggregateKind::max) return extremes(call, rows, arena);

@@ -158,12 +158,16 @@ Result<bool> ApplyStream::value(Batch& out) {
   return true;
 }
 
-Result<void> ApplyStream::put_value(Vector& column, uint32_t i, uint32_t row, const RowBuffer& rows) {
+Result<void> ApplyStream::put_value(Vector& column, uint32_t i, uint32_t row,
+                                    const RowBuffer& rows) {
   switch (apply_.kind) {
-    case sql::Apply::Kind::exists: column.values<uint8_t>()[i] = rows.size() != 0 ? 1 : 0; return {};
+    case sql::Apply::Kind::exists:
+      column.values<uint8_t>()[i] = rows.size() != 0 ? 1 : 0;
+      return {};
     case sql::Apply::Kind::scalar: {
       if (rows.size() > 1) {
-        return fail(cardinality_violation("more than one row returned by a subquery used as an expression"));
+        return fail(cardinality_violation(
+            "more than one row returned by a subquery used as an expression"));
       }
       if (rows.size() == 0) {
         column.set_null(i, input_.rows, arena_);
@@ -199,7 +203,8 @@ Result<void> ApplyStream::put_value(Vector& column, uint32_t i, uint32_t row, co
       return {};
     }
     case sql::Apply::Kind::lateral_inner:
-    case sql::Apply::Kind::lateral_left: QW_UNREACHABLE();
+    case sql::Apply::Kind::lateral_left:
+      QW_UNREACHABLE();
   }
   return {};
 }
@@ -245,7 +250,8 @@ void ApplyStream::restart() {
 }
 
 RecursiveStream::RecursiveStream(QueryHost& host, bool distinct, std::vector<Type> types,
-                                 StreamPtr start, StreamPtr step, std::shared_ptr<RowBuffer> working)
+                                 StreamPtr start, StreamPtr step,
+                                 std::shared_ptr<RowBuffer> working)
     : Stream(host),
       distinct_(distinct),
       start_(std::move(start)),

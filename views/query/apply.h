@@ -1,9 +1,9 @@
-// ApplyStream: a correlated subquery that no join could replace: the right side runs once per row of
-// the left one, or once per distinct set of the values it looks at.
+// ApplyStream: a correlated subquery that no join could replace: the right side runs once per row
+// of the left one, or once per distinct set of the values it looks at.
 //
-// Columns of enclosing rows live in one array per query (Scope numbers them); a program reads them as
-// outer_column of depth 1. Answers are kept by these values up to a bound.
-// One thread. Tests: tests/unit/views/query_test.cc.
+// Columns of enclosing rows live in one array per query (Scope numbers them); a program reads them
+// as outer_column of depth 1. Answers are kept by these values up to a bound. One thread. Tests:
+// tests/unit/views/query_test.cc.
 #pragma once
 
 #include <map>
@@ -19,7 +19,8 @@
 
 namespace qw::views {
 
-// One row's columns as its subqueries see them: column -> slot of the array, given out when first used.
+// One row's columns as its subqueries see them: column -> slot of the array, given out when first
+// used.
 struct Scope {
   std::map<uint32_t, uint32_t> slots;
 };
@@ -53,7 +54,7 @@ class ApplyStream final : public Stream {
   Batch input_;
   bool have_input_ = false;
   uint32_t at_ = 0;
-  Rows rows_;        // lateral: the answer for the current row
+  Rows rows_;  // lateral: the answer for the current row
   size_t row_at_ = 0;
   Arena arena_, scratch_;
 };

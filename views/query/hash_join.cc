@@ -77,7 +77,8 @@ Result<void> HashJoinStream::build() {
       uint32_t count = 0;
       for (uint32_t i = 0; i < batch.size(); ++i) {
         const uint32_t row = batch.row(i);
-        if (null_key(batch, row, right_key_, skip_null_)) selection[count++] = static_cast<uint16_t>(row);
+        if (null_key(batch, row, right_key_, skip_null_))
+          selection[count++] = static_cast<uint16_t>(row);
       }
       right_has_null_ = right_has_null_ || count != 0;
       if (count != 0 && pads_right()) {
@@ -114,7 +115,9 @@ Result<bool> HashJoinStream::next(Batch& out) {
 Result<bool> HashJoinStream::step(Batch& out) {
   out = Batch();
   switch (phase_) {
-    case Phase::build: QW_TRY(build()); return true;
+    case Phase::build:
+      QW_TRY(build());
+      return true;
     case Phase::left: {
       QW_ASSIGN_OR_RETURN(const bool more, take_left());
       phase_ = more ? Phase::matches : pads_right() ? Phase::right_rest : Phase::done;
@@ -134,7 +137,8 @@ Result<bool> HashJoinStream::step(Batch& out) {
     case Phase::right_rest:
       if (!right_rest(out)) phase_ = Phase::done;
       return true;
-    case Phase::done: return false;
+    case Phase::done:
+      return false;
   }
   return false;
 }
@@ -188,7 +192,8 @@ Result<bool> HashJoinStream::matches(Batch& out) {
   if (residual_) {
     auto* selection = out_arena_.allocate_array<uint16_t>(count + 1);
     sql::RowErrors errors;
-    const uint32_t kept = residual_->filter(joined, host().context(), out_arena_, selection, errors);
+    const uint32_t kept =
+        residual_->filter(joined, host().context(), out_arena_, selection, errors);
     if (!errors.empty()) return fail(errors.entries()[0].error);
     joined.select(selection, kept);
   }

@@ -1,4 +1,5 @@
-// HashJoinStream: the join of a run-once query: the right side in a RowIndex, the left side streams by.
+// HashJoinStream: the join of a run-once query: the right side in a RowIndex, the left side streams
+// by.
 //
 // All join types, with or without residual predicate: matches are made in batches, the predicate
 // narrows them, and what has matched is marked on both sides. Right rows carry their mark in
@@ -43,7 +44,14 @@ class HashJoinStream final : public Stream {
   RowBuffer null_rows_;  // right rows that can match nothing, for right and full joins
   bool right_has_null_ = false, right_empty_ = true;
 
-  enum class Phase : uint8_t { build, left, matches, left_rest, right_rest, done } phase_ = Phase::build;
+  enum class Phase : uint8_t {
+    build,
+    left,
+    matches,
+    left_rest,
+    right_rest,
+    done
+  } phase_ = Phase::build;
   Batch input_;
   std::vector<bool> matched_;  // per physical row of input_
   KeyBatch keys_;

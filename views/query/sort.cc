@@ -8,7 +8,8 @@
 namespace qw::views {
 namespace {
 
-std::vector<KeyCodec::Field> fields(const std::vector<sql::SortKey>& keys, std::span<const Type> types) {
+std::vector<KeyCodec::Field> fields(const std::vector<sql::SortKey>& keys,
+                                    std::span<const Type> types) {
   std::vector<KeyCodec::Field> out;
   for (const auto& key : keys) out.push_back({types[key.column], key.order});
   return out;

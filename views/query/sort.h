@@ -1,6 +1,6 @@
-// Sort and Limit of a query. A sort that feeds a limit keeps little more than the rows that can still
-// be in the answer. Ties keep the order of the input.
-// One thread. Tests: tests/unit/views/query_test.cc.
+// Sort and Limit of a query. A sort that feeds a limit keeps little more than the rows that can
+// still be in the answer. Ties keep the order of the input. One thread. Tests:
+// tests/unit/views/query_test.cc.
 #pragma once
 
 #include <optional>
@@ -46,17 +46,18 @@ class SortStream final : public Stream {
 
 class LimitStream final : public Stream {
  public:
-  // `sort`: when the input is one, it is told how many rows are wanted. `ties`: order columns for WITH
-  // TIES, empty otherwise.
-  LimitStream(QueryHost& host, std::optional<sql::Program> limit, std::optional<sql::Program> offset,
-              StreamPtr input, SortStream* sort, std::vector<sql::SortKey> ties,
-              std::span<const Type> types);
+  // `sort`: when the input is one, it is told how many rows are wanted. `ties`: order columns for
+  // WITH TIES, empty otherwise.
+  LimitStream(QueryHost& host, std::optional<sql::Program> limit,
+              std::optional<sql::Program> offset, StreamPtr input, SortStream* sort,
+              std::vector<sql::SortKey> ties, std::span<const Type> types);
   Result<bool> next(Batch& out) override;
   void restart() override;
 
  private:
   Result<void> open();
-  Result<std::optional<int64_t>> evaluate(const std::optional<sql::Program>& program, bool is_limit);
+  Result<std::optional<int64_t>> evaluate(const std::optional<sql::Program>& program,
+                                          bool is_limit);
 
   std::optional<sql::Program> limit_program_, offset_program_;
   StreamPtr input_;

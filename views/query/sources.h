@@ -59,7 +59,8 @@ class Spool {
 
 class SpoolStream final : public Stream {
  public:
-  SpoolStream(QueryHost& host, std::shared_ptr<Spool> spool) : Stream(host), spool_(std::move(spool)) {}
+  SpoolStream(QueryHost& host, std::shared_ptr<Spool> spool)
+      : Stream(host), spool_(std::move(spool)) {}
   Result<bool> next(Batch& out) override;
   void restart() override;
 
@@ -72,7 +73,8 @@ class SpoolStream final : public Stream {
 // Reads a buffer that somebody else fills: RecursiveScan.
 class BufferStream final : public Stream {
  public:
-  BufferStream(QueryHost& host, std::shared_ptr<RowBuffer> rows) : Stream(host), rows_(std::move(rows)) {}
+  BufferStream(QueryHost& host, std::shared_ptr<RowBuffer> rows)
+      : Stream(host), rows_(std::move(rows)) {}
   Result<bool> next(Batch& out) override;
   void restart() override { at_ = 0; }
 

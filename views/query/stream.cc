@@ -11,7 +11,8 @@ Result<void> QueryHost::check() const {
     return qw::fail(query_canceled("canceling statement due to user request"));
   }
   if (limits_.memory_bytes_max != 0 && charged_ > static_cast<int64_t>(limits_.memory_bytes_max)) {
-    return qw::fail(out_of_memory("out of memory").with_detail("The query needs more memory than it may use."));
+    return qw::fail(
+        out_of_memory("out of memory").with_detail("The query needs more memory than it may use."));
   }
   return {};
 }
@@ -51,7 +52,8 @@ bool Repeater::next(Batch& out) {
   if (count == 0) return false;
   out = Batch();
   out.rows = count;
-  for (const Vector& column : batch_.columns) out.columns.push_back(column.gathered(from, count, arena_));
+  for (const Vector& column : batch_.columns)
+    out.columns.push_back(column.gathered(from, count, arena_));
   return true;
 }
 

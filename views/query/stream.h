@@ -1,8 +1,8 @@
 // Stream: one operator of a run-once query, pulled: next() gives the next batch or false.
 //
-// Streams drive the operators of views/operators (OperatorStream); what only reads need (hash join with
-// one side stored, sort, limit, apply, recursion) are streams of their own. restart() goes back to the
-// beginning with nothing remembered, for the inner side of Apply and for recursion.
+// Streams drive the operators of views/operators (OperatorStream); what only reads need (hash join
+// with one side stored, sort, limit, apply, recursion) are streams of their own. restart() goes
+// back to the beginning with nothing remembered, for the inner side of Apply and for recursion.
 // Rows never have weights: whoever makes rows that occur several times repeats them.
 // One thread. Tests: tests/unit/views/query_test.cc.
 #pragma once
@@ -124,7 +124,9 @@ class RowBuffer {
   // Up to kBatchRowsMax rows from position `from`; the batch borrows from `arena` and the buffer.
   Batch batch(size_t from, Arena& arena) const;
   size_t size() const { return rows_.size(); }
-  size_t bytes() const { return arena_.reserved_bytes() + rows_.capacity() * sizeof(std::string_view); }
+  size_t bytes() const {
+    return arena_.reserved_bytes() + rows_.capacity() * sizeof(std::string_view);
+  }
   void clear();
   std::string_view row(size_t index) const { return rows_[index]; }
   const RowCodec& codec() const { return codec_; }

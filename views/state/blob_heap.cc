@@ -77,7 +77,9 @@ char* BlobHeap::allocate(size_t size) {
 
 char* BlobHeap::refill(size_t size) {
   // The rest of the old block is lost: at most one piece per block.
-  const size_t block = blocks_.size() < 2 ? (64 << 10) : blocks_.size() < 16 ? (512 << 10) : (4 << 20);
+  const size_t block = blocks_.size() < 2    ? (64 << 10)
+                       : blocks_.size() < 16 ? (512 << 10)
+                                             : (4 << 20);
   const size_t bytes = block < size ? size : block;
   char* pages = map_pages(bytes);
   blocks_.emplace_back(pages, bytes);

@@ -1,9 +1,10 @@
-// BlobHeap: small pieces of bytes that stay where they are until freed: packed keys, rows, bag entries.
+// BlobHeap: small pieces of bytes that stay where they are until freed: packed keys, rows, bag
+// entries.
 //
-// Sizes are rounded up to classes (16 bytes apart up to 512, then four per power of two up to 64 KiB)
-// with a free list each, cut from big blocks; larger pieces come from malloc. The caller remembers the
-// size. Freed memory is used again by the same class only, which bounds waste by the high-water mark
-// per class. One thread. Tests: tests/unit/views/state_test.cc.
+// Sizes are rounded up to classes (16 bytes apart up to 512, then four per power of two up to 64
+// KiB) with a free list each, cut from big blocks; larger pieces come from malloc. The caller
+// remembers the size. Freed memory is used again by the same class only, which bounds waste by the
+// high-water mark per class. One thread. Tests: tests/unit/views/state_test.cc.
 #pragma once
 
 #include <array>

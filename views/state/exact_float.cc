@@ -97,7 +97,9 @@ void ExactFloat::to_big() {
 void ExactFloat::add(double value, int64_t weight) {
   if (!std::isfinite(value)) {
     if (big == nullptr) to_big();
-    int64_t& count = std::isnan(value) ? big->nans : value > 0 ? big->infinities : big->minus_infinities;
+    int64_t& count = std::isnan(value) ? big->nans
+                     : value > 0       ? big->infinities
+                                       : big->minus_infinities;
     count += weight;
     return;
   }

@@ -7,9 +7,10 @@ namespace qw::views {
 
 void Int256::add_product(Int128 value, int64_t weight) {
   const bool negative = (value < 0) != (weight < 0);
-  const UInt128 a = value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value);
-  const uint64_t b = weight < 0 ? uint64_t{0} - static_cast<uint64_t>(weight)
-                                : static_cast<uint64_t>(weight);
+  const UInt128 a =
+      value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value);
+  const uint64_t b =
+      weight < 0 ? uint64_t{0} - static_cast<uint64_t>(weight) : static_cast<uint64_t>(weight);
   const UInt128 part0 = static_cast<UInt128>(static_cast<uint64_t>(a)) * b;
   const UInt128 part1 = static_cast<UInt128>(static_cast<uint64_t>(a >> 64)) * b;
   UInt128 add_low = part0 + (part1 << 64);
@@ -23,13 +24,16 @@ void Int256::add_product(Int128 value, int64_t weight) {
 }
 
 Result<Numeric> Int256::to_numeric(uint32_t scale, Arena& arena) const {
-  const bool small = (high == 0 && static_cast<Int128>(low) >= 0) ||
-                     (high == -1 && static_cast<Int128>(low) < 0);
+  const bool small =
+      (high == 0 && static_cast<Int128>(low) >= 0) || (high == -1 && static_cast<Int128>(low) < 0);
   if (small) return numeric::from_int128(static_cast<Int128>(low), scale, arena);
   // high * 2^128 + low, by 64-bit digits.
   const Numeric radix = numeric::from_int128(Int128{1} << 64, 0, arena);
-  QW_ASSIGN_OR_RETURN(Numeric value, numeric::mul(numeric::from_int128(high, scale, arena), radix, arena));
-  const auto digit = [&](uint64_t bits) { return numeric::from_int128(Int128{bits}, scale, arena); };
+  QW_ASSIGN_OR_RETURN(Numeric value,
+                      numeric::mul(numeric::from_int128(high, scale, arena), radix, arena));
+  const auto digit = [&](uint64_t bits) {
+    return numeric::from_int128(Int128{bits}, scale, arena);
+  };
   QW_ASSIGN_OR_RETURN(value, numeric::add(value, digit(static_cast<uint64_t>(low >> 64)), arena));
   QW_ASSIGN_OR_RETURN(value, numeric::mul(value, radix, arena));
   return numeric::add(value, digit(static_cast<uint64_t>(low)), arena);
@@ -49,7 +53,9 @@ void ExactNumeric::add_slow(Numeric value, int64_t weight) {
     scale = 0;
   }
   if (value.is_special()) {
-    (value.is_nan() ? rest->nans : value.sign() > 0 ? rest->infinities : rest->minus_infinities) += weight;
+    (value.is_nan()     ? rest->nans
+     : value.sign() > 0 ? rest->infinities
+                        : rest->minus_infinities) += weight;
   } else if (value.is_wide()) {
     std::string packed;
     numeric::append_packed(value, packed);
@@ -67,7 +73,8 @@ void ExactNumeric::add_slow(Numeric value, int64_t weight) {
 
 Result<Numeric> ExactNumeric::value(Arena& arena) const {
   if (rest == nullptr) return numeric::from_int128(sum, scale, arena);
-  if (rest->nans != 0 || (rest->infinities != 0 && rest->minus_infinities != 0)) return Numeric::nan();
+  if (rest->nans != 0 || (rest->infinities != 0 && rest->minus_infinities != 0))
+    return Numeric::nan();
   if (rest->infinities != 0) return Numeric::infinity();
   if (rest->minus_infinities != 0) return Numeric::minus_infinity();
   Numeric total_value;

@@ -33,14 +33,15 @@ struct ExactNumeric {
     int64_t count = 0;
   };
   struct Rest {
-    std::map<uint32_t, Bucket> buckets;                    // by scale
-    std::map<std::string, int64_t, std::less<>> wide;      // packed value -> count
+    std::map<uint32_t, Bucket> buckets;                // by scale
+    std::map<std::string, int64_t, std::less<>> wide;  // packed value -> count
     int64_t nans = 0, infinities = 0, minus_infinities = 0;
     bool empty() const {
-      return buckets.empty() && wide.empty() && nans == 0 && infinities == 0 && minus_infinities == 0;
+      return buckets.empty() && wide.empty() && nans == 0 && infinities == 0 &&
+             minus_infinities == 0;
     }
   };
-  Int128 sum = 0;     // of `count` values with scale `scale`
+  Int128 sum = 0;  // of `count` values with scale `scale`
   int64_t count = 0;
   uint32_t scale = 0;
   uint32_t used = 0;  // 1 = `scale` is taken
@@ -56,7 +57,8 @@ struct ExactNumeric {
         sum = 0;
       }
       Int128 term, next;
-      if (scale == value.scale() && !__builtin_mul_overflow(value.mantissa(), Int128{weight}, &term) &&
+      if (scale == value.scale() &&
+          !__builtin_mul_overflow(value.mantissa(), Int128{weight}, &term) &&
           !__builtin_add_overflow(sum, term, &next)) [[likely]] {
         sum = next;
         count += weight;

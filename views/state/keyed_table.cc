@@ -32,10 +32,9 @@ struct Group {
         d(_mm_load_si128(reinterpret_cast<const __m128i*>(slots + 12))) {}
   uint32_t match(uint32_t tag) const {
     const __m128i want = _mm_set1_epi32(static_cast<int>(tag));
-    return movemask(_mm_cmpeq_epi32(_mm_srli_epi32(a, 24), want),
-                    _mm_cmpeq_epi32(_mm_srli_epi32(b, 24), want),
-                    _mm_cmpeq_epi32(_mm_srli_epi32(c, 24), want),
-                    _mm_cmpeq_epi32(_mm_srli_epi32(d, 24), want));
+    return movemask(
+        _mm_cmpeq_epi32(_mm_srli_epi32(a, 24), want), _mm_cmpeq_epi32(_mm_srli_epi32(b, 24), want),
+        _mm_cmpeq_epi32(_mm_srli_epi32(c, 24), want), _mm_cmpeq_epi32(_mm_srli_epi32(d, 24), want));
   }
   uint32_t equal(uint32_t value) const {
     const __m128i want = _mm_set1_epi32(static_cast<int>(value));
@@ -128,8 +127,7 @@ void KeyedTable::find_range(const KeyBatch& keys, uint32_t from, uint32_t to, En
     }
   }
   for (uint32_t i = from; i < to; ++i) {
-    if (out[i] != nullptr &&
-        same_key<packed>(out[i], keys.words[i], keys.hashes[i])) {
+    if (out[i] != nullptr && same_key<packed>(out[i], keys.words[i], keys.hashes[i])) {
       continue;
     }
     out[i] = find_one<packed>(keys.words[i], keys.hashes[i]);

@@ -2,14 +2,16 @@
 //
 // 64 partitions by the top bits of the hash, each growing on its own, so no rehash ever stops the
 // world; a partition is also the unit of images. Per partition: an index of groups of 16 slots, one
-// cache line per group, a slot being a tag byte and a 24-bit entry number (the 16 tags of a group are
-// compared at once); and entries in chunks that never move, so entry pointers are stable and growing
-// copies 4 bytes per key.
+// cache line per group, a slot being a tag byte and a 24-bit entry number (the 16 tags of a group
+// are compared at once); and entries in chunks that never move, so entry pointers are stable and
+// growing copies 4 bytes per key.
 //
-//   entry: 8 bytes hash, 4 mark, 4 unused, 16 key (inline, or address and size of packed bytes), payload
+//   entry: 8 bytes hash, 4 mark, 4 unused, 16 key (inline, or address and size of packed bytes),
+//   payload
 //
 // `mark` belongs to the owner (0 in a new entry). Probing is by batch: prefetch index lines, find
-// candidates and prefetch entries, compare. Epoch thread only. Tests: tests/unit/views/state_test.cc.
+// candidates and prefetch entries, compare. Epoch thread only. Tests:
+// tests/unit/views/state_test.cc.
 #pragma once
 
 #include <array>

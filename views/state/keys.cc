@@ -21,13 +21,16 @@ bool inline_type(const Type& type, Identity identity) {
     case Physical::i16:
     case Physical::i32:
     case Physical::u32:
-    case Physical::i64: return true;
+    case Physical::i64:
+      return true;
     case Physical::f32:
-    case Physical::f64: return identity == Identity::equal;
+    case Physical::f64:
+      return identity == Identity::equal;
     case Physical::wide16:
     case Physical::numeric:
     case Physical::string:
-    case Physical::none: return false;
+    case Physical::none:
+      return false;
   }
   return false;
 }
@@ -122,16 +125,20 @@ bool KeyEncoder::lossy(const Type& type) {
     case Physical::i16:
     case Physical::i32:
     case Physical::u32:
-    case Physical::i64: return false;
+    case Physical::i64:
+      return false;
     case Physical::f32:
     case Physical::f64:
-    case Physical::numeric: return true;
-    case Physical::wide16: return type.id != TypeId::uuid;
+    case Physical::numeric:
+      return true;
+    case Physical::wide16:
+      return type.id != TypeId::uuid;
     case Physical::string:
       // Arrays, records and jsonb may hold numerics or floats inside.
       return type.id != TypeId::text && type.id != TypeId::varchar && type.id != TypeId::bytea &&
              type.id != TypeId::name;
-    case Physical::none: return false;
+    case Physical::none:
+      return false;
   }
   return true;
 }
@@ -142,17 +149,30 @@ void KeyEncoder::encode_inline(const Batch& batch, std::span<const uint32_t> col
     const Vector& vector = batch.columns[columns[c]];
     switch (types_[c].physical()) {
       case Physical::b1:
-      case Physical::i1: put_column<uint8_t>(batch, vector, offset_[c], c, words); break;
-      case Physical::i16: put_column<uint16_t>(batch, vector, offset_[c], c, words); break;
+      case Physical::i1:
+        put_column<uint8_t>(batch, vector, offset_[c], c, words);
+        break;
+      case Physical::i16:
+        put_column<uint16_t>(batch, vector, offset_[c], c, words);
+        break;
       case Physical::i32:
-      case Physical::u32: put_column<uint32_t>(batch, vector, offset_[c], c, words); break;
-      case Physical::i64: put_column<uint64_t>(batch, vector, offset_[c], c, words); break;
-      case Physical::f32: put_column<float>(batch, vector, offset_[c], c, words); break;
-      case Physical::f64: put_column<double>(batch, vector, offset_[c], c, words); break;
+      case Physical::u32:
+        put_column<uint32_t>(batch, vector, offset_[c], c, words);
+        break;
+      case Physical::i64:
+        put_column<uint64_t>(batch, vector, offset_[c], c, words);
+        break;
+      case Physical::f32:
+        put_column<float>(batch, vector, offset_[c], c, words);
+        break;
+      case Physical::f64:
+        put_column<double>(batch, vector, offset_[c], c, words);
+        break;
       case Physical::wide16:
       case Physical::numeric:
       case Physical::string:
-      case Physical::none: QW_UNREACHABLE();
+      case Physical::none:
+        QW_UNREACHABLE();
     }
   }
 }
@@ -198,17 +218,26 @@ void KeyEncoder::decode(std::span<const KeyWords> keys, Arena& arena,
     Vector vector = Vector::flat(types_[c], count, arena);
     switch (types_[c].physical()) {
       case Physical::b1:
-      case Physical::i1: take_column<uint8_t>(keys, offset_[c], c, vector, arena); break;
-      case Physical::i16: take_column<uint16_t>(keys, offset_[c], c, vector, arena); break;
+      case Physical::i1:
+        take_column<uint8_t>(keys, offset_[c], c, vector, arena);
+        break;
+      case Physical::i16:
+        take_column<uint16_t>(keys, offset_[c], c, vector, arena);
+        break;
       case Physical::i32:
       case Physical::u32:
-      case Physical::f32: take_column<uint32_t>(keys, offset_[c], c, vector, arena); break;
+      case Physical::f32:
+        take_column<uint32_t>(keys, offset_[c], c, vector, arena);
+        break;
       case Physical::i64:
-      case Physical::f64: take_column<uint64_t>(keys, offset_[c], c, vector, arena); break;
+      case Physical::f64:
+        take_column<uint64_t>(keys, offset_[c], c, vector, arena);
+        break;
       case Physical::wide16:
       case Physical::numeric:
       case Physical::string:
-      case Physical::none: QW_UNREACHABLE();
+      case Physical::none:
+        QW_UNREACHABLE();
     }
     out.push_back(vector);
   }

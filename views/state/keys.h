@@ -65,7 +65,8 @@ class KeyEncoder {
   uint64_t hash(const KeyWords& words) const {
     return packed_ ? hash_bytes(words.bytes()) : hash_words(words.low, words.high);
   }
-  // True when equal values of the type may look different, so that decode() cannot tell which it was.
+  // True when equal values of the type may look different, so that decode() cannot tell which it
+  // was.
   static bool lossy(const Type& type);
 
  private:

@@ -10,7 +10,13 @@ BagRow* OrderedBag::change(std::string_view key, std::string_view row, int64_t w
   if (it == rows.end()) {
     auto* added =
         reinterpret_cast<BagRow*>(heap.allocate(sizeof(BagRow) + key.size() + row.size()));
-    *added = {weight, 0, nullptr, 0, 0, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(row.size())};
+    *added = {weight,
+              0,
+              nullptr,
+              0,
+              0,
+              static_cast<uint32_t>(key.size()),
+              static_cast<uint32_t>(row.size())};
     char* bytes = reinterpret_cast<char*>(added + 1);
     if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
     if (!row.empty()) std::memcpy(bytes + key.size(), row.data(), row.size());

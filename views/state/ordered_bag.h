@@ -20,10 +20,10 @@ namespace qw::views {
 
 struct BagRow {
   int64_t weight;
-  int64_t emitted;     // top-k, windows: copies given out at the end of the last epoch
-  char* extra;         // windows: what was appended to each copy; top-k: unused
+  int64_t emitted;  // top-k, windows: copies given out at the end of the last epoch
+  char* extra;      // windows: what was appended to each copy; top-k: unused
   uint64_t extra_size;
-  int64_t first;       // top-k with row numbers: number of the first copy given out
+  int64_t first;  // top-k with row numbers: number of the first copy given out
   uint32_t key_size, row_size;
   std::string_view key() const { return {reinterpret_cast<const char*>(this + 1), key_size}; }
   std::string_view row() const {

@@ -114,8 +114,8 @@ void RowIndex::update(const Batch& input, Arena& arena) {
     }
     change(entries[i], rows[i], weight);
   }
-  // Keys that lost their last row go now: an entry may stand several times in `entries`, and the same
-  // key may have come back, so the test is on what is there after the whole batch.
+  // Keys that lost their last row go now: an entry may stand several times in `entries`, and the
+  // same key may have come back, so the test is on what is there after the whole batch.
   for (uint32_t i = 0; i < keys.count; ++i) {
     Entry* entry = entries[i];
     if (entry->mark == UINT32_MAX || entry->as<RowSet>().count != 0) continue;

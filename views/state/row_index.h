@@ -1,11 +1,12 @@
-// RowIndex: rows by key, the state of joins: what one side of a join has, shared by all who need it.
+// RowIndex: rows by key, the state of joins: what one side of a join has, shared by all who need
+// it.
 //
-// Key -> (total weight, rows). A key with one row keeps it in the slot's payload, up to 64 rows lie in
-// an array that is searched by hash, larger keys get a hash index of their own so that taking a row
-// away stays cheap. Rows are packed, with their weight in front; a weight may be negative in the
-// middle of an epoch (changes come in any order), never at its end: `negative_rows`.
-// Rows whose key has a NULL in a column of `skip_null` match nothing and are not kept.
-// Epoch thread only. Tests: tests/unit/views/state_test.cc.
+// Key -> (total weight, rows). A key with one row keeps it in the slot's payload, up to 64 rows lie
+// in an array that is searched by hash, larger keys get a hash index of their own so that taking a
+// row away stays cheap. Rows are packed, with their weight in front; a weight may be negative in
+// the middle of an epoch (changes come in any order), never at its end: `negative_rows`. Rows whose
+// key has a NULL in a column of `skip_null` match nothing and are not kept. Epoch thread only.
+// Tests: tests/unit/views/state_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +58,8 @@ class RowIndex final : public RowState {
 
   // Adds a delta; columns are the stored ones.
   void update(const Batch& batch, Arena& arena);
-  // Entries for probe keys, nullptr where nothing matches. `columns` are those of the probing batch.
+  // Entries for probe keys, nullptr where nothing matches. `columns` are those of the probing
+  // batch.
   void probe(const Batch& batch, std::span<const uint32_t> columns, Arena& arena, KeyBatch& keys,
              Entry** out) const;
   int64_t negative_rows() const { return negative_rows_; }
@@ -72,7 +74,8 @@ class RowIndex final : public RowState {
   void change(Entry* entry, std::string_view row, int64_t weight);
   void add_row(RowSet& set, std::string_view row, uint32_t hash, int64_t weight);
   void remove_row(RowSet& set, uint32_t position);
-  StoredRow* locate(const RowSet& set, std::string_view row, uint32_t hash, uint32_t& position) const;
+  StoredRow* locate(const RowSet& set, std::string_view row, uint32_t hash,
+                    uint32_t& position) const;
   void release_set(RowSet& set);
 
   std::vector<uint32_t> key_;

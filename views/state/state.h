@@ -1,8 +1,8 @@
 // State: what an operator remembers between epochs, and how it reaches the store and comes back.
 //
-// A state has an id, 64 partitions by key hash, a log (records cut from it at the end of each epoch)
-// and images (all records that make up a partition). A log and an image are the same kind of records:
-// loading an image and applying the log since gives the same logical state.
+// A state has an id, 64 partitions by key hash, a log (records cut from it at the end of each
+// epoch) and images (all records that make up a partition). A log and an image are the same kind of
+// records: loading an image and applying the log since gives the same logical state.
 //
 // Rows: most states are multisets of packed rows; their record is a row with a signed weight.
 //   record: varint zigzag weight, varint size, packed row

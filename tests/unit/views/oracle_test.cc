@@ -1,7 +1,7 @@
 // The oracle of incremental maintenance: random plans over random tables; after every epoch the
-// maintained view equals the plan computed from scratch. Changes come split and permuted, the view is
-// made before, in the middle of or after the data, and the dataflow is restarted from its log and
-// images now and then.
+// maintained view equals the plan computed from scratch. Changes come split and permuted, the view
+// is made before, in the middle of or after the data, and the dataflow is restarted from its log
+// and images now and then.
 #include <doctest/doctest.h>
 
 #include <fmt/format.h>
@@ -76,9 +76,8 @@ class Case {
     spec.id = kView;
     spec.rows = &sink_;
     spec.errors = &errors_;
-    const auto states = dataflow_->add_view(spec, *plan_, [this]() -> Result<StateId> {
-      return StateId{++last_state_};
-    });
+    const auto states = dataflow_->add_view(
+        spec, *plan_, [this]() -> Result<StateId> { return StateId{++last_state_}; });
     if (!states) FAIL(states.error().to_string());
     states_ = *states;
     begin();
@@ -165,7 +164,8 @@ class Case {
     spec.errors = &errors_;
     spec.recover = true;
     spec.states = states_;
-    const auto states = dataflow_->add_view(spec, *plan_, [] { return Result<StateId>(StateId{0}); });
+    const auto states =
+        dataflow_->add_view(spec, *plan_, [] { return Result<StateId>(StateId{0}); });
     if (!states) FAIL(states.error().to_string());
     for (const auto& [where, image] : images_) {
       for (const auto& piece : image.pieces) {

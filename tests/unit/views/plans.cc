@@ -16,15 +16,17 @@ const char* const kTexts[] = {"a", "b", "a text that is longer than twelve bytes
 const sql::Function* aggregate_function(std::string_view name, TypeId argument) {
   for (const sql::Function* function : sql::Registry::instance().functions(name)) {
     if (function->aggregate == sql::AggregateKind::none) continue;
-    if (argument == TypeId::void_ ? function->args.empty()
-                                  : function->args.size() == 1 && function->args[0].id == argument) {
+    if (argument == TypeId::void_
+            ? function->args.empty()
+            : function->args.size() == 1 && function->args[0].id == argument) {
       return function;
     }
   }
   return nullptr;
 }
 
-sql::PlanPtr make_plan(sql::Plan::Op op, std::vector<sql::PlanPtr> inputs, std::vector<Type> types) {
+sql::PlanPtr make_plan(sql::Plan::Op op, std::vector<sql::PlanPtr> inputs,
+                       std::vector<Type> types) {
   auto plan = std::make_shared<sql::Plan>();
   plan->op = std::move(op);
   plan->inputs = std::move(inputs);
@@ -44,7 +46,8 @@ class TableCursor final : public RowCursor {
     arena_.reset();
     const size_t count = std::min<size_t>(7, changes_.size() - at_);
     const Batch all = make_batch({changes_.begin() + static_cast<std::ptrdiff_t>(at_),
-                                  changes_.begin() + static_cast<std::ptrdiff_t>(at_ + count)}, arena_);
+                                  changes_.begin() + static_cast<std::ptrdiff_t>(at_ + count)},
+                                 arena_);
     at_ += count;
     batch = all;
     batch.columns.clear();
@@ -85,7 +88,9 @@ uint64_t Generator::next() {
   return state_ >> 11;
 }
 
-std::vector<Type> table_types() { return {TypeId::int8, TypeId::int4, TypeId::text, TypeId::numeric}; }
+std::vector<Type> table_types() {
+  return {TypeId::int8, TypeId::int4, TypeId::text, TypeId::numeric};
+}
 
 TestRow Generator::row() {
   TestRow row;
@@ -100,16 +105,18 @@ Batch make_batch(const std::vector<Change>& changes, Arena& arena) {
   Batch batch;
   batch.rows = static_cast<uint32_t>(changes.size());
   auto* weights = arena.allocate_column<int64_t>(changes.size());
-  for (const Type& type : table_types()) batch.columns.push_back(Vector::flat(type, batch.rows, arena));
+  for (const Type& type : table_types())
+    batch.columns.push_back(Vector::flat(type, batch.rows, arena));
   for (uint32_t i = 0; i < batch.rows; ++i) {
     const TestRow& row = changes[i].row;
     weights[i] = changes[i].weight;
     batch.columns[0].values<int64_t>()[i] = row.values[0];
     batch.columns[1].values<int32_t>()[i] = static_cast<int32_t>(row.values[1]);
-    batch.columns[2].values<Str>()[i] = Str(std::string_view(row.nulls[2] ? "" : kTexts[row.values[2]]));
+    batch.columns[2].values<Str>()[i] =
+        Str(std::string_view(row.nulls[2] ? "" : kTexts[row.values[2]]));
     // 0, 1.0, 1.00, 2.5: two spellings of one value.
-    const Numeric numbers[] = {Numeric::narrow(0, 0), Numeric::narrow(10, 1), Numeric::narrow(100, 2),
-                               Numeric::narrow(25, 1)};
+    const Numeric numbers[] = {Numeric::narrow(0, 0), Numeric::narrow(10, 1),
+                               Numeric::narrow(100, 2), Numeric::narrow(25, 1)};
     batch.columns[3].values<Numeric>()[i] = numbers[row.values[3]];
     for (uint32_t c = 0; c < 4; ++c) {
       if (row.nulls[c]) batch.columns[c].set_null(i, batch.rows, arena);
@@ -130,18 +137,32 @@ void add_rows(const Batch& batch, Bag& bag) {
         continue;
       }
       switch (column.type.physical()) {
-        case Physical::b1: text += column.at<uint8_t>(row) != 0 ? "t" : "f"; break;
-        case Physical::i16: text += std::to_string(column.at<int16_t>(row)); break;
-        case Physical::i32: text += std::to_string(column.at<int32_t>(row)); break;
-        case Physical::i64: text += std::to_string(column.at<int64_t>(row)); break;
-        case Physical::numeric: numeric::append_text(column.at<Numeric>(row), text); break;
-        case Physical::string: text += column.at<Str>(row).view(); break;
+        case Physical::b1:
+          text += column.at<uint8_t>(row) != 0 ? "t" : "f";
+          break;
+        case Physical::i16:
+          text += std::to_string(column.at<int16_t>(row));
+          break;
+        case Physical::i32:
+          text += std::to_string(column.at<int32_t>(row));
+          break;
+        case Physical::i64:
+          text += std::to_string(column.at<int64_t>(row));
+          break;
+        case Physical::numeric:
+          numeric::append_text(column.at<Numeric>(row), text);
+          break;
+        case Physical::string:
+          text += column.at<Str>(row).view();
+          break;
         case Physical::i1:
         case Physical::u32:
         case Physical::f32:
         case Physical::f64:
         case Physical::wide16:
-        case Physical::none: text += "?"; break;
+        case Physical::none:
+          text += "?";
+          break;
       }
     }
     int64_t& count = bag[text];
@@ -204,10 +225,11 @@ sql::PlanPtr Generator::filter(uint32_t depth) {
   std::vector<sql::ExprPtr> args;
   args.push_back(sql::make_column(static_cast<uint32_t>(column), type));
   const int64_t bound = 1 + below(3);
-  args.push_back(sql::make_constant(type.id == TypeId::int8 ? Datum::int8(bound)
-                                                            : Datum::int4(static_cast<int32_t>(bound))));
+  args.push_back(sql::make_constant(
+      type.id == TypeId::int8 ? Datum::int8(bound) : Datum::int4(static_cast<int32_t>(bound))));
   sql::Filter filter;
-  filter.predicate = sql::make_call(*sql::Registry::instance().less(type), std::move(args), TypeId::boolean);
+  filter.predicate =
+      sql::make_call(*sql::Registry::instance().less(type), std::move(args), TypeId::boolean);
   std::vector<Type> types = input->schema.types();
   return make_plan(std::move(filter), {std::move(input)}, std::move(types));
 }
@@ -216,7 +238,7 @@ sql::PlanPtr Generator::join(uint32_t depth) {
   sql::PlanPtr left = plan(depth - 1), right = chance(20) ? left : plan(depth - 1);
   sql::Join join;
   const sql::JoinType kinds[] = {sql::JoinType::inner, sql::JoinType::left, sql::JoinType::right,
-                                 sql::JoinType::full, sql::JoinType::semi, sql::JoinType::anti};
+                                 sql::JoinType::full,  sql::JoinType::semi, sql::JoinType::anti};
   join.type = kinds[below(6)];
   const TypeId types[] = {TypeId::int8, TypeId::int4, TypeId::text, TypeId::numeric};
   for (uint32_t n = 1 + below(2); n != 0; --n) {
@@ -233,8 +255,10 @@ sql::PlanPtr Generator::join(uint32_t depth) {
   if (!join.null_aware && l >= 0 && r >= 0 && chance(40)) {
     std::vector<sql::ExprPtr> args;
     args.push_back(sql::make_column(static_cast<uint32_t>(l), TypeId::int4));
-    args.push_back(sql::make_column(static_cast<uint32_t>(r) + static_cast<uint32_t>(left->schema.size()), TypeId::int4));
-    join.residual = sql::make_call(*sql::Registry::instance().less(TypeId::int4), std::move(args), TypeId::boolean);
+    args.push_back(sql::make_column(
+        static_cast<uint32_t>(r) + static_cast<uint32_t>(left->schema.size()), TypeId::int4));
+    join.residual = sql::make_call(*sql::Registry::instance().less(TypeId::int4), std::move(args),
+                                   TypeId::boolean);
   }
   std::vector<Type> out = left->schema.types();
   if (join.type != sql::JoinType::semi && join.type != sql::JoinType::anti) {
@@ -262,7 +286,8 @@ sql::PlanPtr Generator::aggregate(uint32_t depth) {
     if (std::string_view(name) == "count" && chance(50)) {
       call.function = aggregate_function(name, TypeId::void_);
     } else {
-      call.function = aggregate_function(name, std::string_view(name) == "count" ? TypeId::any : type.id);
+      call.function =
+          aggregate_function(name, std::string_view(name) == "count" ? TypeId::any : type.id);
       call.arguments = {column};
       call.distinct = chance(25);
     }
@@ -302,42 +327,52 @@ sql::PlanPtr Generator::top_k(uint32_t depth) {
 sql::PlanPtr Generator::plan(uint32_t depth) {
   if (depth == 0) return scan();
   switch (below(8)) {
-    case 0: return scan();
-    case 1: return filter(depth);
+    case 0:
+      return scan();
+    case 1:
+      return filter(depth);
     case 2: {
       sql::PlanPtr input = plan(depth - 1);
       std::vector<Type> types = input->schema.types();
       return make_plan(sql::Distinct{}, {std::move(input)}, std::move(types));
     }
-    case 3: return set_op(depth);
-    case 4: return top_k(depth);
-    case 5: return aggregate(depth);
-    default: return join(depth);
+    case 3:
+      return set_op(depth);
+    case 4:
+      return top_k(depth);
+    case 5:
+      return aggregate(depth);
+    default:
+      return join(depth);
   }
 }
 
 std::string describe(const sql::Plan& plan, int indent) {
-  static const char* const names[] = {"scan", "system", "values", "filter", "project", "project set",
-                                      "window expand", "join", "aggregate", "distinct", "top k", "window",
-                                      "set op", "sort", "limit", "apply", "recursive", "recursive scan"};
+  static const char* const names[] = {
+      "scan",          "system", "values",    "filter",   "project",   "project set",
+      "window expand", "join",   "aggregate", "distinct", "top k",     "window",
+      "set op",        "sort",   "limit",     "apply",    "recursive", "recursive scan"};
   std::string out(static_cast<size_t>(indent), ' ');
   out += names[plan.op.index()];
   if (const auto* scan = plan.as<sql::Scan>()) out += " " + scan->name;
   if (const auto* join = plan.as<sql::Join>()) {
     out += fmt::format(" type {} residual {} null aware {} keys", static_cast<int>(join->type),
                        join->residual != nullptr, join->null_aware);
-    for (const auto& key : join->keys) out += fmt::format(" {}={}{}", key.left, key.right, key.null_safe ? "~" : "");
+    for (const auto& key : join->keys)
+      out += fmt::format(" {}={}{}", key.left, key.right, key.null_safe ? "~" : "");
   }
   if (const auto* aggregate = plan.as<sql::Aggregate>()) {
     out += fmt::format(" by {}", fmt::join(aggregate->groups, ","));
     for (const auto& call : aggregate->calls) {
-      out += fmt::format(" {}{}({})", call.function->name, call.distinct ? " distinct" : "", fmt::join(call.arguments, ","));
+      out += fmt::format(" {}{}({})", call.function->name, call.distinct ? " distinct" : "",
+                         fmt::join(call.arguments, ","));
     }
   }
   if (const auto* op = plan.as<sql::SetOp>()) out += fmt::format(" {}", static_cast<int>(op->kind));
   if (const auto* top = plan.as<sql::TopK>()) {
-    out += fmt::format(" by {} limit {} offset {} number {} ties {}", fmt::join(top->partition, ","),
-                       *top->limit, top->offset, top->row_number, top->with_ties);
+    out +=
+        fmt::format(" by {} limit {} offset {} number {} ties {}", fmt::join(top->partition, ","),
+                    *top->limit, top->offset, top->row_number, top->with_ties);
   }
   out += "\n";
   for (const auto& input : plan.inputs) out += describe(*input, indent + 2);
