@@ -64,6 +64,14 @@ void TableWriter::finish() {
   arena_ = nullptr;
 }
 
+void TableWriter::abandon() {
+  rows_ = 0;
+  capacity_ = 0;
+  truncate_ = false;
+  txn_ = nullptr;
+  arena_ = nullptr;
+}
+
 void TableWriter::open(uint32_t capacity) {
   capacity_ = capacity;
   const size_t words = bitmap_words(capacity);

@@ -1,11 +1,12 @@
 // Changes: what a source hands to the engine, in typed columns.
 //
-// A SourceTxn is applied whole or not at all: one or more complete upstream transactions (Postgres),
-// a run of messages (Kafka), a range of events (generator), a slice of a snapshot. It holds chunks of
-// up to 4,096 rows of one table; chunks of one table are in source order, and so are the rows of a
-// chunk. The engine turns each row into deltas by its RowOp, looking stored rows up by primary key.
-// Decoders write straight into the columns; nothing is a variant and nothing is allocated per row.
-// A txn owns its memory (arena) and moves between threads. Tests: tests/unit/ingest/change_test.cc.
+// A SourceTxn is applied whole or not at all: one or more complete upstream transactions
+// (Postgres), a run of messages (Kafka), a range of events (generator), a slice of a snapshot. It
+// holds chunks of up to 4,096 rows of one table; chunks of one table are in source order, and so
+// are the rows of a chunk. The engine turns each row into deltas by its RowOp, looking stored rows
+// up by primary key. Decoders write straight into the columns; nothing is a variant and nothing is
+// allocated per row. A txn owns its memory (arena) and moves between threads. Tests:
+// tests/unit/ingest/change_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +24,15 @@ namespace qw::ingest {
 enum class RowOp : uint8_t {
   // A new row. In a keyed table the source vouches that no row with this key exists.
   insert,
-  // A row that replaces the one with the same key, if there is one. Keyed tables only. Columns whose
+  // A row that replaces the one with the same key, if there is one. Keyed tables only. Columns
+  // whose
   // `kept` bit is set have no value here: take the stored row's (of the same key or, when the row
-  // before is a `move`, of the row that the move removed). A kept column of a key that is not stored
+  // before is a `move`, of the row that the move removed). A kept column of a key that is not
+  // stored
   // is an upstream inconsistency: the engine fails the source.
   put,
-  // Removes the row with this key, if there is one; only key columns hold values. Keyed tables only.
+  // Removes the row with this key, if there is one; only key columns hold values. Keyed tables
+  // only.
   remove,
   // As `remove`, and the next row of the same chunk is a `put` under another key (key change).
   move,
@@ -41,9 +45,9 @@ struct TableChunk {
   uint32_t table = 0;     // index into Source::describe()
   bool truncate = false;  // all rows of the table go before the rows of this chunk are applied
   uint32_t rows = 0;
-  std::vector<Vector> columns;          // flat, one per column of the table
-  const RowOp* ops = nullptr;           // per row; nullptr = all insert
-  std::vector<const uint64_t*> kept;    // per column a bitmap over rows or nullptr; empty = none
+  std::vector<Vector> columns;        // flat, one per column of the table
+  const RowOp* ops = nullptr;         // per row; nullptr = all insert
+  std::vector<const uint64_t*> kept;  // per column a bitmap over rows or nullptr; empty = none
 
   RowOp op(uint32_t row) const { return ops == nullptr ? RowOp::insert : ops[row]; }
   bool is_kept(uint32_t column, uint32_t row) const {
@@ -62,8 +66,8 @@ struct SourceTxn {
   uint64_t rows = 0;           // over all chunks
   uint64_t quarantined = 0;    // of these, rows of the quarantine table
   size_t bytes = 0;            // memory held, for queue bounds
-  // When the oldest change in here was committed or produced upstream (microseconds since 2000-01-01
-  // UTC), for freshness; 0 = unknown.
+  // When the oldest change in here was committed or produced upstream (microseconds since
+  // 2000-01-01 UTC), for freshness; 0 = unknown.
   int64_t upstream_commit_us = 0;
 };
 
@@ -91,6 +95,8 @@ class TableWriter {
 
   void begin(SourceTxn& txn);
   void finish();
+  // Forgets what is open, and the txn.
+  void abandon();
   // `follows`: this row belongs into the chunk of the one before (a put after its move).
   uint32_t add(RowOp op, bool follows = false);
   // Takes the last row back (its decoding failed).

@@ -1,9 +1,9 @@
 // Generator: deterministic rows from a seed and an event number, for demos, tests and benchmarks.
 //
 // Event n always gives the same rows for the same parameters, so a position is an event number and
-// resuming is exact. Pull-style and without threads; the load generator sources drive one, benchmarks
-// call next() themselves. Strings point to immutable memory of the process or into the txn's arena.
-// One thread at a time. Tests: tests/unit/ingest/generator_test.cc.
+// resuming is exact. Pull-style and without threads; the load generator sources drive one,
+// benchmarks call next() themselves. Strings point to immutable memory of the process or into the
+// txn's arena. One thread at a time. Tests: tests/unit/ingest/generator_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ struct GeneratorOptions {
 
 class Generator {
  public:
-  static Result<std::unique_ptr<Generator>> create(SourceKind kind, const GeneratorOptions& options);
+  static Result<std::unique_ptr<Generator>> create(SourceKind kind,
+                                                   const GeneratorOptions& options);
   Generator() = default;
   Generator(const Generator&) = delete;
   Generator& operator=(const Generator&) = delete;

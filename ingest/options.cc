@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -49,14 +49,20 @@ struct DurationUnit {
   int64_t us;
 };
 constexpr std::array kDurationUnits = {
-    DurationUnit{"us", 1},          DurationUnit{"microsecond", 1},
-    DurationUnit{"ms", 1000},       DurationUnit{"millisecond", 1000},
-    DurationUnit{"s", 1'000'000},   DurationUnit{"sec", 1'000'000},
+    DurationUnit{"us", 1},
+    DurationUnit{"microsecond", 1},
+    DurationUnit{"ms", 1000},
+    DurationUnit{"millisecond", 1000},
+    DurationUnit{"s", 1'000'000},
+    DurationUnit{"sec", 1'000'000},
     DurationUnit{"second", 1'000'000},
-    DurationUnit{"m", 60'000'000},  DurationUnit{"min", 60'000'000},
+    DurationUnit{"m", 60'000'000},
+    DurationUnit{"min", 60'000'000},
     DurationUnit{"minute", 60'000'000},
-    DurationUnit{"h", 3'600'000'000}, DurationUnit{"hour", 3'600'000'000},
-    DurationUnit{"d", 86'400'000'000}, DurationUnit{"day", 86'400'000'000},
+    DurationUnit{"h", 3'600'000'000},
+    DurationUnit{"hour", 3'600'000'000},
+    DurationUnit{"d", 86'400'000'000},
+    DurationUnit{"day", 86'400'000'000},
 };
 
 // Pairs of a number and a unit: "1 minute 30 s", "500ms".
@@ -90,7 +96,8 @@ std::optional<int64_t> parse_duration_us(std::string_view text) {
 std::string sql_option(std::string_view name) {
   std::string out(name);
   for (char& letter : out) {
-    letter = letter == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+    letter =
+        letter == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
   }
   return out;
 }
@@ -124,8 +131,8 @@ const std::string* OptionReader::find(std::string_view name) {
 
 void OptionReader::bad(std::string_view name, std::string_view value, std::string_view why) {
   if (error_) return;
-  error_ = invalid_parameter_value(
-               fmt::format("invalid value for {} option {}: \"{}\"", what_, sql_option(name), value))
+  error_ = invalid_parameter_value(fmt::format("invalid value for {} option {}: \"{}\"", what_,
+                                               sql_option(name), value))
                .with_detail(std::string(why));
 }
 
@@ -231,8 +238,9 @@ Result<void> OptionReader::finish() {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
     std::vector<std::string> known;
     for (const std::string& each : known_) known.push_back(sql_option(each));
-    return fail(invalid_parameter_value(fmt::format("unknown {} option: {}", what_, sql_option(name)))
-                    .with_hint(fmt::format("Known options: {}.", fmt::join(known, ", "))));
+    return fail(
+        invalid_parameter_value(fmt::format("unknown {} option: {}", what_, sql_option(name)))
+            .with_hint(fmt::format("Known options: {}.", fmt::join(known, ", "))));
   }
   return {};
 }

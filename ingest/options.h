@@ -1,4 +1,5 @@
-// OptionReader: takes known options out of an Options map, checks their values, and refuses the rest.
+// OptionReader: takes known options out of an Options map, checks their values, and refuses the
+// rest.
 //
 //   OptionReader reader("source", config.options);
 //   const std::string topic = reader.text("topic");  ...

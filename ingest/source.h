@@ -1,12 +1,14 @@
-// Source: an upstream that feeds tables. Kafka, Postgres, load generators and scripted tests look the
-// same to the engine.
+// Source: an upstream that feeds tables. Kafka, Postgres, load generators and scripted tests look
+// the same to the engine.
 //
-//   create(config) -> describe() at CREATE SOURCE: checks everything that can be checked, names tables
-//   create(config with stored tables) -> start(position, sink): pushes SourceTxns until stop()
-//   acknowledge(position) after the synced commit; drop_upstream() when the source is dropped
+//   create(config) -> describe() at CREATE SOURCE: checks everything that can be checked, names
+//   tables create(config with stored tables) -> start(position, sink): pushes SourceTxns until
+//   stop() acknowledge(position) after the synced commit; drop_upstream() when the source is
+//   dropped
 //
-// A source owns its threads. It calls the sink from one thread at a time. All errors a user sees come
-// out of here scrubbed of secrets. Tests: tests/unit/ingest/, tests/peers/.
+// A source owns its threads. It calls the sink from one thread at a time. All errors a user sees
+// come out of here scrubbed of secrets. After a failed state nothing more is pushed. Tests:
+// tests/unit/ingest/, tests/peers/.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +36,12 @@ enum class SourceKind : uint8_t { kafka, postgres, counter, auction, nexmark, te
 //                        ssl_cert, ssl_key (file names, or PEM text), connect_timeout
 //   Postgres source:     publication
 //   Kafka connection:    broker (brokers), security_protocol, sasl_mechanisms, sasl_username,
-//                        sasl_password, ssl_ca, ssl_certificate, ssl_key, ssl_key_password (PEM text)
-//   Kafka source:        topic, start_offset, start_timestamp, partition_discovery_interval,
-//                        on_data_loss ('error' | 'continue'), csv_delimiter
+//                        sasl_password, ssl_ca, ssl_certificate, ssl_key, ssl_key_password (PEM
+//                        text)
+//   Kafka source:        topic, start_offset (a list, earliest or latest), start_timestamp,
+//                        partition_discovery_interval,
+//                        on_data_loss ('error' | 'continue'), csv_delimiter, unix_time_unit (s, ms,
+//                        us: of JSON numbers in timestamp columns)
 //   generators:          tick_interval, up_to, seed, rate, batch_size, max_cardinality, event_rate,
 //                        start_time, hot_channel_ratio
 using Options = std::map<std::string, std::string, std::less<>>;
@@ -52,15 +57,15 @@ struct Include {
 
 // A table that a source feeds; the quarantine table is one of them.
 struct SourceTable {
-  std::string name;             // name to appear under, in the source's schema
+  std::string name;  // name to appear under, in the source's schema
   std::vector<Column> columns;
   std::vector<uint32_t> primary_key;  // columns; empty = keyless (a multiset)
   bool append_only = false;
-  std::vector<uint32_t> monotone;     // columns that never decrease
+  std::vector<uint32_t> monotone;  // columns that never decrease
   bool quarantine = false;
-  std::string upstream;         // "public.orders": for messages and status
-  // What the source must remember about the upstream table (oids, column numbers, types). The engine
-  // stores it with the table and hands it back in SourceConfig::stored_tables.
+  std::string upstream;  // "public.orders": for messages and status
+  // What the source must remember about the upstream table (oids, column numbers, types). The
+  // engine stores it with the table and hands it back in SourceConfig::stored_tables.
   std::string descriptor;
 };
 
@@ -71,9 +76,9 @@ struct TableChoice {
 
 struct SourceConfig {
   SourceKind kind = SourceKind::test;
-  std::string name;          // the source's name: table names derive from it, errors start with it
+  std::string name;  // the source's name: table names derive from it, errors start with it
   ObjectId id;
-  std::string database_id;   // unique per data directory, [a-z0-9]{1,16}: slot and group names
+  std::string database_id;  // unique per data directory, [a-z0-9]{1,16}: slot and group names
   Options connection;
   Options options;
   // Every value of a secret: replaced by *** in all text that leaves the source.
@@ -93,12 +98,20 @@ struct SourceConfig {
 
   // At restart: what describe() returned when the source was created. Empty at CREATE.
   std::vector<SourceTable> stored_tables;
-  // Per table and column: does anything read it? Empty = all. A column that nobody reads may come as
-  // NULL; key columns are always filled.
+  // Per table and column: does anything read it? Empty = all. A column that nobody reads may come
+  // as NULL; key columns are always filled.
   std::vector<std::vector<bool>> needed;
 };
 
-enum class SourceState : uint8_t { starting, snapshotting, running, stalled, failed, stopped, done };
+enum class SourceState : uint8_t {
+  starting,
+  snapshotting,
+  running,
+  stalled,
+  failed,
+  stopped,
+  done
+};
 std::string_view to_string(SourceState state);
 
 struct TableStatus {
@@ -116,7 +129,7 @@ struct SourceStatus {
   uint64_t snapshot_rows_estimated = 0;
   // How far behind: Kafka messages or Postgres WAL bytes not read yet; -1 = unknown.
   int64_t lag = -1;
-  uint64_t quarantined = 0;  // since start
+  uint64_t quarantined = 0;       // since start
   std::string upstream_position;  // "0/16B3748"; "0:1042, 1:77"
   std::vector<TableStatus> tables;
 };
@@ -128,8 +141,8 @@ class SourceSink {
   SourceSink(const SourceSink&) = delete;
   SourceSink& operator=(const SourceSink&) = delete;
   virtual ~SourceSink();
-  // Waits for room (back-pressure). False = stop: push nothing more. The engine makes waiting pushes
-  // return false before it calls stop().
+  // Waits for room (back-pressure). False = stop: push nothing more. The engine makes waiting
+  // pushes return false before it calls stop().
   virtual bool push(SourceTxn txn) = 0;
   // Must not wait.
   virtual void status(const SourceStatus& status) = 0;
@@ -144,15 +157,15 @@ class Source {
   Source& operator=(const Source&) = delete;
   virtual ~Source();  // stops
 
-  // The tables, in the order that TableChunk::table counts them. Without stored tables this asks the
-  // upstream and validates credentials, topic, publication, privileges, identities ...; seconds at
-  // worst. With stored tables it returns them.
+  // The tables, in the order that TableChunk::table counts them. Without stored tables this asks
+  // the upstream and validates credentials, topic, publication, privileges, identities ...; seconds
+  // at worst. With stored tables it returns them.
   virtual Result<std::vector<SourceTable>> describe() = 0;
   // Warnings that describe() found, for NOTICEs: text, hint.
   virtual std::vector<std::pair<std::string, std::string>> warnings() const { return {}; }
-  // Begins to push. `position` is the last committed one, empty = from the beginning (a snapshot when
-  // the source has one; the engine has dropped whatever an unfinished snapshot left). Trouble after
-  // this shows as status(). describe() must have been called.
+  // Begins to push. `position` is the last committed one, empty = from the beginning (a snapshot
+  // when the source has one; the engine has dropped whatever an unfinished snapshot left). Trouble
+  // after this shows as status(). describe() must have been called.
   virtual Result<void> start(std::string_view position, SourceSink& sink) = 0;
   // A position that is durable now. Any thread; must not wait.
   virtual void acknowledge(std::string_view position) = 0;

@@ -1,8 +1,9 @@
 // TestSource: pushes what a script says, for simulations of the engine.
 //
-// The script is a list of steps; the position is the number of steps pushed, so a resumed source goes
-// on where the commit left off. step() pushes the next one on the caller's thread (deterministic
-// simulation); start() only remembers the sink. One thread. Tests: tests/unit/ingest/generator_test.cc.
+// The script is a list of steps; the position is the number of steps pushed, so a resumed source
+// goes on where the commit left off. step() pushes the next one on the caller's thread
+// (deterministic simulation); start() only remembers the sink. One thread. Tests:
+// tests/unit/ingest/generator_test.cc.
 #pragma once
 
 #include <cstdint>

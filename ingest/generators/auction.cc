@@ -1,9 +1,9 @@
 // Auction house: a small, readable data set for demos and tutorials.
 //
-// Event 0 makes the fixed tables (organizations, users, accounts). After it, event n: block = (n - 1)
-// / 11; slot 0 opens an auction that ends 10 ticks later, slots 1-10 are bids on one of the auctions
-// of the last few blocks. Everything is a pure function of (seed, n).
-// Tests: tests/unit/ingest/generator_test.cc.
+// Event 0 makes the fixed tables (organizations, users, accounts). After it, event n: block = (n -
+// 1) / 11; slot 0 opens an auction that ends 10 ticks later, slots 1-10 are bids on one of the
+// auctions of the last few blocks. Everything is a pure function of (seed, n). Tests:
+// tests/unit/ingest/generator_test.cc.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -22,12 +22,12 @@ constexpr uint64_t kAuctionsOpen = 3;
 constexpr uint64_t kUsersPerOrganization = 4;
 
 constexpr std::array<std::string_view, 8> kOrganizations = {
-    "Blue Harbour", "Cedar Mills", "Northgate",  "Old Foundry",
+    "Blue Harbour", "Cedar Mills", "Northgate", "Old Foundry",
     "Pine & Sons",  "Riverbend",   "Saltworks", "Tall Oaks"};
 constexpr std::array<std::string_view, 32> kUsers = {
-    "Ada",  "Ben",  "Cleo",  "Dan",  "Edith", "Finn", "Greta", "Hugo", "Ines",  "Jon", "Kaya",
-    "Leo",  "Mona", "Nils",  "Olga", "Pavel", "Quinn", "Rosa", "Sven", "Tara",  "Uli", "Vera",
-    "Walt", "Xenia", "Yuri", "Zoe",  "Alma",  "Boris", "Cora", "Dirk", "Elsa",  "Fritz"};
+    "Ada",  "Ben",   "Cleo", "Dan",  "Edith", "Finn",  "Greta", "Hugo", "Ines", "Jon",  "Kaya",
+    "Leo",  "Mona",  "Nils", "Olga", "Pavel", "Quinn", "Rosa",  "Sven", "Tara", "Uli",  "Vera",
+    "Walt", "Xenia", "Yuri", "Zoe",  "Alma",  "Boris", "Cora",  "Dirk", "Elsa", "Fritz"};
 constexpr std::array<std::string_view, 8> kItems = {
     "Brass telescope", "Signed first edition", "Oak writing desk", "Concert tickets",
     "Vintage camera",  "Harbour painting",     "Racing bicycle",   "Case of port"};

@@ -37,12 +37,16 @@ Generator::~Generator() = default;
 Result<std::unique_ptr<Generator>> Generator::create(SourceKind kind,
                                                      const GeneratorOptions& options) {
   switch (kind) {
-    case SourceKind::counter: return make_counter(options);
-    case SourceKind::auction: return make_auction(options);
-    case SourceKind::nexmark: return make_nexmark(options);
+    case SourceKind::counter:
+      return make_counter(options);
+    case SourceKind::auction:
+      return make_auction(options);
+    case SourceKind::nexmark:
+      return make_nexmark(options);
     case SourceKind::kafka:
     case SourceKind::postgres:
-    case SourceKind::test: break;
+    case SourceKind::test:
+      break;
   }
   return fail(feature_not_supported("not a load generator"));
 }
@@ -60,8 +64,8 @@ Result<std::unique_ptr<Source>> GeneratorSource::create(const SourceConfig& conf
   source->start_time_us_ = reader.timestamp_us("start_time");
   if (source->rate_ < 0) {
     // A batch per tick.
-    source->rate_ = static_cast<double>(source->batch_events_) * 1e6 /
-                    static_cast<double>(source->tick_us_);
+    source->rate_ =
+        static_cast<double>(source->batch_events_) * 1e6 / static_cast<double>(source->tick_us_);
   } else if (source->rate_ > 0 && !reader.has("tick_interval")) {
     // Pushes of at least one event, at most a hundred a second.
     source->tick_us_ = std::max<int64_t>(10'000, static_cast<int64_t>(1e6 / source->rate_));
@@ -92,8 +96,7 @@ Result<void> GeneratorSource::start(std::string_view position, SourceSink& sink)
   if (position.empty()) {
     next_event_ = 0;
     // Whole seconds read better.
-    generator_options_.start_us =
-        start_time_us_.value_or(clock_.now_us() / 1'000'000 * 1'000'000);
+    generator_options_.start_us = start_time_us_.value_or(clock_.now_us() / 1'000'000 * 1'000'000);
   } else {
     PositionReader reader(kPositionKind, position);
     next_event_ = reader.get<uint64_t>();

@@ -1,8 +1,8 @@
 // GeneratorSource: drives a Generator at a rate and pushes what it makes.
 //
 // Position: next event and the event time of event 0 (fixed at the first start, so that a resumed
-// source goes on as if it had never stopped). A source that fell behind catches up in bigger batches.
-// Tests: tests/unit/ingest/generator_test.cc.
+// source goes on as if it had never stopped). A source that fell behind catches up in bigger
+// batches. Tests: tests/unit/ingest/generator_test.cc.
 #pragma once
 
 #include <condition_variable>
@@ -38,10 +38,10 @@ class GeneratorSource final : public Source {
   const SourceConfig config_;
   Clock& clock_;
   GeneratorOptions generator_options_;
-  double rate_ = 0;              // events per second of real time; 0 = as fast as they are taken
+  double rate_ = 0;  // events per second of real time; 0 = as fast as they are taken
   int64_t tick_us_ = 0;
-  uint64_t batch_events_ = 0;    // per push when there is no rate
-  uint64_t up_to_ = 0;           // 0 = for ever
+  uint64_t batch_events_ = 0;  // per push when there is no rate
+  uint64_t up_to_ = 0;         // 0 = for ever
   std::optional<int64_t> start_time_us_;
   uint64_t next_event_ = 0;
   std::unique_ptr<Generator> generator_;

@@ -13,8 +13,8 @@ std::unique_ptr<Generator> make_nexmark(const GeneratorOptions& options);
 std::unique_ptr<Generator> make_auction(const GeneratorOptions& options);
 std::unique_ptr<Generator> make_counter(const GeneratorOptions& options);
 
-// Random numbers of one event: a pure function of seed and event number, cheap to start (a generator
-// with a long state would cost more to seed than an event takes to make).
+// Random numbers of one event: a pure function of seed and event number, cheap to start (a
+// generator with a long state would cost more to seed than an event takes to make).
 class EventRandom {
  public:
   EventRandom(uint64_t seed, uint64_t event) : state_(hash_combine(seed, event)) {}

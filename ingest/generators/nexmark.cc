@@ -3,8 +3,9 @@
 // Event n: block = n / 50, slot = n % 50; slot 0 is a person, 1-3 are auctions, 4-49 bids. Ids of
 // persons and auctions count up from 1000, categories from 10. All choices of an event are a pure
 // function of (seed, n). Times have microsecond resolution at every event rate, which differs from
-// generators that round to milliseconds. Long texts are slices of one immutable pool, and the 10,000
-// cold channels are made once: a bid costs no copying. Tests: tests/unit/ingest/generator_test.cc.
+// generators that round to milliseconds. Long texts are slices of one immutable pool, and the
+// 10,000 cold channels are made once: a bid costs no copying. Tests:
+// tests/unit/ingest/generator_test.cc.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -28,12 +29,12 @@ constexpr uint64_t kBlockBids = 46;
 constexpr int64_t kFirstId = 1000;
 constexpr int64_t kFirstCategory = 10;
 constexpr uint64_t kCategories = 5;
-constexpr uint64_t kHotGroup = 100;        // one hot seller, bidder, auction per so many
+constexpr uint64_t kHotGroup = 100;  // one hot seller, bidder, auction per so many
 constexpr uint64_t kActivePersons = 1000;
-constexpr uint64_t kPersonLead = 10;       // ids not yet made that may be chosen
+constexpr uint64_t kPersonLead = 10;  // ids not yet made that may be chosen
 constexpr uint64_t kAuctionsInFlight = 100;
 constexpr uint64_t kColdChannels = 10'000;
-constexpr uint64_t kPoolBytes = 64 << 10;
+constexpr uint64_t kPoolBytes = 16 << 10;  // stays in the first-level cache
 // Blocks per round: 89 * 46 = 4,094 bids fill a chunk.
 constexpr uint64_t kRoundBlocks = kBatchRowsMax / kBlockBids;
 
@@ -52,7 +53,11 @@ constexpr std::array<std::string_view, 4> kHotChannels = {"Google", "Facebook", 
 struct Texts {
   std::string pool;  // random letters; any slice is a random string
   std::array<std::string, 4> hot_urls;
-  std::vector<std::string> cold_channels, cold_urls;
+  std::vector<std::string> cold_bytes;
+  struct Channel {
+    Str name, url;
+  };
+  std::vector<Channel> cold;       // ready-made, so that a bid touches one cache line for both
   std::vector<std::string> names;  // first x last
 
   Texts() {
@@ -61,13 +66,17 @@ struct Texts {
     for (char& letter : pool) letter = static_cast<char>('a' + random.below(26));
     for (std::string& url : hot_urls) url = base_url(random);
     for (uint64_t n = 0; n < kColdChannels; n++) {
-      cold_channels.push_back(fmt::format("channel-{}", n));
+      cold_bytes.push_back(fmt::format("channel-{}", n));
       std::string url = base_url(random);
       if (random.below(10) != 0) url += fmt::format("&channel_id={}", reversed_bits(n));
-      cold_urls.push_back(std::move(url));
+      cold_bytes.push_back(std::move(url));
+    }
+    for (uint64_t n = 0; n < kColdChannels; n++) {
+      cold.push_back({Str(cold_bytes[2 * n]), Str(cold_bytes[2 * n + 1])});
     }
     for (const std::string_view first : kFirstNames) {
-      for (const std::string_view last : kLastNames) names.push_back(fmt::format("{} {}", first, last));
+      for (const std::string_view last : kLastNames)
+        names.push_back(fmt::format("{} {}", first, last));
     }
   }
   std::string base_url(Random& random) const {
@@ -76,7 +85,8 @@ struct Texts {
   }
   static uint32_t reversed_bits(uint64_t n) {
     uint32_t out = 0;
-    for (uint32_t bit = 0; bit < 31; bit++) out |= static_cast<uint32_t>((n >> bit) & 1U) << (30 - bit);
+    for (uint32_t bit = 0; bit < 31; bit++)
+      out |= static_cast<uint32_t>((n >> bit) & 1U) << (30 - bit);
     return out;
   }
 };
@@ -86,22 +96,22 @@ const Texts& texts() {
   return instance;
 }
 
-struct Slice {
-  static Str of(EventRandom& random, uint64_t size) {
-    return Str(std::string_view(texts().pool.data() + random.below(kPoolBytes), size));
-  }
-};
+Str slice(EventRandom& random, const Texts& all, uint64_t size) {
+  return Str(std::string_view(all.pool.data() + random.below(kPoolBytes), size));
+}
 
 // Fills up to the wanted average size, +-20 %.
-Str padding(EventRandom& random, uint64_t used, uint64_t average) {
+Str padding(EventRandom& random, const Texts& all, uint64_t used, uint64_t average) {
   if (used >= average) return Str(std::string_view());
   const uint64_t wanted = average - used;
   const uint64_t spread = wanted / 5;
-  return Slice::of(random, wanted - spread + random.below(2 * spread + 1));
+  return slice(random, all, wanted - spread + random.below(2 * spread + 1));
 }
 
 // 3 to `size_max` letters.
-uint64_t string_size(EventRandom& random, uint64_t size_max) { return 3 + random.below(size_max - 2); }
+uint64_t string_size(EventRandom& random, uint64_t size_max) {
+  return 3 + random.below(size_max - 2);
+}
 
 int64_t price(EventRandom& random) {
   return static_cast<int64_t>(std::ceil(100.0 * std::exp(random.unit() * 13.815510557964274)));
@@ -134,11 +144,11 @@ std::vector<SourceTable> nexmark_tables() {
   tables[0].primary_key = {0};
   tables[0].monotone = {0, 6};
   tables[1].name = "auction";
-  tables[1].columns = {column("id", int8),          column("item_name", text),
-                       column("description", text), column("initial_bid", int8),
-                       column("reserve", int8),     column("ts", timestamp),
+  tables[1].columns = {column("id", int8),           column("item_name", text),
+                       column("description", text),  column("initial_bid", int8),
+                       column("reserve", int8),      column("ts", timestamp),
                        column("expires", timestamp), column("seller", int8),
-                       column("category", int8),    column("extra", text)};
+                       column("category", int8),     column("extra", text)};
   tables[1].primary_key = {0};
   tables[1].monotone = {0, 5};
   tables[2].name = "bid";
@@ -202,7 +212,8 @@ class Nexmark final : public Generator {
   void round(uint64_t first, uint64_t events, SourceTxn& txn) {
     const uint64_t blocks = events / kBlockEvents + 2;
     Arena& arena = *txn.arena;
-    std::array<Target, 3> targets = {open(0, blocks, arena), open(1, blocks * kBlockAuctions, arena),
+    std::array<Target, 3> targets = {open(0, blocks, arena),
+                                     open(1, blocks * kBlockAuctions, arena),
                                      open(2, std::min(events, uint64_t{kBatchRowsMax}), arena)};
     bids(targets[2], first, events);
     for (uint64_t block = first / kBlockEvents; block * kBlockEvents < first + events; block++) {
@@ -243,7 +254,8 @@ class Nexmark final : public Generator {
         auctions[row] = static_cast<int64_t>(auction / kHotGroup * kHotGroup) + kFirstId;
       } else {
         const uint64_t oldest = auction > kAuctionsInFlight ? auction - kAuctionsInFlight : 0;
-        auctions[row] = static_cast<int64_t>(oldest + random.below(auction - oldest + 1)) + kFirstId;
+        auctions[row] =
+            static_cast<int64_t>(oldest + random.below(auction - oldest + 1)) + kFirstId;
       }
       bidders[row] = (choice & 6U) != 0
                          ? static_cast<int64_t>(person / kHotGroup * kHotGroup + 1) + kFirstId
@@ -254,12 +266,12 @@ class Nexmark final : public Generator {
         channels[row] = Str(kHotChannels[hot]);
         urls[row] = Str(all.hot_urls[hot]);
       } else {
-        const uint64_t cold = random.below(kColdChannels);
-        channels[row] = Str(all.cold_channels[cold]);
-        urls[row] = Str(all.cold_urls[cold]);
+        const Texts::Channel& cold = all.cold[random.below(kColdChannels)];
+        channels[row] = cold.name;
+        urls[row] = cold.url;
       }
       times[row] = time(event);
-      extras[row] = padding(random, 32, 100);
+      extras[row] = padding(random, all, 32, 100);
       row++;
     }
     to.chunk.rows = row;
@@ -303,7 +315,7 @@ class Nexmark final : public Generator {
     to.at<Str>(5)[row] = Str(state);
     to.at<int64_t>(6)[row] = time(event);
     const uint64_t used = 8 + name.size() + email.size() + card.size() + city.size() + state.size();
-    to.at<Str>(7)[row] = padding(random, used, 200);
+    to.at<Str>(7)[row] = padding(random, all, used, 200);
   }
 
   void auction(Target& to, uint64_t event) const {
@@ -311,8 +323,8 @@ class Nexmark final : public Generator {
     const uint32_t row = to.chunk.rows++;
     const uint64_t person = last_person(event);
     const int64_t initial_bid = price(random);
-    const Str item = Slice::of(random, string_size(random, 20));
-    const Str description = Slice::of(random, string_size(random, 100));
+    const Str item = slice(random, texts(), string_size(random, 20));
+    const Str description = slice(random, texts(), string_size(random, 100));
     const int64_t now = time(event);
     const bool hot_seller = random.below(4) != 0;
     to.at<int64_t>(0)[row] = static_cast<int64_t>(last_auction(event)) + kFirstId;
@@ -327,7 +339,7 @@ class Nexmark final : public Generator {
                                  ? static_cast<int64_t>(person / kHotGroup * kHotGroup) + kFirstId
                                  : active_person(random, event);
     to.at<int64_t>(8)[row] = kFirstCategory + static_cast<int64_t>(random.below(kCategories));
-    to.at<Str>(9)[row] = padding(random, 48 + item.size() + description.size(), 500);
+    to.at<Str>(9)[row] = padding(random, texts(), 48 + item.size() + description.size(), 500);
   }
 
   const GeneratorOptions options_;

@@ -242,9 +242,8 @@ TEST_CASE("a generator source stops at UP TO and resumes where its position says
   REQUIRE((*source)->describe()->size() == 3);
   CollectingSink sink;
   REQUIRE((*source)->start("", sink).has_value());
-  REQUIRE(sink.wait([](const auto&, const SourceStatus& status) {
-    return status.state == SourceState::done;
-  }));
+  REQUIRE(sink.wait(
+      [](const auto&, const SourceStatus& status) { return status.state == SourceState::done; }));
   const std::vector<SourceTxn> all = sink.take();
   REQUIRE(all.size() == 5);
   (*source)->stop();
@@ -254,9 +253,8 @@ TEST_CASE("a generator source stops at UP TO and resumes where its position says
   REQUIRE(again.has_value());
   CollectingSink rest;
   REQUIRE((*again)->start(middle, rest).has_value());
-  REQUIRE(rest.wait([](const auto&, const SourceStatus& status) {
-    return status.state == SourceState::done;
-  }));
+  REQUIRE(rest.wait(
+      [](const auto&, const SourceStatus& status) { return status.state == SourceState::done; }));
   std::vector<SourceTxn> joined = rest.take();
   CHECK(joined.size() == 3);
   CHECK(joined.back().position == all.back().position);

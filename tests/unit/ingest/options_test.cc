@@ -38,8 +38,8 @@ TEST_CASE("timestamps are text or Unix milliseconds") {
 }
 
 TEST_CASE("lists, booleans, words and numbers are checked") {
-  const Options options = {{"list", "0, 10 ,-3"}, {"flag", "ON"}, {"word", "Error"},
-                           {"count", "12"},       {"real", "0.5"}};
+  const Options options = {
+      {"list", "0, 10 ,-3"}, {"flag", "ON"}, {"word", "Error"}, {"count", "12"}, {"real", "0.5"}};
   OptionReader reader("test", options);
   CHECK(reader.integers("list") == std::vector<int64_t>{0, 10, -3});
   CHECK(reader.boolean("flag", false));

@@ -1,6 +1,7 @@
 // CollectingSink: keeps what a source pushes, for assertions.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>

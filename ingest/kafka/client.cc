@@ -1,0 +1,282 @@
+// KafkaClient: see client.h. Besides kafka_source.cc the only file that calls librdkafka.
+#include "ingest/kafka/client.h"
+
+#include <array>
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include "ingest/options.h"
+#include "src/base/log.h"
+
+namespace qw::ingest {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+int ms(milliseconds time) { return static_cast<int>(time.count()); }
+
+struct TopicPartitions {
+  rd_kafka_topic_partition_list_t* list;
+  TopicPartitions() : list(rd_kafka_topic_partition_list_new(1)) {}
+  TopicPartitions(const TopicPartitions&) = delete;
+  TopicPartitions& operator=(const TopicPartitions&) = delete;
+  ~TopicPartitions() { rd_kafka_topic_partition_list_destroy(list); }
+  void add(const std::string& topic, int32_t partition, int64_t offset) {
+    rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = offset;
+  }
+};
+
+struct Setting {
+  const char* name;
+  std::string value;
+};
+
+// Our names of connection options and librdkafka's.
+struct OptionName {
+  std::string_view option;
+  const char* setting;
+};
+constexpr std::array kConnectionOptions = {
+    OptionName{"sasl_username", "sasl.username"},
+    OptionName{"sasl_password", "sasl.password"},
+    OptionName{"ssl_ca", "ssl.ca.pem"},
+    OptionName{"ssl_certificate", "ssl.certificate.pem"},
+    OptionName{"ssl_key", "ssl.key.pem"},
+    OptionName{"ssl_key_password", "ssl.key.password"},
+};
+
+std::vector<Setting> fixed_settings(const SourceConfig& config) {
+  return {
+      {"client.id", "quickwater"},
+      {"group.id", fmt::format("quickwater_{}_{}", config.database_id, config.id)},
+      // Offsets live in our commits.
+      {"enable.auto.commit", "false"},
+      {"enable.auto.offset.store", "false"},
+      // A lost offset is an error, never a silent jump.
+      {"auto.offset.reset", "error"},
+      {"isolation.level", "read_committed"},
+      {"check.crcs", "true"},
+      {"enable.partition.eof", "true"},
+      {"allow.auto.create.topics", "false"},
+      // Latency over fewer requests when idle; enough read ahead when not (an empty queue backs off
+      // for a second in librdkafka 2.0).
+      {"fetch.wait.max.ms", "50"},
+      {"fetch.min.bytes", "1"},
+      {"fetch.message.max.bytes", "8388608"},
+      {"queued.min.messages", "100000"},
+      {"queued.max.messages.kbytes", "65536"},
+      {"socket.nagle.disable", "true"},
+      {"socket.keepalive.enable", "true"},
+      {"reconnect.backoff.ms", "100"},
+      {"reconnect.backoff.max.ms", "5000"},
+      {"log.connection.close", "false"},
+      {"log_level", "0"},  // what matters comes through the error callback
+  };
+}
+
+}  // namespace
+
+void KafkaClient::on_error(rd_kafka_s* handle, int code, const char* reason, void* self) {
+  static_cast<void>(handle);
+  auto& client = *static_cast<KafkaClient*>(self);
+  const std::string text =
+      scrub(reason == nullptr ? std::string() : std::string(reason), client.secrets_);
+  const bool down = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+  if (down) client.all_down_ = true;
+  // "All brokers down" says less than the reason that came before it.
+  if (!down) client.last_reason_ = text;
+  const std::string& best = down && !client.last_reason_.empty() ? client.last_reason_ : text;
+  Error error =
+      code == RD_KAFKA_RESP_ERR__AUTHENTICATION ? invalid_password(best) : connection_failure(best);
+  if (best.find("while in state APIVERSION_QUERY") != std::string::npos ||
+      best.find("ApiVersionRequest") != std::string::npos) {
+    error = std::move(error).with_hint(
+        "Does the broker expect TLS on this port? See SECURITY PROTOCOL.");
+  }
+  client.side_error_ = SideError{std::move(error), down};
+}
+
+Error KafkaClient::error_of(int code, const std::string& doing) const {
+  const std::string what = rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(code));
+  Error error = connection_failure(fmt::format("{}: {}", doing, what));
+  if (!last_reason_.empty()) error = std::move(error).with_detail(last_reason_);
+  return error;
+}
+
+Result<std::unique_ptr<KafkaClient>> KafkaClient::open(const SourceConfig& config) {
+  std::vector<Setting> settings = fixed_settings(config);
+  OptionReader reader("Kafka connection", config.connection);
+  settings.push_back(
+      {"bootstrap.servers", reader.required_text(reader.has("brokers") ? "brokers" : "broker")});
+  const std::string protocol = reader.one_of(
+      "security_protocol", reader.has("sasl_username") ? "sasl_plaintext" : "plaintext",
+      {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"});
+  settings.push_back({"security.protocol", protocol});
+  if (protocol.starts_with("sasl")) {
+    settings.push_back({"sasl.mechanisms", reader.text("sasl_mechanisms", "PLAIN")});
+  } else {
+    static_cast<void>(reader.text("sasl_mechanisms"));
+  }
+  for (const OptionName& each : kConnectionOptions) {
+    if (std::string value = reader.text(each.option); !value.empty()) {
+      settings.push_back({each.setting, std::move(value)});
+    }
+  }
+  QW_TRY(reader.finish());
+  std::unique_ptr<KafkaClient> client(new KafkaClient(config));
+  std::array<char, 512> text{};
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  for (const Setting& setting : settings) {
+    if (rd_kafka_conf_set(conf, setting.name, setting.value.c_str(), text.data(), text.size()) !=
+        RD_KAFKA_CONF_OK) {
+      rd_kafka_conf_destroy(conf);
+      return fail(scrub(invalid_parameter_value(fmt::format("Kafka connection: {}", text.data())),
+                        config.secrets));
+    }
+  }
+  rd_kafka_conf_set_opaque(conf, client.get());
+  rd_kafka_conf_set_error_cb(conf, &KafkaClient::on_error);
+  client->handle_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text.data(), text.size());
+  if (client->handle_ == nullptr) {
+    rd_kafka_conf_destroy(conf);
+    return fail(scrub(invalid_parameter_value(fmt::format("Kafka connection: {}", text.data())),
+                      config.secrets));
+  }
+  rd_kafka_poll_set_consumer(client->handle_);
+  client->queue_ = rd_kafka_queue_get_consumer(client->handle_);
+  return client;
+}
+
+KafkaClient::~KafkaClient() {
+  if (queue_ != nullptr) rd_kafka_queue_destroy(queue_);
+  // There is no group to leave; a close would wait for brokers that may be gone.
+  if (handle_ != nullptr) rd_kafka_destroy_flags(handle_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+Result<int32_t> KafkaClient::partition_count(const std::string& topic, milliseconds timeout) {
+  rd_kafka_topic_t* handle = rd_kafka_topic_new(handle_, topic.c_str(), nullptr);
+  if (handle == nullptr)
+    return fail(invalid_parameter_value(fmt::format("not a topic name: {}", topic)));
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const rd_kafka_resp_err_t code = rd_kafka_metadata(handle_, 0, handle, &metadata, ms(timeout));
+  rd_kafka_topic_destroy(handle);
+  // Side errors explain time-outs.
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    std::vector<rd_kafka_message_s*> events;
+    take(events, 16);  // runs the error callback
+    for (rd_kafka_message_s* event : events) release(event);
+    return fail(error_of(code, "cannot read the broker's metadata"));
+  }
+  int32_t count = 0;
+  rd_kafka_resp_err_t topic_code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+  if (metadata->topic_cnt == 1) {
+    topic_code = metadata->topics[0].err;
+    count = metadata->topics[0].partition_cnt;
+  }
+  rd_kafka_metadata_destroy(metadata);
+  if (topic_code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+    return fail(undefined_object(fmt::format("topic \"{}\" does not exist", topic)));
+  }
+  if (topic_code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+    return fail(insufficient_privilege(fmt::format("no permission to read topic \"{}\"", topic)));
+  }
+  if (topic_code != RD_KAFKA_RESP_ERR_NO_ERROR || count == 0) {
+    return fail(error_of(topic_code, fmt::format("topic \"{}\"", topic)));
+  }
+  all_down_ = false;
+  return count;
+}
+
+Result<std::string> KafkaClient::cluster_id(milliseconds timeout) {
+  char* id = rd_kafka_clusterid(handle_, ms(timeout));
+  if (id == nullptr) return fail(connection_failure("the broker tells no cluster id"));
+  std::string out = id;
+  rd_kafka_mem_free(handle_, id);
+  return out;
+}
+
+Result<Watermarks> KafkaClient::watermarks(const std::string& topic, int32_t partition,
+                                           milliseconds timeout) {
+  Watermarks marks;
+  const rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+      handle_, topic.c_str(), partition, &marks.low, &marks.high, ms(timeout));
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return marks;
+  return fail(error_of(
+      code, fmt::format("cannot read offsets of topic \"{}\" partition {}", topic, partition)));
+}
+
+Result<int64_t> KafkaClient::offset_at(const std::string& topic, int32_t partition, int64_t unix_ms,
+                                       milliseconds timeout) {
+  TopicPartitions query;
+  query.add(topic, partition, unix_ms);
+  rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(handle_, query.list, ms(timeout));
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = query.list->elems[0].err;
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return fail(error_of(code, fmt::format("cannot look up a time in topic \"{}\"", topic)));
+  }
+  if (query.list->elems[0].offset >= 0) return query.list->elems[0].offset;
+  QW_ASSIGN_OR_RETURN(const Watermarks marks, watermarks(topic, partition, timeout));
+  return marks.high;
+}
+
+std::optional<int64_t> KafkaClient::cached_high(const std::string& topic, int32_t partition) {
+  Watermarks marks{-1, -1};
+  if (rd_kafka_get_watermark_offsets(handle_, topic.c_str(), partition, &marks.low, &marks.high) !=
+          RD_KAFKA_RESP_ERR_NO_ERROR ||
+      marks.high < 0) {
+    return std::nullopt;
+  }
+  return marks.high;
+}
+
+Result<void> KafkaClient::add_partition(const std::string& topic, int32_t partition,
+                                        int64_t offset) {
+  TopicPartitions added;
+  added.add(topic, partition, offset);
+  rd_kafka_error_t* error = rd_kafka_incremental_assign(handle_, added.list);
+  if (error == nullptr) return {};
+  const Error out = connection_failure(
+      fmt::format("cannot assign partition {}: {}", partition, rd_kafka_error_string(error)));
+  rd_kafka_error_destroy(error);
+  return fail(out);
+}
+
+Result<void> KafkaClient::remove_partition(const std::string& topic, int32_t partition) {
+  TopicPartitions gone;
+  gone.add(topic, partition, RD_KAFKA_OFFSET_INVALID);
+  rd_kafka_error_t* error = rd_kafka_incremental_unassign(handle_, gone.list);
+  if (error == nullptr) return {};
+  const Error out = connection_failure(
+      fmt::format("cannot release partition {}: {}", partition, rd_kafka_error_string(error)));
+  rd_kafka_error_destroy(error);
+  return fail(out);
+}
+
+void KafkaClient::commit(const std::string& topic, const std::map<int32_t, int64_t>& next_offsets) {
+  TopicPartitions offsets;
+  for (const auto& [partition, next] : next_offsets) offsets.add(topic, partition, next);
+  static_cast<void>(rd_kafka_commit(handle_, offsets.list, /*async=*/1));
+}
+
+void KafkaClient::wake(int fd) {
+  static constexpr uint64_t kOne = 1;
+  rd_kafka_queue_io_event_enable(queue_, fd, &kOne, sizeof kOne);
+}
+
+size_t KafkaClient::take(std::vector<rd_kafka_message_s*>& out, size_t count_max) {
+  out.resize(count_max);
+  // With a time-out it would wait for a full batch; without one it takes what is there.
+  const ssize_t count = rd_kafka_consume_batch_queue(queue_, 0, out.data(), count_max);
+  out.resize(count < 0 ? 0 : static_cast<size_t>(count));
+  return out.size();
+}
+
+void KafkaClient::release(rd_kafka_message_s* message) { rd_kafka_message_destroy(message); }
+
+std::optional<KafkaClient::SideError> KafkaClient::take_side_error() {
+  return std::exchange(side_error_, std::nullopt);
+}
+
+}  // namespace qw::ingest

@@ -1,0 +1,104 @@
+// KafkaSource: all partitions of one topic, offsets in our own commits.
+//
+// Position: cluster id and the next offset per partition. Partitions are assigned, never
+// subscribed; new ones are found by asking every so often and read from their first offset. Gaps
+// are legal (control records, compaction), so progress follows delivered messages and
+// end-of-partition events, never "high watermark - 1". A broker that is down stalls the source
+// until it is back; an offset that is gone stops it with an error that says what happened to the
+// messages.
+//
+// One thread reads, decodes and pushes. Tests: tests/unit/ingest/kafka_source_test.cc (librdkafka's
+// mock cluster for the error paths), tests/peers/ingest/ (a real broker).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ingest/kafka/client.h"
+#include "ingest/kafka/message_decoder.h"
+#include "ingest/source.h"
+#include "ingest/stop_signal.h"
+#include "src/base/clock.h"
+#include "src/base/thread.h"
+
+namespace qw::ingest {
+
+struct KafkaPosition {
+  std::string cluster_id;
+  std::map<int32_t, int64_t> next;  // partition -> offset to read next
+
+  std::string encode() const;
+  static Result<KafkaPosition> decode(std::string_view bytes);
+};
+
+class KafkaSource final : public Source {
+ public:
+  struct Settings {
+    std::string topic;
+    std::vector<int64_t> start_offsets;  // per partition
+    bool start_latest = false;
+    std::optional<int64_t> start_us;
+    int64_t discovery_us = 0;
+    bool go_on_after_loss = false;
+    JsonOptions json;
+    char csv_delimiter = ',';
+  };
+  static Result<std::unique_ptr<Source>> create(const SourceConfig& config, Clock& clock);
+  KafkaSource(SourceConfig config, Settings settings, MessageDecoder decoder, Clock& clock);
+  ~KafkaSource() override;
+
+  Result<std::vector<SourceTable>> describe() override;
+  Result<void> start(std::string_view position, SourceSink& sink) override;
+  void acknowledge(std::string_view position) override;
+  void stop() override;
+  Result<void> drop_upstream() override { return {}; }
+
+ private:
+  void run();
+  Result<void> open();
+  Result<void> find_start(int32_t partition_count);
+  Result<void> check_cluster();
+  Result<void> discover();
+  Result<void> consume();
+  Result<void> on_event(const rd_kafka_message_s& message);
+  Result<void> on_lost_offset(int32_t partition);
+  void on_message(const rd_kafka_message_s& message);
+  Result<void> probe();
+  bool push(SourceTxn txn);
+  void report(SourceState state, const std::string& message = "", const std::string& hint = "",
+              SqlState code = {"00000"});
+  void report_error(SourceState state, const Error& error);
+  void commit_acknowledged();
+
+  const SourceConfig config_;
+  const Settings settings_;
+  Clock& clock_;
+  StopSignal stop_;
+  SourceSink* sink_ = nullptr;
+
+  // The reading thread's.
+  MessageDecoder decoder_;
+  std::unique_ptr<KafkaClient> client_;
+  ArenaPool pool_;
+  KafkaPosition position_;
+  bool fresh_ = true;  // no position yet: find the starting offsets
+  KafkaMessage message_;
+  size_t txn_bytes_ = 0;
+  int64_t oldest_us_ = 0;
+  SourceStatus status_;
+  int64_t last_discovery_us_ = 0, last_status_us_ = 0, last_probe_us_ = 0, last_commit_us_ = 0;
+  uint64_t quarantined_ = 0;
+
+  std::mutex acknowledged_mutex_;
+  std::string acknowledged_;  // guarded by acknowledged_mutex_
+
+  Thread thread_;
+};
+
+}  // namespace qw::ingest

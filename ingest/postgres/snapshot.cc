@@ -1,0 +1,210 @@
+// The snapshot of a PostgresSource: slot, exported snapshot, COPY.
+//
+// The exporting connection must stay idle until the snapshot has been imported elsewhere; it then
+// becomes the streaming connection. Rows come in COPY's text form: a line per row, columns between
+// tabs, \N for NULL, backslash escapes.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ingest/postgres/postgres_source.h"
+
+namespace qw::ingest {
+
+namespace {
+
+constexpr size_t kSliceRows = 20'000;
+constexpr size_t kSliceBytes = 2 << 20;
+
+// Undoes COPY's escapes; `out` is the caller's buffer.
+std::string_view unescape(std::string_view field, std::string& out) {
+  if (field.find('\\') == std::string_view::npos) return field;
+  out.clear();
+  for (size_t at = 0; at < field.size(); at++) {
+    if (field[at] != '\\' || at + 1 == field.size()) {
+      out += field[at];
+      continue;
+    }
+    at++;
+    switch (field[at]) {
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'v':
+        out += '\v';
+        break;
+      default:
+        out += field[at];
+        break;  // NOLINT: any other character stands for itself
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<void> PostgresSource::create_slot(PgConnection& replication, PgConnection& normal,
+                                         std::string& snapshot) {
+  const std::string slot = slot_name();
+  // A slot of ours without a finished snapshot is of no use: what it holds was never copied.
+  QW_ASSIGN_OR_RETURN(const PgAnswer old,
+                      normal.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = " +
+                                   normal.quote_text(slot)));
+  if (old.rows() > 0) {
+    QW_TRY(wait_for_slot());
+    QW_TRY(
+        normal.query(fmt::format("SELECT pg_drop_replication_slot({})", normal.quote_text(slot))));
+  }
+  const auto waiting = [&] {
+    // The server waits for every transaction that was running when the slot was asked for.
+    const auto blockers = normal.query(
+        "SELECT count(*), min(pid), extract(epoch FROM max(now() - xact_start))::int FROM "
+        "pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()");
+    if (blockers && blockers->rows() == 1 && blockers->number(0, 0) > 0) {
+      report(
+          SourceState::snapshotting,
+          fmt::format("waiting for {} upstream transaction(s) to end; the oldest has run for {} s",
+                      blockers->number(0, 0), blockers->number(0, 2)),
+          fmt::format("A process is {}: see pg_stat_activity upstream.", blockers->text(0, 1)));
+    }
+  };
+  QW_ASSIGN_OR_RETURN(const PgAnswer made,
+                      replication.query(fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput "
+                                                    "EXPORT_SNAPSHOT",
+                                                    replication.quote_name(slot)),
+                                        waiting));
+  if (made.rows() != 1) return fail(protocol_violation("no answer to CREATE_REPLICATION_SLOT"));
+  QW_ASSIGN_OR_RETURN(position_.resume, parse_lsn(made.text(0, 1)));
+  snapshot = made.text(0, 2);
+  return {};
+}
+
+Result<void> PostgresSource::estimate_rows(PgConnection& connection) {
+  std::vector<uint32_t> oids;
+  for (const PgTable& table : pg_tables_) oids.push_back(table.oid);
+  QW_ASSIGN_OR_RETURN(
+      const PgAnswer answer,
+      connection.query(fmt::format("SELECT coalesce(sum(greatest(reltuples, 0)), 0)::int8 "
+                                   "FROM pg_class WHERE oid IN ({})",
+                                   fmt::join(oids, ","))));
+  status_.snapshot_rows_estimated = static_cast<uint64_t>(answer.number(0, 0));
+  return {};
+}
+
+Result<void> PostgresSource::take_snapshot() {
+  report(SourceState::snapshotting);
+  QW_ASSIGN_OR_RETURN(replication_,
+                      PgConnection::open(target_, PgConnection::Mode::replication, stop_));
+  QW_ASSIGN_OR_RETURN(normal_, PgConnection::open(target_, PgConnection::Mode::normal, stop_));
+  QW_ASSIGN_OR_RETURN(const SystemIdentity identity, identify_system(*replication_));
+  position_ = {};
+  position_.system_id = identity.system_id;
+  position_.timeline = identity.timeline;
+  position_.database = identity.database;
+  // Membership is read before the slot exists: a change in between shows as a difference later.
+  QW_ASSIGN_OR_RETURN(const auto states, read_table_states(*normal_, publication_, pg_tables_));
+  for (uint32_t table = 0; table < runs_.size(); table++) {
+    const auto state = states.find(pg_tables_[table].oid);
+    if (state != states.end()) runs_[table].fingerprint = state->second.fingerprint;
+    const std::string problem = table_problem(pg_tables_[table], runs_[table].fingerprint,
+                                              state == states.end() ? nullptr : &state->second);
+    if (!problem.empty()) {
+      return fail(object_not_in_prerequisite_state(
+          fmt::format("table {}: {}", pg_tables_[table].qualified(), problem)));
+    }
+  }
+  QW_TRY(estimate_rows(*normal_));
+  std::string snapshot;
+  QW_TRY(create_slot(*replication_, *normal_, snapshot));
+  QW_TRY(normal_->query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  QW_TRY(normal_->query("SET TRANSACTION SNAPSHOT " + normal_->quote_text(snapshot)));
+  begin_txn();
+  for (uint32_t table = 0; table < pg_tables_.size(); table++) QW_TRY(copy_table(*normal_, table));
+  QW_TRY(normal_->query("COMMIT"));
+  for (TableRun& run : runs_) run.writer.finish();
+  txn_.snapshot = true;
+  txn_.snapshot_done = true;
+  pending_resume_ = position_.resume;
+  if (!push_txn()) return fail(query_canceled("the source was asked to stop"));
+  return {};
+}
+
+Result<void> PostgresSource::copy_table(PgConnection& connection, uint32_t table) {
+  const PgTable& pg = pg_tables_[table];
+  std::vector<TextColumn> columns;
+  std::string names;
+  for (uint32_t index = 0; index < pg.columns.size(); index++) {
+    columns.emplace_back(index, tables_[table].columns[index].type, true);
+    if (index > 0) names += ", ";
+    names += connection.quote_name(pg.columns[index].name);
+  }
+  // ONLY: rows of inheriting tables are not in the stream of their parent; partitions are.
+  const std::string sql =
+      fmt::format("COPY (SELECT {} FROM {}{}.{}{}) TO STDOUT", names, pg.partitioned ? "" : "ONLY ",
+                  connection.quote_name(pg.schema), connection.quote_name(pg.name),
+                  pg.row_filter.empty() ? "" : " WHERE " + pg.row_filter);
+  QW_TRY(connection.start_copy(sql));
+  bool more = true;
+  while (more) {
+    QW_ASSIGN_OR_RETURN(more, copy_rows(connection, table, columns));
+    const bool full = txn_.rows >= kSliceRows || txn_bytes_ >= kSliceBytes;
+    if (!more || full) report(SourceState::snapshotting);
+    if (!full) continue;
+    for (TableRun& run : runs_) run.writer.finish();
+    txn_.snapshot = true;
+    txn_.bytes = txn_bytes_;
+    // No position: an unfinished snapshot starts again from nothing.
+    if (!sink_->push(std::move(txn_))) return fail(query_canceled("the source was asked to stop"));
+    begin_txn();
+  }
+  return connection.finish_copy();
+}
+
+// Reads until a slice is full or nothing has arrived; false at the end of the table.
+Result<bool> PostgresSource::copy_rows(PgConnection& connection, uint32_t table,
+                                       const std::vector<TextColumn>& columns) {
+  TableWriter& writer = runs_[table].writer;
+  std::string buffer;
+  for (size_t rows = 0; rows < kSliceRows && txn_bytes_ < kSliceBytes; rows++) {
+    std::string_view line;
+    QW_ASSIGN_OR_RETURN(const PgConnection::Read read, connection.read_copy(line));
+    if (read == PgConnection::Read::end) return false;
+    if (read == PgConnection::Read::nothing_yet) {
+      QW_TRY(connection.wait_readable(std::chrono::milliseconds(1000)));
+      continue;
+    }
+    if (!line.empty() && line.back() == '\n') line.remove_suffix(1);
+    const uint32_t row = writer.add(RowOp::insert);
+    txn_bytes_ += line.size() + 16 * columns.size();
+    for (size_t index = 0; index < columns.size(); index++) {
+      const size_t tab = line.find('\t');
+      if ((tab == std::string_view::npos) != (index + 1 == columns.size())) {
+        return fail(protocol_violation("COPY line with another number of columns"));
+      }
+      const std::string_view field = line.substr(0, tab);
+      if (tab != std::string_view::npos) line.remove_prefix(tab + 1);
+      if (field == "\\N") continue;
+      if (auto parsed = columns[index].parse(unescape(field, buffer), writer, row); !parsed) {
+        return fail(std::move(parsed.error())
+                        .in(fmt::format("table {}, column \"{}\"", pg_tables_[table].qualified(),
+                                        pg_tables_[table].columns[index].name)));
+      }
+    }
+    status_.snapshot_rows_done++;
+  }
+  return true;
+}
+
+}  // namespace qw::ingest
