@@ -1,9 +1,9 @@
 // Quickwater's public face: open a database, connect sessions, run SQL.
 //
-// Front ends (wire, shell, tests) and embedders use this header and nothing below it. A Database owns
-// its threads and its data directory; several may live in one process. A Session is one client: used
-// by one thread at a time, except cancel(). No exception crosses this header, no global state lies
-// behind it. Tests: tests/unit/engine/.
+// Front ends (wire, shell, tests) and embedders use this header and nothing below it. A Database
+// owns its threads and its data directory; several may live in one process. A Session is one
+// client: used by one thread at a time, except cancel(). No exception crosses this header, no
+// global state lies behind it. Tests: tests/unit/engine/.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +27,9 @@ namespace qw {
 
 struct DatabaseOptions {
   std::string data_dir = "quickwater-data";
-  bool ephemeral = false;            // private temporary directory, gone at close
-  size_t memory_limit_bytes = 0;     // 0 = half of the machine's memory
-  Clock* clock = nullptr;            // nullptr = the system's; must outlive the database
+  bool ephemeral = false;         // private temporary directory, gone at close
+  size_t memory_limit_bytes = 0;  // 0 = half of the machine's memory
+  Clock* clock = nullptr;         // nullptr = the system's; must outlive the database
 };
 
 enum class TransactionStatus : char { idle = 'I', in_block = 'T', failed = 'E' };
@@ -68,7 +68,8 @@ class Portal {
   virtual Result<bool> next(Batch& rows) = 0;
   // "INSERT 0 3", "SELECT 10", "CREATE TABLE"; complete once next() has returned false.
   virtual std::string command_tag() const = 0;
-  // COPY FROM STDIN: next() is not called; the client's bytes come in any slicing. finish() runs it.
+  // COPY FROM STDIN: next() is not called; the client's bytes come in any slicing. finish() runs
+  // it.
   virtual bool wants_copy_in() const = 0;
   virtual Result<void> copy_in(std::string_view bytes) = 0;
   virtual Result<void> copy_finish() = 0;
@@ -98,9 +99,15 @@ class Session {
   virtual Result<std::shared_ptr<Script>> parse(std::string_view sql) = 0;
   static size_t script_size(const Script& script);
   // Simple protocol: statement `index` of a script. All statements of a script between explicit
-  // transaction commands are one implicit transaction; call end_script() after the last or an error.
+  // transaction commands are one implicit transaction; call end_script() after the last or an
+  // error.
   virtual Result<std::unique_ptr<Portal>> run(const Script& script, size_t index) = 0;
   virtual Result<void> end_script(bool failed) = 0;
+
+  // The front end knows that nothing follows the next statement in its implicit transaction (a
+  // script of one statement, an Execute with its Sync behind it): it may commit at once. Off by
+  // default.
+  virtual void commit_at_once(bool alone) = 0;
 
   // Extended protocol: at most one statement.
   virtual Result<std::shared_ptr<Prepared>> prepare(std::string_view sql,
@@ -118,7 +125,8 @@ class Session {
   virtual TransactionStatus status() const = 0;
   // An error happened outside of run() and execute() (protocol): the block is failed.
   virtual void mark_failed() = 0;
-  // Settings that the client is told of (ParameterStatus): name and value, changed since last asked.
+  // Settings that the client is told of (ParameterStatus): name and value, changed since last
+  // asked.
   virtual std::vector<std::pair<std::string, std::string>> changed_settings() = 0;
   virtual const TextStyle& style() const = 0;
   // Called for notices, on the session's thread, while a statement runs.

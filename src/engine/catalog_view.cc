@@ -1,0 +1,40 @@
+// CatalogView: see catalog_view.h.
+#include "src/engine/catalog_view.h"
+
+#include <memory>
+#include <utility>
+
+namespace qw::engine {
+namespace {
+
+bool is_stored(sql::RelationKind kind) {
+  switch (kind) {
+    case sql::RelationKind::table:
+    case sql::RelationKind::source_table:
+    case sql::RelationKind::materialized_view:
+      return true;
+    case sql::RelationKind::view:
+    case sql::RelationKind::system:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::shared_ptr<const CatalogView> CatalogView::next(const CatalogView* before,
+                                                     std::shared_ptr<const sql::Catalog> catalog) {
+  auto view = std::make_shared<CatalogView>();
+  for (const auto& [id, relation] : catalog->relations) {
+    if (!is_stored(relation->kind)) continue;
+    const auto* known = before == nullptr ? nullptr : before->layout(id);
+    if (known != nullptr)
+      view->layouts.emplace(id, before->layouts.at(id));
+    else
+      view->layouts.emplace(id, std::make_shared<RelationLayout>(*relation));
+  }
+  view->catalog = std::move(catalog);
+  return view;
+}
+
+}  // namespace qw::engine

@@ -1,0 +1,410 @@
+// COPY's text and csv formats: see copy_format.h.
+#include "src/engine/copy_format.h"
+
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "src/base/bytes.h"
+#include "src/types/binary.h"
+
+namespace qw::engine {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Appends what the escape at text[i] (a backslash) stands for; returns the index behind it.
+size_t append_unescaped(std::string_view text, size_t i, std::string& out) {
+  if (++i >= text.size()) {
+    out += '\\';
+    return i;
+  }
+  const char c = text[i++];
+  switch (c) {
+    case 'b':
+      out += '\b';
+      return i;
+    case 'f':
+      out += '\f';
+      return i;
+    case 'n':
+      out += '\n';
+      return i;
+    case 'r':
+      out += '\r';
+      return i;
+    case 't':
+      out += '\t';
+      return i;
+    case 'v':
+      out += '\v';
+      return i;
+    case 'x': {
+      int value = 0, digits = 0;
+      while (digits < 2 && i < text.size() && hex_value(text[i]) >= 0) {
+        value = value * 16 + hex_value(text[i++]);
+        ++digits;
+      }
+      out += digits == 0 ? 'x' : static_cast<char>(value);
+      return i;
+    }
+    default:
+      break;
+  }
+  if (c >= '0' && c <= '7') {
+    int value = c - '0';
+    for (int digits = 1; digits < 3 && i < text.size() && text[i] >= '0' && text[i] <= '7';
+         ++digits) {
+      value = value * 8 + (text[i++] - '0');
+    }
+    out += static_cast<char>(value & 0xff);
+    return i;
+  }
+  out += c;
+  return i;
+}
+
+}  // namespace
+
+CopyReader::CopyReader(CopyOptions options, std::string table, Schema columns, TextStyle style,
+                       OnBatch on_batch)
+    : options_(std::move(options)),
+      table_(std::move(table)),
+      columns_(std::move(columns)),
+      style_(std::move(style)),
+      on_batch_(std::move(on_batch)) {
+  fields_.resize(columns_.size());
+  options_.force_not_null.resize(columns_.size());
+  options_.force_null.resize(columns_.size());
+  start_batch();
+}
+
+void CopyReader::start_batch() {
+  arena_.reset();
+  batch_ = Batch();
+  for (const Column& column : columns_.columns) {
+    batch_.columns.push_back(Vector::flat(column.type, kBatchRowsMax, arena_));
+  }
+}
+
+Error CopyReader::located(Error error, size_t column, std::string_view value) const {
+  std::string where = fmt::format("COPY {}, line {}", table_, line_);
+  if (column < columns_.size()) {
+    where += fmt::format(", column {}: \"{}\"", columns_.columns[column].name, value);
+  }
+  std::string detail = error.detail().empty() ? where : error.detail() + " " + where;
+  return std::move(error).with_detail(std::move(detail));
+}
+
+Result<void> CopyReader::feed(std::string_view bytes) {
+  if (ended_) return {};
+  std::string joined;
+  std::string_view rest = bytes;
+  if (!pending_.empty()) {
+    joined = std::move(pending_);
+    joined += bytes;
+    rest = joined;
+  }
+  while (!rest.empty() && !ended_) {
+    QW_ASSIGN_OR_RETURN(const bool taken, take_line(rest, false));
+    if (!taken) break;
+  }
+  pending_ = ended_ ? std::string() : std::string(rest);
+  return {};
+}
+
+Result<void> CopyReader::finish() {
+  const std::string last = std::move(pending_);
+  std::string_view rest = last;
+  while (!rest.empty() && !ended_) QW_TRY(take_line(rest, true));
+  return flush();
+}
+
+// Handles one complete line of `rest`; false when there is none yet.
+Result<bool> CopyReader::take_line(std::string_view& rest, bool at_end) {
+  if (options_.format == CopyOptions::Format::csv) return take_csv_line(rest, at_end);
+  // A newline that a backslash precedes is data; count backslashes before it.
+  size_t end = 0;
+  while (true) {
+    end = rest.find('\n', end);
+    if (end == std::string_view::npos) break;
+    size_t backslashes = 0;
+    while (backslashes < end && rest[end - 1 - backslashes] == '\\') ++backslashes;
+    if (backslashes % 2 == 0) break;
+    ++end;
+  }
+  if (end == std::string_view::npos && !at_end) return false;
+  std::string_view line = rest.substr(0, end);
+  rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  ++line_;
+  if (line == "\\.") {
+    ended_ = true;
+    return true;
+  }
+  if (options_.header && line_ == 1) return true;
+  QW_TRY(text_line(line));
+  return true;
+}
+
+Result<void> CopyReader::text_line(std::string_view line) {
+  size_t column = 0, start = 0;
+  unescaped_.clear();
+  // Room for all of the line, so that views into unescaped_ stay where they are.
+  unescaped_.reserve(line.size());
+  for (size_t i = 0; i <= line.size(); ++i) {
+    if (i < line.size() && line[i] == '\\') {
+      ++i;  // whatever follows is no delimiter
+      continue;
+    }
+    if (i < line.size() && line[i] != options_.delimiter) continue;
+    const std::string_view raw = line.substr(start, std::min(i, line.size()) - start);
+    start = i + 1;
+    if (column >= fields_.size()) {
+      return fail(located(bad_copy_file_format("extra data after last expected column"),
+                          fields_.size(), ""));
+    }
+    Field& field = fields_[column++];
+    field.null = raw == options_.null_text;
+    field.text = raw;
+    if (!field.null && std::memchr(raw.data(), '\\', raw.size()) != nullptr) {
+      const size_t from = unescaped_.size();
+      for (size_t k = 0; k < raw.size();) {
+        if (raw[k] == '\\') {
+          k = append_unescaped(raw, k, unescaped_);
+        } else {
+          unescaped_ += raw[k++];
+        }
+      }
+      field.text = std::string_view(unescaped_).substr(from);
+    }
+  }
+  if (column < fields_.size()) {
+    return fail(located(bad_copy_file_format(fmt::format("missing data for column \"{}\"",
+                                                         columns_.columns[column].name)),
+                        fields_.size(), ""));
+  }
+  return add_row();
+}
+
+Result<bool> CopyReader::take_csv_line(std::string_view& rest, bool at_end) {
+  unescaped_.clear();
+  unescaped_.reserve(rest.size());
+  size_t column = 0, i = 0;
+  ++line_;
+  if (rest == "\\." || rest.starts_with("\\.\n") || rest.starts_with("\\.\r\n")) {
+    ended_ = true;
+    return true;
+  }
+  const bool skip = options_.header && line_ == 1;
+  bool done = false;
+  while (!done) {
+    const size_t from = unescaped_.size();
+    bool quoted = false, was_quoted = false, field_end = false;
+    while (!field_end) {
+      if (i >= rest.size()) {
+        if (!at_end) {
+          --line_;
+          return false;
+        }
+        if (quoted) {
+          return fail(
+              located(bad_copy_file_format("unterminated CSV quoted field"), fields_.size(), ""));
+        }
+        field_end = done = true;
+        break;
+      }
+      const char c = rest[i];
+      if (quoted) {
+        if (c == options_.escape && i + 1 < rest.size() &&
+            (rest[i + 1] == options_.quote || rest[i + 1] == options_.escape)) {
+          unescaped_ += rest[i + 1];
+          i += 2;
+          continue;
+        }
+        if (c == options_.escape && i + 1 >= rest.size() && !at_end) {
+          --line_;
+          return false;
+        }
+        if (c == options_.quote)
+          quoted = false;
+        else
+          unescaped_ += c;
+        ++i;
+        continue;
+      }
+      if (c == options_.quote) {
+        quoted = was_quoted = true;
+      } else if (c == options_.delimiter) {
+        field_end = true;
+      } else if (c == '\n') {
+        field_end = done = true;
+      } else if (c == '\r' && (i + 1 == rest.size() || rest[i + 1] == '\n')) {
+        if (i + 1 == rest.size() && !at_end) {
+          --line_;
+          return false;
+        }
+      } else {
+        unescaped_ += c;
+      }
+      ++i;
+    }
+    if (skip) continue;
+    if (column >= fields_.size()) {
+      return fail(located(bad_copy_file_format("extra data after last expected column"),
+                          fields_.size(), ""));
+    }
+    Field& field = fields_[column];
+    field.text = std::string_view(unescaped_).substr(from);
+    field.null =
+        field.text == options_.null_text && ((!was_quoted && !options_.force_not_null[column]) ||
+                                             (was_quoted && options_.force_null[column]));
+    ++column;
+  }
+  rest = rest.substr(i);
+  if (skip) return true;
+  if (column < fields_.size()) {
+    return fail(located(bad_copy_file_format(fmt::format("missing data for column \"{}\"",
+                                                         columns_.columns[column].name)),
+                        fields_.size(), ""));
+  }
+  QW_TRY(add_row());
+  return true;
+}
+
+Result<void> CopyReader::add_row() {
+  const uint32_t row = batch_.rows;
+  for (size_t c = 0; c < fields_.size(); ++c) {
+    Vector& vector = batch_.columns[c];
+    if (fields_[c].null) {
+      vector.set_null(row, kBatchRowsMax, arena_);
+      std::memset(static_cast<char*>(vector.data) + size_t{vector.type.bytes()} * row, 0,
+                  vector.type.bytes());
+      continue;
+    }
+    auto parsed = parse_text_into(vector, row, fields_[c].text, style_, arena_);
+    if (!parsed) return fail(located(std::move(parsed).error(), c, fields_[c].text));
+  }
+  ++rows_total_;
+  if (++batch_.rows == kBatchRowsMax) return flush();
+  return {};
+}
+
+Result<void> CopyReader::flush() {
+  if (batch_.rows == 0) return {};
+  QW_TRY(on_batch_(batch_));
+  start_batch();
+  return {};
+}
+
+CopyWriter::CopyWriter(CopyOptions options, Schema columns, TextStyle style)
+    : options_(std::move(options)), columns_(std::move(columns)), style_(std::move(style)) {
+  options_.force_quote.resize(columns_.size());
+}
+
+void CopyWriter::header(std::string& out) const {
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    if (c != 0) out += options_.delimiter;
+    out += columns_.columns[c].name;
+  }
+  out += '\n';
+}
+
+void CopyWriter::begin(std::string& out) const {
+  out.append("PGCOPY\n\377\r\n\0", 11);
+  qw::append_be<int32_t>(out, 0);
+  qw::append_be<int32_t>(out, 0);
+}
+
+void CopyWriter::end(std::string& out) const { qw::append_be<int16_t>(out, -1); }
+
+void CopyWriter::append(const Batch& batch, std::string& out) {
+  for (uint32_t i = 0; i < batch.size(); ++i) {
+    const uint32_t row = batch.row(i);
+    if (options_.format == CopyOptions::Format::binary) {
+      qw::append_be<int16_t>(out, static_cast<int16_t>(columns_.size()));
+      for (const Vector& vector : batch.columns) {
+        if (vector.is_null(row)) {
+          qw::append_be<int32_t>(out, -1);
+          continue;
+        }
+        value_.clear();
+        append_binary(vector, row, value_);
+        qw::append_be<int32_t>(out, static_cast<int32_t>(value_.size()));
+        out += value_;
+      }
+      continue;
+    }
+    for (size_t c = 0; c < columns_.size(); ++c) {
+      if (c != 0) out += options_.delimiter;
+      append_value(batch.columns[c], row, c, out);
+    }
+    out += '\n';
+  }
+}
+
+void CopyWriter::append_value(const Vector& vector, uint32_t row, size_t column, std::string& out) {
+  if (vector.is_null(row)) {
+    out += options_.null_text;
+    return;
+  }
+  value_.clear();
+  append_text(vector, row, style_, value_);
+  if (options_.format == CopyOptions::Format::csv) {
+    bool quote = options_.force_quote[column] || value_ == options_.null_text ||
+                 (columns_.size() == 1 && value_ == "\\.");
+    for (const char c : value_) {
+      quote |= c == options_.delimiter || c == options_.quote || c == '\n' || c == '\r';
+    }
+    if (!quote) {
+      out += value_;
+      return;
+    }
+    out += options_.quote;
+    for (const char c : value_) {
+      if (c == options_.quote || c == options_.escape) out += options_.escape;
+      out += c;
+    }
+    out += options_.quote;
+    return;
+  }
+  for (const char c : value_) {
+    switch (c) {
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\v':
+        out += "\\v";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      default:
+        if (c == options_.delimiter) out += '\\';
+        out += c;
+    }
+  }
+}
+
+}  // namespace qw::engine

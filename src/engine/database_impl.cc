@@ -1,0 +1,137 @@
+// DatabaseImpl: see database_impl.h.
+#include "src/engine/database_impl.h"
+
+#include <sys/sysinfo.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "src/base/limits.h"
+#include "src/base/random.h"
+#include "src/engine/session.h"
+#include "src/engine/view_check.h"
+
+namespace qw {
+
+Prepared::~Prepared() = default;
+Portal::~Portal() = default;
+Session::~Session() = default;
+Database::~Database() = default;
+
+Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options) {
+  QW_ASSIGN_OR_RETURN(auto database, engine::DatabaseImpl::open(options));
+  return std::unique_ptr<Database>(std::move(database));
+}
+
+}  // namespace qw
+
+namespace qw::engine {
+namespace {
+
+uint64_t default_memory_limit() {
+  struct sysinfo info {};
+  if (sysinfo(&info) != 0) return uint64_t{1} << 30;
+  return uint64_t{info.totalram} * info.mem_unit / 2;
+}
+
+}  // namespace
+
+DatabaseImpl::DatabaseImpl(const DatabaseOptions& options)
+    : clock_(options.clock == nullptr ? &system_clock_ : options.clock),
+      memory_limit_(options.memory_limit_bytes == 0 ? default_memory_limit()
+                                                    : options.memory_limit_bytes) {}
+
+Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::open(const DatabaseOptions& options) {
+  std::unique_ptr<DatabaseImpl> database(new DatabaseImpl(options));
+  QW_TRY(database->start(options));
+  return database;
+}
+
+Result<void> DatabaseImpl::start(const DatabaseOptions& options) {
+  storage::StoreOptions store_options;
+  store_options.dir = options.data_dir;
+  store_options.ephemeral = options.ephemeral;
+  store_options.clock = clock_;
+  QW_ASSIGN_OR_RETURN(store_, storage::Store::open(store_options));
+  QW_ASSIGN_OR_RETURN(stored_, storage::Catalog::open(options.ephemeral ? std::filesystem::path()
+                                                                        : store_->path()));
+  loop_ = std::make_unique<EpochLoop>(*store_, *clock_);
+  sources_ = std::make_unique<SourceHost>(*loop_, *clock_);
+  definitions_ = std::make_unique<Definitions>(*store_, *stored_, *loop_, *sources_, *clock_);
+  QW_TRY(definitions_->load());
+  QW_TRY(loop_->start());
+  return definitions_->finish_load();
+}
+
+DatabaseImpl::~DatabaseImpl() {
+  begin_shutdown();
+  if (sources_) sources_->stop_all();
+  if (loop_) loop_->stop();
+}
+
+Result<std::unique_ptr<Session>> DatabaseImpl::connect(const SessionOptions& options) {
+  if (shutting_down_) return fail(admin_shutdown("the database system is shutting down"));
+  std::unique_ptr<SessionImpl> session;
+  {
+    const std::lock_guard lock(sessions_mutex_);
+    if (sessions_.size() >= limits::kConnectionsMax) {
+      return fail(too_many_connections("sorry, too many clients already"));
+    }
+    const int32_t pid = ++last_pid_;
+    session =
+        std::make_unique<SessionImpl>(*this, options, pid, static_cast<uint32_t>(entropy_u64()));
+    sessions_[pid] = session.get();
+  }
+  QW_TRY(session->start());
+  return std::unique_ptr<Session>(std::move(session));
+}
+
+void DatabaseImpl::forget(SessionImpl* session) {
+  const std::lock_guard lock(sessions_mutex_);
+  sessions_.erase(session->backend_pid());
+}
+
+void DatabaseImpl::cancel(int32_t backend_pid, uint32_t key) {
+  const std::lock_guard lock(sessions_mutex_);
+  const auto found = sessions_.find(backend_pid);
+  if (found != sessions_.end() && found->second->cancel_key() == key) {
+    found->second->cancel(false);
+  }
+}
+
+bool DatabaseImpl::cancel_backend(int32_t pid, bool terminate) {
+  const std::lock_guard lock(sessions_mutex_);
+  const auto found = sessions_.find(pid);
+  if (found == sessions_.end()) return false;
+  found->second->cancel(terminate);
+  return true;
+}
+
+void DatabaseImpl::begin_shutdown() {
+  shutting_down_ = true;
+  const std::lock_guard lock(sessions_mutex_);
+  for (const auto& [pid, session] : sessions_) session->cancel(true);
+}
+
+std::vector<Activity> DatabaseImpl::activity() const {
+  const std::lock_guard lock(sessions_mutex_);
+  std::vector<Activity> out;
+  for (const auto& [pid, session] : sessions_) {
+    out.push_back({pid, session->options().user, session->options().database, ""});
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> DatabaseImpl::check() {
+  QW_ASSIGN_OR_RETURN(std::vector<std::string> findings, store_->check());
+  QW_ASSIGN_OR_RETURN(const std::vector<std::string> views, check_views(*this));
+  findings.insert(findings.end(), views.begin(), views.end());
+  return findings;
+}
+
+}  // namespace qw::engine

@@ -1,0 +1,73 @@
+// DatabaseImpl: everything that lives as long as the database, wired together.
+//
+// Owns store, catalogue, epoch loop, sources, definitions and the list of sessions. Internally
+// synchronised. Tests: tests/e2e/, tests/crash/.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "src/base/clock.h"
+#include "src/engine/definitions.h"
+#include "src/engine/epoch_loop.h"
+#include "src/engine/source_host.h"
+#include "src/quickwater.h"
+#include "storage/catalog.h"
+#include "storage/store.h"
+#include "views/query.h"
+
+namespace qw::engine {
+
+class SessionImpl;
+
+// A row of pg_stat_activity.
+struct Activity {
+  int32_t pid = 0;
+  std::string user, database, application;
+};
+
+class DatabaseImpl final : public Database {
+ public:
+  static Result<std::unique_ptr<DatabaseImpl>> open(const DatabaseOptions& options);
+  ~DatabaseImpl() override;
+
+  Result<std::unique_ptr<Session>> connect(const SessionOptions& options) override;
+  void cancel(int32_t backend_pid, uint32_t key) override;
+  void begin_shutdown() override;
+  Result<std::vector<std::string>> check() override;
+
+  storage::Store& store() { return *store_; }
+  storage::Catalog& stored() { return *stored_; }
+  EpochLoop& loop() { return *loop_; }
+  SourceHost& sources() { return *sources_; }
+  Definitions& definitions() { return *definitions_; }
+  Clock& clock() { return *clock_; }
+  uint64_t memory_limit() const { return memory_limit_; }
+  void forget(SessionImpl* session);
+  std::vector<Activity> activity() const;
+  bool cancel_backend(int32_t pid, bool terminate);
+
+ private:
+  explicit DatabaseImpl(const DatabaseOptions& options);
+  Result<void> start(const DatabaseOptions& options);
+
+  SystemClock system_clock_;
+  Clock* clock_;
+  uint64_t memory_limit_ = 0;
+  std::unique_ptr<storage::Store> store_;
+  std::unique_ptr<storage::Catalog> stored_;
+  std::unique_ptr<EpochLoop> loop_;
+  std::unique_ptr<SourceHost> sources_;
+  std::unique_ptr<Definitions> definitions_;
+
+  mutable std::mutex sessions_mutex_;
+  std::map<int32_t, SessionImpl*> sessions_;  // guarded by sessions_mutex_
+  int32_t last_pid_ = 0;
+  std::atomic<bool> shutting_down_ = false;
+};
+
+}  // namespace qw::engine

@@ -1,0 +1,766 @@
+// Definitions: see definitions.h.
+#include "src/engine/definitions.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "sql/optimizer.h"
+#include "sql/parser.h"
+#include "src/base/assert.h"
+#include "src/base/log.h"
+#include "src/base/random.h"
+#include "src/engine/definition_codec.h"
+#include "src/engine/source_config.h"
+
+namespace qw::engine {
+namespace {
+
+namespace ast = sql::ast;
+using sql::RelationKind;
+using NamedKind = sql::NamedObject::Kind;
+
+constexpr std::string_view kDatabaseId = "database_id";
+
+std::string kind_name(RelationKind kind) {
+  switch (kind) {
+    case RelationKind::table:
+      return "table";
+    case RelationKind::source_table:
+      return "source_table";
+    case RelationKind::view:
+      return "view";
+    case RelationKind::materialized_view:
+      return "materialized_view";
+    case RelationKind::system:
+      break;
+  }
+  QW_UNREACHABLE();
+}
+
+std::string kind_name(NamedKind kind) {
+  switch (kind) {
+    case NamedKind::source:
+      return "source";
+    case NamedKind::connection:
+      return "connection";
+    case NamedKind::secret:
+      return "secret";
+  }
+  QW_UNREACHABLE();
+}
+
+std::optional<RelationKind> relation_kind(const std::string& name) {
+  for (const RelationKind kind : {RelationKind::table, RelationKind::source_table,
+                                  RelationKind::view, RelationKind::materialized_view}) {
+    if (kind_name(kind) == name) return kind;
+  }
+  return std::nullopt;
+}
+
+std::optional<NamedKind> named_kind(const std::string& name) {
+  for (const NamedKind kind : {NamedKind::source, NamedKind::connection, NamedKind::secret}) {
+    if (kind_name(kind) == name) return kind;
+  }
+  return std::nullopt;
+}
+
+bool is_stored(RelationKind kind) { return kind != RelationKind::view; }
+
+std::string new_database_id() {
+  static constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
+  uint64_t value = entropy_u64();
+  std::string id;
+  for (int i = 0; i < 10; ++i, value /= kDigits.size()) id += kDigits[value % kDigits.size()];
+  return id;
+}
+
+void allow_everything(sql::BindContext& context) { context.user = "quickwater"; }
+
+}  // namespace
+
+void DdlContext::note(const std::string& message) const {
+  if (notice) notice({"NOTICE", Error("00000", message)});
+}
+
+Definitions::Definitions(storage::Store& store, storage::Catalog& stored, EpochLoop& loop,
+                         SourceHost& sources, Clock& clock)
+    : store_(&store), stored_(&stored), loop_(&loop), sources_(&sources), clock_(&clock) {}
+
+std::shared_ptr<const CatalogView> Definitions::view() const {
+  const std::lock_guard lock(view_mutex_);
+  return view_;
+}
+
+std::vector<ViewProgress> Definitions::view_progress() const {
+  const std::lock_guard lock(view_mutex_);
+  std::vector<ViewProgress> out;
+  for (const auto& [view, state] : hydration_) out.push_back({view, state.first, state.second});
+  return out;
+}
+
+// Makes a changed copy of the catalogue and shows it to new statements.
+void Definitions::publish(const Change& change) {
+  const std::lock_guard lock(view_mutex_);
+  auto catalog = std::make_shared<sql::Catalog>(*view_->catalog);
+  change(*catalog);
+  ++catalog->version;
+  view_ = CatalogView::next(view_.get(), std::move(catalog));
+}
+
+// ---- start ------------------------------------------------------------------------------------
+
+Result<void> Definitions::load() {
+  QW_ASSIGN_OR_RETURN(const auto known_id, stored_->setting(kDatabaseId));
+  database_id_ = known_id.value_or(new_database_id());
+  if (!known_id) QW_TRY(stored_->put_setting(kDatabaseId, database_id_));
+  QW_ASSIGN_OR_RETURN(const auto swept,
+                      stored_->sweep([](const storage::CatalogObject&) { return false; }));
+  for (const storage::CatalogObject& object : swept) dropped_relations_.push_back(object.id);
+  QW_ASSIGN_OR_RETURN(std::vector<storage::CatalogObject> objects, stored_->list());
+  if (objects.empty()) {
+    QW_ASSIGN_OR_RETURN(const ObjectId id, stored_->allocate_objects(1));
+    storage::CatalogObject schema;
+    schema.id = id;
+    schema.kind = "schema";
+    schema.name = "public";
+    QW_TRY(stored_->insert_creating({&schema, 1}));
+    QW_TRY(stored_->mark_ready({&id, 1}, store_->epoch()));
+    objects.push_back(schema);
+  }
+  auto catalog = std::make_shared<sql::Catalog>();
+  for (const storage::CatalogObject& object : objects) QW_TRY(load_object(object, *catalog));
+  // States that belong to no view any more: a definition that did not get to its end.
+  std::set<StateId> used;
+  for (const StateId state : loop_->dataflow().states()) used.insert(state);
+  for (const storage::StateStats& state : store_->states()) {
+    if (!used.contains(state.state)) dropped_states_.push_back(state.state);
+  }
+  {
+    const std::lock_guard lock(view_mutex_);
+    view_ = CatalogView::next(nullptr, std::move(catalog));
+  }
+  return recover_states();
+}
+
+Result<void> Definitions::load_object(const storage::CatalogObject& object, sql::Catalog& catalog) {
+  if (object.kind == "schema") {
+    catalog.schemas[object.name] = {object.id, object.name};
+    return {};
+  }
+  if (const auto kind = named_kind(object.kind)) {
+    sql::NamedObject named;
+    named.id = object.id;
+    named.kind = *kind;
+    named.schema = object.schema;
+    named.name = object.name;
+    named.definition = object.definition;
+    named.type = object.payload;
+    named.depends_on = object.depends_on;
+    catalog.objects[object.id] = std::move(named);
+    if (*kind == NamedKind::source) source_objects_.push_back(object);
+    return {};
+  }
+  const auto kind = relation_kind(object.kind);
+  if (!kind) return fail(data_corrupted("unknown kind of catalogue object: " + object.kind));
+  QW_ASSIGN_OR_RETURN(RelationPayload payload, decode_payload(object.payload));
+  auto relation = std::make_shared<sql::Relation>(std::move(payload.relation));
+  relation->id = object.id;
+  relation->kind = *kind;
+  relation->schema = object.schema;
+  relation->name = object.name;
+  relation->definition = object.definition;
+  relation->depends_on = object.depends_on;
+  if (is_stored(*kind)) {
+    loop_->add_relation(std::make_shared<RelationLayout>(*relation));
+    if (*kind == RelationKind::materialized_view) QW_TRY(load_view(object, *relation, catalog));
+  }
+  catalog.relations[object.id] = std::move(relation);
+  return {};
+}
+
+Result<sql::PlanPtr> Definitions::plan_view(const std::string& definition,
+                                            const sql::Catalog& catalog,
+                                            const std::vector<sql::ColumnInfo>& columns) {
+  QW_ASSIGN_OR_RETURN(const auto query, sql::parse_query(definition));
+  const TextStyle style;
+  const std::vector<std::string> no_path;
+  sql::BindContext context{catalog, no_path, "", "quickwater", {}, style, 0, definition};
+  allow_everything(context);
+  QW_ASSIGN_OR_RETURN(sql::BoundStatement bound, sql::bind(*query, context));
+  auto* select = bound.as<sql::BoundQuery>();
+  QW_ASSERT(select != nullptr);
+  for (size_t i = 0; i < columns.size(); ++i) {
+    select->plan->schema.columns[i].name = columns[i].name;
+  }
+  return sql::optimize(std::move(select->plan), sql::OptimizeFor::view, catalog);
+}
+
+Result<void> Definitions::load_view(const storage::CatalogObject& object, sql::Relation& relation,
+                                    const sql::Catalog& catalog) {
+  QW_ASSIGN_OR_RETURN(const RelationPayload payload, decode_payload(object.payload));
+  QW_ASSIGN_OR_RETURN(const sql::PlanPtr plan,
+                      plan_view(object.definition, catalog, relation.columns));
+  relation.plan = plan;
+  views::ViewSpec spec;
+  spec.id = object.id;
+  spec.rows = loop_->view_rows(object.id);
+  spec.errors = loop_->view_error_sink(object.id);
+  spec.recover = true;
+  spec.states = payload.states;
+  auto added = loop_->dataflow().add_view(spec, *plan, [&]() -> Result<StateId> {
+    return fail(internal_error("a view asked for a state that it did not have"));
+  });
+  if (!added) {
+    return fail(
+        std::move(added).error().in(fmt::format("materialized view \"{}\"", relation.name)));
+  }
+  const std::lock_guard lock(view_mutex_);
+  hydration_[object.id] = {true, 0};
+  return {};
+}
+
+Result<void> Definitions::recover_states() {
+  views::Dataflow& dataflow = loop_->dataflow();
+  for (const StateId state : dataflow.states()) {
+    QW_TRY(store_->recover_state(
+        state,
+        [&](uint32_t partition, Epoch epoch, std::string_view bytes) {
+          return dataflow.load_image(state, partition, epoch, bytes);
+        },
+        [&](Epoch epoch, std::string_view bytes) {
+          return dataflow.apply_log(state, epoch, bytes);
+        }));
+  }
+  sql::EvalContext context;
+  return dataflow.finish_recovery(context);
+}
+
+Result<void> Definitions::finish_load() {
+  if (!dropped_relations_.empty() || !dropped_states_.empty()) {
+    QW_TRY(loop_->exclusive([&] {
+      EpochLoop::Extra extra;
+      extra.dropped_relations = dropped_relations_;
+      extra.dropped_states = dropped_states_;
+      return loop_->run_epoch(std::move(extra), {});
+    }));
+  }
+  for (const storage::CatalogObject& object : source_objects_) {
+    const DdlContext quiet;
+    if (auto started = run_source(object.id, quiet); !started) {
+      log::warn("source {}: {}", object.name, started.error().to_string());
+    }
+  }
+  source_objects_.clear();
+  return {};
+}
+
+// ---- simple definitions -----------------------------------------------------------------------
+
+Result<void> Definitions::create_schema(const std::string& name) {
+  const std::lock_guard lock(ddl_mutex_);
+  if (view()->catalog->schema_exists(name)) {
+    return fail(duplicate_schema(fmt::format("schema \"{}\" already exists", name)));
+  }
+  storage::CatalogObject object;
+  QW_ASSIGN_OR_RETURN(object.id, stored_->allocate_objects(1));
+  object.kind = "schema";
+  object.name = name;
+  QW_TRY(stored_->insert_creating({&object, 1}));
+  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  publish([&](sql::Catalog& catalog) { catalog.schemas[name] = {object.id, name}; });
+  return {};
+}
+
+Result<void> Definitions::create_table(const sql::BoundCreateTable& table) {
+  const std::lock_guard lock(ddl_mutex_);
+  RelationPayload payload;
+  sql::Relation& relation = payload.relation;
+  QW_ASSIGN_OR_RETURN(relation.id, stored_->allocate_objects(1));
+  relation.kind = RelationKind::table;
+  relation.schema = table.schema;
+  relation.name = table.name;
+  relation.columns = table.columns;
+  for (const sql::BoundKey& key : table.keys) {
+    if (!key.primary) {
+      return fail(feature_not_supported("UNIQUE constraints are not supported yet")
+                      .with_hint("Use PRIMARY KEY."));
+    }
+    relation.primary_key = key.columns;
+    relation.primary_key_name = key.name;
+    relation.unique_keys.push_back(key.columns);
+  }
+  storage::CatalogObject object;
+  object.id = relation.id;
+  object.kind = kind_name(relation.kind);
+  object.schema = relation.schema;
+  object.name = relation.name;
+  object.payload = encode_payload(payload);
+  QW_TRY(stored_->insert_creating({&object, 1}));
+  auto layout = std::make_shared<RelationLayout>(relation);
+  auto added = loop_->exclusive([&] {
+    loop_->add_relation(layout);
+    return Result<void>();
+  });
+  if (!added) {
+    QW_TRY(stored_->remove({&object.id, 1}));
+    return added;
+  }
+  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  publish([&](sql::Catalog& catalog) {
+    catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
+  });
+  return {};
+}
+
+Result<void> Definitions::create_secret(const std::string& schema, const std::string& name,
+                                        const std::string& value) {
+  const std::lock_guard lock(ddl_mutex_);
+  if (view()->catalog->find_object(NamedKind::secret, schema, name) != nullptr) {
+    return fail(duplicate_object(fmt::format("secret \"{}\" already exists", name)));
+  }
+  storage::CatalogObject object;
+  QW_ASSIGN_OR_RETURN(object.id, stored_->allocate_objects(1));
+  object.kind = kind_name(NamedKind::secret);
+  object.schema = schema;
+  object.name = name;
+  QW_TRY(stored_->insert_creating({&object, 1}));
+  QW_TRY(stored_->put_secret(object.id, value));
+  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  publish([&](sql::Catalog& catalog) {
+    catalog.objects[object.id] = {object.id, NamedKind::secret, schema, name, "", "", {}};
+  });
+  return {};
+}
+
+Result<void> Definitions::create_connection(const ast::CreateConnection& statement,
+                                            const std::string& schema, const std::string& text) {
+  const std::lock_guard lock(ddl_mutex_);
+  const auto current = view();
+  const std::string& name = statement.name.name;
+  if (current->catalog->find_object(NamedKind::connection, schema, name) != nullptr) {
+    return fail(duplicate_object(fmt::format("connection \"{}\" already exists", name)));
+  }
+  storage::CatalogObject object;
+  QW_ASSIGN_OR_RETURN(object.depends_on,
+                      connection_dependencies(statement, *current->catalog, schema));
+  QW_ASSIGN_OR_RETURN(object.id, stored_->allocate_objects(1));
+  object.kind = kind_name(NamedKind::connection);
+  object.schema = schema;
+  object.name = name;
+  object.definition = text;
+  object.payload = statement.type;
+  QW_TRY(stored_->insert_creating({&object, 1}));
+  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  publish([&](sql::Catalog& catalog) {
+    catalog.objects[object.id] = {object.id, NamedKind::connection, schema, name, statement.type,
+                                  text,      object.depends_on};
+  });
+  return {};
+}
+
+// ---- views ------------------------------------------------------------------------------------
+
+Result<void> Definitions::create_view(sql::BoundCreateView view, const DdlContext& context) {
+  if (view.materialized) return create_materialized_view(std::move(view), context);
+  const std::lock_guard lock(ddl_mutex_);
+  RelationPayload payload;
+  sql::Relation& relation = payload.relation;
+  relation.kind = RelationKind::view;
+  relation.schema = view.schema;
+  relation.name = view.name;
+  relation.columns = view.columns;
+  relation.definition = view.definition;
+  relation.depends_on = view.depends_on;
+  const sql::Relation* replaced =
+      view.or_replace ? this->view()->catalog->find(view.schema, view.name) : nullptr;
+  storage::CatalogObject object;
+  object.kind = kind_name(relation.kind);
+  object.schema = relation.schema;
+  object.name = relation.name;
+  object.definition = relation.definition;
+  object.depends_on = relation.depends_on;
+  if (replaced != nullptr) {
+    object.id = relation.id = replaced->id;
+    object.payload = encode_payload(payload);
+    QW_TRY(stored_->update(object));
+  } else {
+    QW_ASSIGN_OR_RETURN(relation.id, stored_->allocate_objects(1));
+    object.id = relation.id;
+    object.payload = encode_payload(payload);
+    QW_TRY(stored_->insert_creating({&object, 1}));
+    QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  }
+  publish([&](sql::Catalog& catalog) {
+    catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
+  });
+  return {};
+}
+
+Result<void> Definitions::create_materialized_view(sql::BoundCreateView view,
+                                                   const DdlContext& context) {
+  const std::lock_guard lock(ddl_mutex_);
+  RelationPayload payload;
+  sql::Relation& relation = payload.relation;
+  // The plan comes from the text that every later start will see.
+  QW_ASSIGN_OR_RETURN(const sql::PlanPtr plan,
+                      plan_view(view.definition, *this->view()->catalog, view.columns));
+  QW_ASSIGN_OR_RETURN(relation.id, stored_->allocate_objects(1));
+  relation.kind = RelationKind::materialized_view;
+  relation.schema = view.schema;
+  relation.name = view.name;
+  relation.columns = view.columns;
+  relation.definition = view.definition;
+  relation.depends_on = view.depends_on;
+  relation.append_only = plan->properties.append_only;
+  relation.unique_keys = plan->properties.unique_keys;
+  relation.monotone = plan->properties.monotone;
+  relation.plan = plan;
+  relation.ready = false;
+  storage::CatalogObject object;
+  object.id = relation.id;
+  object.kind = kind_name(relation.kind);
+  object.schema = relation.schema;
+  object.name = relation.name;
+  object.definition = relation.definition;
+  object.depends_on = relation.depends_on;
+  object.payload = encode_payload(payload);
+  QW_TRY(stored_->insert_creating({&object, 1}));
+  publish([&](sql::Catalog& catalog) {
+    catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
+  });
+  auto states = build_view(relation, *plan, context);
+  if (!states) {
+    if (auto undone = erase_objects({relation.id}, false, context); !undone) {
+      log::warn("undoing {}: {}", relation.name, undone.error().to_string());
+    }
+    return fail(std::move(states).error());
+  }
+  payload.states = std::move(*states);
+  object.payload = encode_payload(payload);
+  QW_TRY(stored_->update(object));
+  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  relation.ready = true;
+  publish([&](sql::Catalog& catalog) {
+    catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
+  });
+  return {};
+}
+
+Result<std::vector<views::StateInfo>> Definitions::build_view(const sql::Relation& relation,
+                                                              const sql::Plan& plan,
+                                                              const DdlContext& context) {
+  static const std::atomic<bool> kNever = false;
+  const std::atomic<bool>& cancelled = context.cancelled == nullptr ? kNever : *context.cancelled;
+  std::atomic<uint64_t> rows = 0;
+  std::vector<views::StateInfo> states;
+  auto layout = std::make_shared<RelationLayout>(relation);
+  auto done = loop_->exclusive_later([&]() -> Result<void> {
+    loop_->add_relation(layout);
+    views::ViewSpec spec;
+    spec.id = relation.id;
+    spec.rows = loop_->view_rows(relation.id);
+    spec.errors = loop_->view_error_sink(relation.id);
+    QW_ASSIGN_OR_RETURN(states, loop_->dataflow().add_view(
+                                    spec, plan, [&] { return stored_->allocate_states(1); }));
+    return loop_->hydrate(relation.id, cancelled, [&](uint64_t count) {
+      rows = count;
+      const std::lock_guard lock(view_mutex_);
+      hydration_[relation.id] = {false, count};
+    });
+  });
+  QW_TRY(wait_with_progress(std::move(done), context, relation.name, rows));
+  const std::lock_guard lock(view_mutex_);
+  hydration_[relation.id] = {true, rows};
+  return states;
+}
+
+Result<void> Definitions::wait_with_progress(std::future<Result<void>> done,
+                                             const DdlContext& context, const std::string& name,
+                                             const std::atomic<uint64_t>& rows) {
+  while (done.wait_for(std::chrono::seconds(1)) != std::future_status::ready) {
+    context.note(fmt::format("materialized view \"{}\": {} rows read", name, rows.load()));
+  }
+  return done.get();
+}
+
+// ---- sources ----------------------------------------------------------------------------------
+
+Result<void> Definitions::create_source(const ast::CreateSource& statement,
+                                        const std::string& schema, const std::string& text,
+                                        const DdlContext& context) {
+  std::unique_lock lock(ddl_mutex_);
+  const auto current = view();
+  const std::string& name = statement.name.name;
+  if (current->catalog->find_object(NamedKind::source, schema, name) != nullptr) {
+    return fail(duplicate_object(fmt::format("source \"{}\" already exists", name)));
+  }
+  QW_ASSIGN_OR_RETURN(SourceParts parts,
+                      make_source_config(statement, *current->catalog, *stored_, schema));
+  parts.config.database_id = database_id_;
+  QW_ASSIGN_OR_RETURN(parts.config.id, stored_->allocate_objects(1));
+  const ObjectId source_id = parts.config.id;
+  QW_ASSIGN_OR_RETURN(const auto probe, ingest::Source::create(parts.config, *clock_));
+  QW_ASSIGN_OR_RETURN(const std::vector<ingest::SourceTable> tables, probe->describe());
+  for (const auto& [warning, hint] : probe->warnings()) {
+    if (context.notice) {
+      context.notice({"WARNING", Error("01000", warning).with_hint(hint)});
+    }
+  }
+  std::vector<storage::CatalogObject> objects(1);
+  objects[0].id = source_id;
+  objects[0].kind = kind_name(NamedKind::source);
+  objects[0].schema = schema;
+  objects[0].name = name;
+  objects[0].definition = text;
+  objects[0].payload = statement.type == "load_generator" ? "load-generator" : statement.type;
+  objects[0].depends_on = parts.depends_on;
+  std::vector<std::shared_ptr<sql::Relation>> relations;
+  QW_ASSIGN_OR_RETURN(const ObjectId first,
+                      stored_->allocate_objects(static_cast<uint32_t>(tables.size())));
+  for (uint32_t t = 0; t < tables.size(); ++t) {
+    const ingest::SourceTable& table = tables[t];
+    if (current->catalog->find(schema, table.name) != nullptr) {
+      return fail(duplicate_table(fmt::format("relation \"{}\" already exists", table.name))
+                      .with_hint("Name the tables: FOR TABLES (schema.table AS other_name)."));
+    }
+    RelationPayload payload;
+    sql::Relation& relation = payload.relation;
+    for (const Column& column : table.columns) {
+      relation.columns.push_back({column.name, column.type, !column.nullable, ""});
+    }
+    relation.primary_key = table.primary_key;
+    if (!table.primary_key.empty()) {
+      relation.primary_key_name = table.name + "_pkey";
+      relation.unique_keys.push_back(table.primary_key);
+    }
+    relation.append_only = table.append_only;
+    relation.monotone = table.monotone;
+    relation.source = source_id;
+    relation.id = ObjectId{first.value + t};
+    relation.kind = RelationKind::source_table;
+    relation.schema = schema;
+    relation.name = table.name;
+    relation.depends_on = {source_id};
+    relation.ready = false;
+    payload.table_index = t;
+    payload.quarantine = table.quarantine;
+    payload.upstream = table.upstream;
+    payload.descriptor = table.descriptor;
+    storage::CatalogObject object;
+    object.id = relation.id;
+    object.kind = kind_name(relation.kind);
+    object.schema = schema;
+    object.name = table.name;
+    object.payload = encode_payload(payload);
+    object.depends_on = relation.depends_on;
+    objects.push_back(std::move(object));
+    relations.push_back(std::make_shared<sql::Relation>(relation));
+  }
+  QW_TRY(stored_->insert_creating(objects));
+  std::vector<ObjectId> ids;
+  for (const storage::CatalogObject& object : objects) ids.push_back(object.id);
+  publish([&](sql::Catalog& catalog) {
+    catalog.objects[source_id] = {source_id, NamedKind::source, schema, name, objects[0].payload,
+                                  text,      parts.depends_on};
+    for (const auto& relation : relations) catalog.relations[relation->id] = relation;
+  });
+  // The snapshot may take long: the names are taken, other definitions may go on.
+  lock.unlock();
+  auto ran = loop_->exclusive([&] {
+    for (const auto& relation : relations) {
+      loop_->add_relation(std::make_shared<RelationLayout>(*relation));
+    }
+    return Result<void>();
+  });
+  if (ran) ran = run_source(source_id, context);
+  lock.lock();
+  if (!ran) {
+    if (auto undone = erase_objects(ids, true, context); !undone) {
+      log::warn("undoing source {}: {}", name, undone.error().to_string());
+    }
+    return ran;
+  }
+  QW_TRY(stored_->mark_ready(ids, store_->epoch()));
+  publish([&](sql::Catalog& catalog) {
+    for (const auto& relation : relations) {
+      auto ready = std::make_shared<sql::Relation>(*relation);
+      ready->ready = true;
+      catalog.relations[relation->id] = std::move(ready);
+    }
+  });
+  return {};
+}
+
+// Starts a source from its stored definition; waits for its snapshot when it has yet to be taken.
+Result<void> Definitions::run_source(ObjectId id, const DdlContext& context) {
+  const auto current = view();
+  const sql::NamedObject& object = current->catalog->objects.at(id);
+  QW_ASSIGN_OR_RETURN(const auto parsed, sql::parse(object.definition));
+  QW_ASSIGN_OR_RETURN(SourceParts parts,
+                      make_source_config(parsed.at(0).statement->as<ast::CreateSource>(),
+                                         *current->catalog, *stored_, object.schema));
+  parts.config.id = id;
+  parts.config.database_id = database_id_;
+  std::map<uint32_t, ObjectId> relations;
+  std::map<uint32_t, ingest::SourceTable> tables;
+  QW_ASSIGN_OR_RETURN(const std::vector<storage::CatalogObject> objects, stored_->list());
+  for (const storage::CatalogObject& stored : objects) {
+    if (stored.kind != kind_name(RelationKind::source_table)) continue;
+    QW_ASSIGN_OR_RETURN(const RelationPayload payload, decode_payload(stored.payload));
+    if (payload.relation.source != id) continue;
+    ingest::SourceTable table;
+    table.name = stored.name;
+    for (const sql::ColumnInfo& column : payload.relation.columns) {
+      table.columns.push_back({column.name, column.type, !column.not_null});
+    }
+    table.primary_key = payload.relation.primary_key;
+    table.append_only = payload.relation.append_only;
+    table.monotone = payload.relation.monotone;
+    table.quarantine = payload.quarantine;
+    table.upstream = payload.upstream;
+    table.descriptor = payload.descriptor;
+    relations[payload.table_index] = stored.id;
+    tables[payload.table_index] = std::move(table);
+  }
+  std::vector<ObjectId> targets;
+  for (const auto& [index, relation] : relations) targets.push_back(relation);
+  for (auto& [index, table] : tables) parts.config.stored_tables.push_back(std::move(table));
+  const bool snapshots = parts.config.kind == ingest::SourceKind::postgres;
+  QW_ASSIGN_OR_RETURN(auto source, ingest::Source::create(std::move(parts.config), *clock_));
+  QW_ASSIGN_OR_RETURN(const auto position, store_->meta(fmt::format("source/{}", id)));
+  QW_TRY(sources_->start(id, object.name, std::move(source), std::move(targets),
+                         position.value_or("")));
+  if (position || !snapshots) return {};
+  int64_t shown_us = clock_->monotonic_us();
+  while (true) {
+    QW_ASSIGN_OR_RETURN(const bool done, sources_->wait_snapshot(id, 50));
+    if (done) return {};
+    if (context.cancelled != nullptr && *context.cancelled) {
+      return fail(query_canceled("canceling statement due to user request"));
+    }
+    if (clock_->monotonic_us() - shown_us > 1'000'000) {
+      shown_us = clock_->monotonic_us();
+      const auto seen = sources_->find(id);
+      if (!seen) continue;
+      context.note(fmt::format("source \"{}\": {} of about {} rows {}", object.name,
+                               seen->status.snapshot_rows_done,
+                               seen->status.snapshot_rows_estimated, seen->status.message));
+    }
+  }
+}
+
+// ---- dropping ---------------------------------------------------------------------------------
+
+std::string Definitions::describe(const sql::Catalog& catalog, ObjectId id) {
+  if (const sql::Relation* relation = catalog.find(id)) {
+    switch (relation->kind) {
+      case RelationKind::table:
+      case RelationKind::source_table:
+      case RelationKind::system:
+        return "table " + relation->name;
+      case RelationKind::view:
+        return "view " + relation->name;
+      case RelationKind::materialized_view:
+        return "materialized view " + relation->name;
+    }
+  }
+  if (const auto found = catalog.objects.find(id); found != catalog.objects.end()) {
+    return kind_name(found->second.kind) + " " + found->second.name;
+  }
+  for (const auto& [name, schema] : catalog.schemas) {
+    if (schema.id == id) return "schema " + name;
+  }
+  return fmt::format("object {}", id);
+}
+
+Result<void> Definitions::drop(const std::vector<ObjectId>& ids, bool cascade,
+                               const DdlContext& context) {
+  const std::lock_guard lock(ddl_mutex_);
+  const auto current = view();
+  const sql::Catalog& catalog = *current->catalog;
+  // Everything that goes, each after what it depends on.
+  std::vector<ObjectId> all = ids;
+  std::vector<std::string> blocking;
+  for (size_t i = 0; i < all.size(); ++i) {
+    for (const ObjectId dependent : catalog.dependents(all[i])) {
+      if (std::find(all.begin(), all.end(), dependent) != all.end()) continue;
+      all.push_back(dependent);
+      const sql::Relation* relation = catalog.find(dependent);
+      // A source's own tables go with it without being asked for.
+      const bool owned = relation != nullptr && relation->source == all[i] && relation->source;
+      if (!owned) {
+        blocking.push_back(fmt::format("{} depends on {}", describe(catalog, dependent),
+                                       describe(catalog, all[i])));
+        if (cascade) context.note("drop cascades to " + describe(catalog, dependent));
+      }
+    }
+  }
+  if (!blocking.empty() && !cascade) {
+    std::string detail;
+    for (const std::string& line : blocking) detail += (detail.empty() ? "" : "\n") + line;
+    return fail(dependent_objects_still_exist(
+                    fmt::format("cannot drop {} because other objects depend on it",
+                                describe(catalog, ids.front())))
+                    .with_detail(detail)
+                    .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
+  }
+  // Ids grow, so an object's id is above those it depends on.
+  std::sort(all.begin(), all.end());
+  return erase_objects(all, true, context);
+}
+
+// Takes the objects out of the catalogue, the dataflow, the store and upstream, dependents first.
+Result<void> Definitions::erase_objects(const std::vector<ObjectId>& ids, bool upstream,
+                                        const DdlContext& context) {
+  const auto before = view();
+  QW_TRY(stored_->begin_drop(ids));
+  publish([&](sql::Catalog& catalog) {
+    for (const ObjectId id : ids) {
+      catalog.relations.erase(id);
+      catalog.objects.erase(id);
+      std::erase_if(catalog.schemas, [&](const auto& entry) { return entry.second.id == id; });
+    }
+  });
+  std::vector<storage::MetaPut> meta;
+  for (const ObjectId id : ids) {
+    const auto object = before->catalog->objects.find(id);
+    if (object == before->catalog->objects.end()) continue;
+    if (object->second.kind == NamedKind::secret) QW_TRY(stored_->remove_secret(id));
+    if (object->second.kind != NamedKind::source) continue;
+    meta.push_back({fmt::format("source/{}", id), ""});
+    if (!upstream) continue;
+    if (auto dropped = sources_->drop(id); !dropped && context.notice) {
+      context.notice({"WARNING", dropped.error()});
+    }
+  }
+  auto erased = loop_->exclusive([&]() -> Result<void> {
+    EpochLoop::Extra extra;
+    extra.meta = meta;
+    for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+      if (!before->catalog->relations.contains(*id)) continue;
+      if (loop_->dataflow().has_view(*id)) {
+        for (const StateId state : loop_->dataflow().remove_view(*id)) {
+          extra.dropped_states.push_back(state);
+        }
+      }
+      loop_->forget_relation(*id);
+      extra.dropped_relations.push_back(*id);
+    }
+    return loop_->run_epoch(std::move(extra), {});
+  });
+  QW_TRY(erased);
+  const std::lock_guard lock(view_mutex_);
+  for (const ObjectId id : ids) hydration_.erase(id);
+  return stored_->remove(ids);
+}
+
+}  // namespace qw::engine

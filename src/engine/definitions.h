@@ -1,0 +1,111 @@
+// Definitions: what exists, and every statement that changes it.
+//
+// Holds the current CatalogView (readers take it as a shared pointer) and writes changes through
+// the protocol creating -> data in the store -> ready, so a crash or a cancel leaves nothing half
+// made. One definition statement at a time (ddl_mutex_), except while a source takes its snapshot:
+// its names are taken, others go on. load() at start compiles the views again from their
+// definitions and brings their state back. Internally synchronised. Tests: tests/e2e/, tests/sql/.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sql/ast.h"
+#include "sql/binder.h"
+#include "src/base/clock.h"
+#include "src/engine/catalog_view.h"
+#include "src/engine/epoch_loop.h"
+#include "src/engine/source_host.h"
+#include "src/quickwater.h"
+#include "storage/catalog.h"
+#include "storage/store.h"
+
+namespace qw::engine {
+
+// The statement's side of a long definition.
+struct DdlContext {
+  std::function<void(const Notice&)> notice;
+  const std::atomic<bool>* cancelled = nullptr;
+  void note(const std::string& message) const;
+};
+
+struct ViewProgress {
+  ObjectId view;
+  bool hydrated = false;
+  uint64_t rows = 0;  // read so far while hydrating
+};
+
+class Definitions {
+ public:
+  Definitions(storage::Store& store, storage::Catalog& stored, EpochLoop& loop, SourceHost& sources,
+              Clock& clock);
+
+  // Before the loop starts: sweeps what is half made, builds the catalogue, compiles views, loads
+  // their state. Returns what the first epoch must drop from the store.
+  Result<void> load();
+  // After the loop has started.
+  Result<void> finish_load();
+
+  std::shared_ptr<const CatalogView> view() const;
+
+  Result<void> create_schema(const std::string& name);
+  Result<void> create_table(const sql::BoundCreateTable& table);
+  Result<void> create_view(sql::BoundCreateView view, const DdlContext& context);
+  Result<void> create_secret(const std::string& schema, const std::string& name,
+                             const std::string& value);
+  Result<void> create_connection(const sql::ast::CreateConnection& statement,
+                                 const std::string& schema, const std::string& text);
+  Result<void> create_source(const sql::ast::CreateSource& statement, const std::string& schema,
+                             const std::string& text, const DdlContext& context);
+  // Objects found by the caller; dependents are refused (2BP01) or dropped too.
+  Result<void> drop(const std::vector<ObjectId>& ids, bool cascade, const DdlContext& context);
+  // "table t", "materialized view v", "source s": for messages.
+  static std::string describe(const sql::Catalog& catalog, ObjectId id);
+
+  std::vector<ViewProgress> view_progress() const;
+
+ private:
+  using Change = std::function<void(sql::Catalog&)>;
+  void publish(const Change& change);
+  Result<void> load_object(const storage::CatalogObject& object, sql::Catalog& catalog);
+  Result<void> load_view(const storage::CatalogObject& object, sql::Relation& relation,
+                         const sql::Catalog& catalog);
+  Result<void> recover_states();
+  Result<sql::PlanPtr> plan_view(const std::string& definition, const sql::Catalog& catalog,
+                                 const std::vector<sql::ColumnInfo>& columns);
+  Result<std::vector<views::StateInfo>> build_view(const sql::Relation& relation,
+                                                   const sql::Plan& plan,
+                                                   const DdlContext& context);
+  Result<void> create_materialized_view(sql::BoundCreateView view, const DdlContext& context);
+  Result<void> wait_with_progress(std::future<Result<void>> done, const DdlContext& context,
+                                  const std::string& name, const std::atomic<uint64_t>& rows);
+  Result<void> erase_objects(const std::vector<ObjectId>& ids, bool upstream,
+                             const DdlContext& context);
+  Result<void> run_source(ObjectId id, const DdlContext& context);
+
+  storage::Store* store_;
+  storage::Catalog* stored_;
+  EpochLoop* loop_;
+  SourceHost* sources_;
+  Clock* clock_;
+  std::string database_id_;
+
+  std::mutex ddl_mutex_;
+  mutable std::mutex view_mutex_;
+  std::shared_ptr<const CatalogView> view_;                  // guarded by view_mutex_
+  std::map<ObjectId, std::pair<bool, uint64_t>> hydration_;  // guarded by view_mutex_
+
+  // load() to finish_load().
+  std::vector<ObjectId> rebuild_;
+  std::vector<ObjectId> dropped_relations_;
+  std::vector<StateId> dropped_states_;
+  std::vector<storage::CatalogObject> source_objects_;
+};
+
+}  // namespace qw::engine

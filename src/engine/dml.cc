@@ -1,0 +1,618 @@
+// DML: see dml.h.
+#include "src/engine/dml.h"
+
+#include <array>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "sql/program.h"
+#include "src/engine/database_impl.h"
+#include "src/engine/portals.h"
+#include "src/engine/snapshot_sources.h"
+#include "src/engine/statement_writes.h"
+#include "src/engine/system_rows.h"
+#include "src/types/row_codec.h"
+
+namespace qw::engine {
+namespace {
+
+// How often a statement on its own is worked out again after a conflict before it gives up.
+constexpr int kAttemptsMax = 50;
+
+bool exists(std::string_view row) { return row.data() != nullptr; }
+
+std::vector<Type> types_of(const sql::Relation& relation) {
+  std::vector<Type> types;
+  for (const sql::ColumnInfo& column : relation.columns) types.push_back(column.type);
+  return types;
+}
+
+Result<sql::Program> compile(const std::vector<sql::ExprPtr>& expressions,
+                             const std::vector<Type>& input) {
+  std::vector<const sql::Expr*> pointers;
+  for (const sql::ExprPtr& expression : expressions) pointers.push_back(expression.get());
+  return sql::Program::compile(pointers, input);
+}
+
+Result<void> first_error(const sql::RowErrors& errors) {
+  if (errors.empty()) return {};
+  return fail(errors.entries().front().error);
+}
+
+// "(1, null, x)", as PostgreSQL shows a failing row or key.
+std::string row_text(const Batch& batch, uint32_t row, std::span<const uint32_t> columns,
+                     const TextStyle& style) {
+  std::string text = "(";
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (i != 0) text += ", ";
+    const Vector& vector = batch.columns[columns[i]];
+    if (vector.is_null(row))
+      text += "null";
+    else
+      append_text(vector, row, style, text);
+  }
+  return text + ")";
+}
+
+// One statement's work on one table, within a transaction.
+class Changer {
+ public:
+  Changer(SessionImpl& session, std::shared_ptr<Transaction> transaction,
+          std::shared_ptr<BoundWork> work, const sql::Relation& target,
+          std::vector<Datum> parameters)
+      : session_(&session),
+        transaction_(std::move(transaction)),
+        work_(std::move(work)),
+        target_(&target),
+        layout_(work_->view->layout(target.id)),
+        parameters_(std::move(parameters)),
+        context_(session.eval_context(*transaction_, *work_->view, parameters_)),
+        writes_(*layout_, *transaction_->snapshot, transaction_->writes),
+        table_columns_(target.columns.size()) {
+    std::iota(table_columns_.begin(), table_columns_.end(), 0U);
+  }
+
+  StatementWrites& writes() { return writes_; }
+  uint64_t rows() const { return rows_; }
+
+  // Runs the plan and hands its batches to `on_batch`.
+  template <typename OnBatch>
+  Result<void> for_each(const std::shared_ptr<const sql::Plan>& plan, OnBatch on_batch) {
+    QW_TRY(check_view_errors(*transaction_->snapshot, work_->reads));
+    QW_ASSIGN_OR_RETURN(const auto query, views::Query::compile(plan));
+    SnapshotSources sources(*work_->view, *transaction_->snapshot,
+                            transaction_->writes.empty() ? nullptr : &transaction_->writes,
+                            system_rows(*session_, *transaction_, *work_->view));
+    const views::QueryLimits limits{&session_->cancelled(), session_->database().memory_limit()};
+    QW_TRY(query->start(context_, sources, limits));
+    Batch batch;
+    while (true) {
+      QW_ASSIGN_OR_RETURN(const bool more, query->next(batch));
+      if (!more) return {};
+      QW_TRY(on_batch(batch));
+    }
+  }
+
+  Result<void> prepare_insert(const sql::BoundInsert* insert) {
+    insert_ = insert;
+    if (insert == nullptr) return {};
+    QW_TRY(prepare_returning(insert->returning, types_of(*target_)));
+    if (insert->on_conflict && insert->on_conflict->action == sql::BoundConflict::Action::update) {
+      std::vector<Type> input = types_of(*target_);
+      const std::vector<Type> own = input;
+      input.insert(input.end(), own.begin(), own.end());
+      QW_ASSIGN_OR_RETURN(conflict_row_, compile(insert->on_conflict->new_row, input));
+      if (insert->on_conflict->where) {
+        const sql::Expr* where = insert->on_conflict->where.get();
+        QW_ASSIGN_OR_RETURN(conflict_where_, sql::Program::compile({&where, 1}, input));
+      }
+    }
+    return {};
+  }
+
+  Result<void> prepare_returning(const sql::BoundReturning& returning,
+                                 const std::vector<Type>& input) {
+    if (returning.empty()) return {};
+    QW_ASSIGN_OR_RETURN(returning_program_, compile(returning.expressions, input));
+    returning_.emplace(returning.schema);
+    return {};
+  }
+
+  Result<void> insert_batch(const Batch& batch) {
+    scratch_.reset();
+    QW_TRY(check_not_null(batch, 0));
+    const uint32_t size = batch.size();
+    auto* packed = scratch_.allocate_array<std::string_view>(size);
+    layout_->pack(batch, scratch_, packed);
+    if (layout_->mode() == KeyMode::multiset) {
+      for (uint32_t i = 0; i < size; ++i) writes_.add_copies(packed[i], 1);
+      rows_ += size;
+      return give_back(batch);
+    }
+    auto* keys = scratch_.allocate_array<std::string_view>(size);
+    layout_->encode_keys(batch, scratch_, keys);
+    auto* inserted = scratch_.allocate_array<uint16_t>(size);
+    uint32_t inserted_count = 0;
+    std::vector<Conflict> conflicts;
+    for (uint32_t i = 0; i < size; ++i) {
+      QW_ASSIGN_OR_RETURN(const std::string_view old, writes_.current(keys[i]));
+      if (!exists(old)) {
+        writes_.put(keys[i], old, packed[i]);
+        inserted[inserted_count++] = static_cast<uint16_t>(batch.row(i));
+        continue;
+      }
+      if (insert_ == nullptr || !insert_->on_conflict) {
+        return fail(duplicate(batch, batch.row(i), 0));
+      }
+      if (insert_->on_conflict->action == sql::BoundConflict::Action::nothing) continue;
+      if (writes_.touched(keys[i])) {
+        return fail(
+            cardinality_violation("ON CONFLICT DO UPDATE command cannot affect row a second time")
+                .with_hint("Ensure that no rows proposed for insertion within the same "
+                           "command have duplicate constrained values."));
+      }
+      conflicts.push_back({batch.row(i), keys[i], old});
+    }
+    rows_ += inserted_count;
+    if (inserted_count != 0) {
+      Batch done = batch;
+      done.select(inserted, inserted_count);
+      QW_TRY(give_back(done));
+    }
+    return conflicts.empty() ? Result<void>() : update_conflicting(batch, conflicts);
+  }
+
+  Result<void> update_batch(const Batch& batch) {
+    scratch_.reset();
+    const auto width = static_cast<uint32_t>(table_columns_.size());
+    QW_TRY(check_not_null(batch, width));
+    const uint32_t size = batch.size();
+    Batch before = part(batch, 0), after = part(batch, width);
+    auto* old_rows = scratch_.allocate_array<std::string_view>(size);
+    auto* new_rows = scratch_.allocate_array<std::string_view>(size);
+    layout_->pack(before, scratch_, old_rows);
+    layout_->pack(after, scratch_, new_rows);
+    if (layout_->mode() == KeyMode::multiset) {
+      for (uint32_t i = 0; i < size; ++i) {
+        writes_.add_copies(old_rows[i], -1);
+        writes_.add_copies(new_rows[i], 1);
+      }
+      rows_ += size;
+      return give_back(batch);
+    }
+    auto* old_keys = scratch_.allocate_array<std::string_view>(size);
+    auto* new_keys = scratch_.allocate_array<std::string_view>(size);
+    layout_->encode_keys(before, scratch_, old_keys);
+    layout_->encode_keys(after, scratch_, new_keys);
+    auto* updated = scratch_.allocate_array<uint16_t>(size);
+    uint32_t count = 0;
+    // Old keys first, so that a statement may shift keys along.
+    std::vector<uint32_t> moved;
+    for (uint32_t i = 0; i < size; ++i) {
+      if (!seen_.emplace(old_keys[i]).second) continue;  // FROM matched the row more than once
+      updated[count++] = static_cast<uint16_t>(batch.row(i));
+      if (old_keys[i] == new_keys[i]) {
+        writes_.put(old_keys[i], old_rows[i], new_rows[i]);
+      } else {
+        writes_.erase(old_keys[i], old_rows[i]);
+        moved.push_back(i);
+      }
+    }
+    for (const uint32_t i : moved) {
+      moved_.push_back({std::string(new_keys[i]), std::string(new_rows[i]),
+                        key_text(batch, batch.row(i), width)});
+    }
+    rows_ += count;
+    Batch done = batch;
+    done.select(updated, count);
+    return count == 0 ? Result<void>() : give_back(done);
+  }
+
+  // Rows whose key changed take their new place once all old ones are gone.
+  Result<void> finish_update() {
+    for (const Moved& row : moved_) {
+      QW_ASSIGN_OR_RETURN(const std::string_view old, writes_.current(row.key));
+      if (exists(old)) return fail(duplicate_of(row.text));
+      writes_.put(row.key, old, row.row);
+    }
+    return {};
+  }
+
+  Result<void> delete_batch(const Batch& batch) {
+    scratch_.reset();
+    const uint32_t size = batch.size();
+    const Batch before = part(batch, 0);
+    auto* rows = scratch_.allocate_array<std::string_view>(size);
+    layout_->pack(before, scratch_, rows);
+    if (layout_->mode() == KeyMode::multiset) {
+      for (uint32_t i = 0; i < size; ++i) writes_.add_copies(rows[i], -1);
+      rows_ += size;
+      return give_back(batch);
+    }
+    auto* keys = scratch_.allocate_array<std::string_view>(size);
+    layout_->encode_keys(before, scratch_, keys);
+    auto* deleted = scratch_.allocate_array<uint16_t>(size);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < size; ++i) {
+      if (!seen_.emplace(keys[i]).second) continue;
+      writes_.erase(keys[i], rows[i]);
+      deleted[count++] = static_cast<uint16_t>(batch.row(i));
+    }
+    rows_ += count;
+    Batch done = batch;
+    done.select(deleted, count);
+    return count == 0 ? Result<void>() : give_back(done);
+  }
+
+  std::optional<RowBuffer> take_returning() { return std::move(returning_); }
+
+ private:
+  struct Conflict {
+    uint32_t row;
+    std::string_view key, old;
+  };
+  struct Moved {
+    std::string key, row, text;
+  };
+
+  // The table's columns starting at `from`, same rows and selection.
+  Batch part(const Batch& batch, uint32_t from) const {
+    Batch out = batch;
+    out.columns.assign(batch.columns.begin() + from,
+                       batch.columns.begin() + from + static_cast<int64_t>(table_columns_.size()));
+    return out;
+  }
+
+  Result<void> check_not_null(const Batch& batch, uint32_t from) const {
+    for (const uint32_t c : table_columns_) {
+      const sql::ColumnInfo& column = target_->columns[c];
+      const Vector& vector = batch.columns[from + c];
+      if (!column.not_null || vector.validity == nullptr) continue;
+      for (uint32_t i = 0; i < batch.size(); ++i) {
+        if (!vector.is_null(batch.row(i))) continue;
+        return fail(
+            not_null_violation(
+                fmt::format("null value in column \"{}\" of relation \"{}\" violates "
+                            "not-null constraint",
+                            column.name, target_->name))
+                .with_detail(
+                    "Failing row contains " +
+                    row_text(part(batch, from), batch.row(i), table_columns_, context_.style) + ".")
+                .with_column(target_->name, column.name));
+      }
+    }
+    return {};
+  }
+
+  std::string key_text(const Batch& batch, uint32_t row, uint32_t from) const {
+    std::string names;
+    for (const uint32_t column : layout_->key_columns()) {
+      names += (names.empty() ? "" : ", ") + target_->columns[column].name;
+    }
+    return fmt::format("Key ({})={}", names,
+                       row_text(part(batch, from), row, layout_->key_columns(), context_.style));
+  }
+  Error duplicate_of(const std::string& key) const {
+    return unique_violation(fmt::format("duplicate key value violates unique constraint \"{}\"",
+                                        target_->primary_key_name))
+        .with_detail(key + " already exists.")
+        .with_constraint(target_->name, target_->primary_key_name);
+  }
+  Error duplicate(const Batch& batch, uint32_t row, uint32_t from) const {
+    return duplicate_of(key_text(batch, row, from));
+  }
+
+  Result<void> update_conflicting(const Batch& batch, const std::vector<Conflict>& conflicts) {
+    std::vector<std::string_view> old_rows;
+    auto* rows = scratch_.allocate_array<uint16_t>(conflicts.size());
+    for (size_t i = 0; i < conflicts.size(); ++i) {
+      old_rows.push_back(conflicts[i].old);
+      rows[i] = static_cast<uint16_t>(conflicts[i].row);
+    }
+    Batch both;
+    layout_->unpack(old_rows, scratch_, both);
+    for (const uint32_t c : table_columns_) {
+      both.columns.push_back(
+          batch.columns[c].gathered(rows, static_cast<uint32_t>(conflicts.size()), scratch_));
+    }
+    sql::RowErrors errors;
+    if (conflict_where_) {
+      auto* kept = scratch_.allocate_array<uint16_t>(both.rows);
+      const uint32_t count = conflict_where_->filter(both, context_, scratch_, kept, errors);
+      QW_TRY(first_error(errors));
+      both.select(kept, count);
+      if (count == 0) return {};
+    }
+    Batch updated = both;
+    conflict_row_->run(both, context_, scratch_, updated.columns, errors);
+    QW_TRY(first_error(errors));
+    QW_TRY(check_not_null(updated, 0));
+    const uint32_t size = updated.size();
+    auto* packed = scratch_.allocate_array<std::string_view>(size);
+    auto* keys = scratch_.allocate_array<std::string_view>(size);
+    layout_->pack(updated, scratch_, packed);
+    layout_->encode_keys(updated, scratch_, keys);
+    for (uint32_t i = 0; i < size; ++i) {
+      const Conflict& conflict = conflicts[updated.row(i)];
+      if (keys[i] == conflict.key) {
+        writes_.put(conflict.key, conflict.old, packed[i]);
+        continue;
+      }
+      writes_.erase(conflict.key, conflict.old);
+      QW_ASSIGN_OR_RETURN(const std::string_view taken, writes_.current(keys[i]));
+      if (exists(taken)) return fail(duplicate(updated, updated.row(i), 0));
+      writes_.put(keys[i], taken, packed[i]);
+    }
+    rows_ += size;
+    return give_back(updated);
+  }
+
+  Result<void> give_back(const Batch& batch) {
+    if (!returning_) return {};
+    sql::RowErrors errors;
+    Batch out = batch;
+    returning_program_->run(batch, context_, scratch_, out.columns, errors);
+    QW_TRY(first_error(errors));
+    returning_->add(out);
+    return {};
+  }
+
+  SessionImpl* session_;
+  std::shared_ptr<Transaction> transaction_;
+  std::shared_ptr<BoundWork> work_;
+  const sql::Relation* target_;
+  const RelationLayout* layout_;
+  std::vector<Datum> parameters_;
+  sql::EvalContext context_;
+  StatementWrites writes_;
+  std::vector<uint32_t> table_columns_;
+  const sql::BoundInsert* insert_ = nullptr;
+  std::optional<sql::Program> conflict_row_, conflict_where_, returning_program_;
+  std::optional<RowBuffer> returning_;
+  std::set<std::string, std::less<>> seen_;
+  std::vector<Moved> moved_;
+  Arena scratch_;
+  uint64_t rows_ = 0;
+};
+
+Result<void> check_target(const sql::Relation& relation, std::string_view verb) {
+  switch (relation.kind) {
+    case sql::RelationKind::table:
+      return {};
+    case sql::RelationKind::source_table:
+      return fail(wrong_object_type(fmt::format("cannot {} table \"{}\"", verb, relation.name))
+                      .with_detail("Its rows come from a source."));
+    case sql::RelationKind::view:
+      return fail(Error("55000", fmt::format("cannot {} view \"{}\"", verb, relation.name)));
+    case sql::RelationKind::materialized_view:
+      return fail(
+          wrong_object_type(fmt::format("cannot change materialized view \"{}\"", relation.name)));
+    case sql::RelationKind::system:
+      return fail(insufficient_privilege(
+          fmt::format("permission denied: \"{}\" is a system catalog", relation.name)));
+  }
+  return {};
+}
+
+Result<ChangeResult> change_once(SessionImpl& session, Statement& statement,
+                                 const std::vector<Datum>& parameters,
+                                 std::optional<ClientWrite>& alone) {
+  auto transaction = session.transaction();
+  if (transaction->read_only) {
+    return fail(
+        read_only_sql_transaction("cannot execute INSERT, UPDATE or DELETE in a "
+                                  "read-only transaction"));
+  }
+  QW_TRY(session.ensure_snapshot(*transaction));
+  auto work = statement.shared_work();
+  const auto* insert = work->bound.as<sql::BoundInsert>();
+  const auto* update = work->bound.as<sql::BoundUpdate>();
+  const auto* remove = work->bound.as<sql::BoundDelete>();
+  const sql::Relation& target = insert != nullptr   ? *insert->target
+                                : update != nullptr ? *update->target
+                                                    : *remove->target;
+  QW_TRY(check_target(target, insert != nullptr   ? "insert into"
+                              : update != nullptr ? "update"
+                                                  : "delete from"));
+  ChangeResult result;
+  Changer changer(session, transaction, work, target, parameters);
+  if (insert != nullptr) {
+    result.verb = "INSERT 0";
+    QW_TRY(changer.prepare_insert(insert));
+    QW_TRY(changer.for_each(work->plan, [&](const Batch& b) { return changer.insert_batch(b); }));
+  } else if (update != nullptr) {
+    result.verb = "UPDATE";
+    QW_TRY(changer.prepare_returning(update->returning, work->plan->schema.types()));
+    QW_TRY(changer.for_each(work->plan, [&](const Batch& b) { return changer.update_batch(b); }));
+    QW_TRY(changer.finish_update());
+  } else {
+    result.verb = "DELETE";
+    QW_TRY(changer.prepare_returning(remove->returning, work->plan->schema.types()));
+    QW_TRY(changer.for_each(work->plan, [&](const Batch& b) { return changer.delete_batch(b); }));
+  }
+  result.rows = changer.rows();
+  result.returning = changer.take_returning();
+  if (changer.writes().empty()) return result;
+  if (session.alone() && transaction->writes.empty()) {
+    alone.emplace();
+    changer.writes().move_into(*alone);
+  } else {
+    changer.writes().merge_into(transaction->writes);
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<ChangeResult> run_change(SessionImpl& session, Statement& statement,
+                                const std::vector<Datum>& parameters) {
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    if (session.cancelled()) return fail(session.cancel_error());
+    // A conflict may have been a definition: look again.
+    if (attempt > 0) QW_TRY(session.bind(statement));
+    std::optional<ClientWrite> alone;
+    QW_ASSIGN_OR_RETURN(ChangeResult result, change_once(session, statement, parameters, alone));
+    if (!alone) return result;
+    QW_ASSIGN_OR_RETURN(const bool committed, session.database().loop().write(std::move(*alone)));
+    if (committed) return result;
+  }
+  return fail(serialization_failure("could not serialize access due to concurrent update")
+                  .with_hint("The statement met a concurrent change each time; try it again."));
+}
+
+// ---- COPY FROM, TRUNCATE, CREATE TABLE AS -------------------------------------------------------
+
+struct CopyLoader::Impl {
+  SessionImpl* session;
+  std::shared_ptr<BoundWork> work;
+  const sql::BoundCopy* copy;
+  std::shared_ptr<Transaction> transaction;
+  std::unique_ptr<Changer> changer;
+  std::optional<sql::Program> defaults;
+  std::vector<int32_t> from_input;  // per target column: input column or -1 = next default
+  std::unique_ptr<CopyReader> reader;
+  sql::EvalContext context;
+  Arena arena;
+
+  Result<void> on_batch(const Batch& input) {
+    arena.reset();
+    Batch full;
+    full.rows = input.rows;
+    std::vector<Vector> made;
+    if (defaults) {
+      sql::RowErrors errors;
+      defaults->run(input, context, arena, made, errors);
+      QW_TRY(first_error(errors));
+    }
+    size_t next_default = 0;
+    for (const int32_t source : from_input) {
+      full.columns.push_back(source >= 0 ? input.columns[static_cast<size_t>(source)]
+                                         : made[next_default++]);
+    }
+    return changer->insert_batch(full);
+  }
+};
+
+CopyLoader::CopyLoader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+CopyLoader::~CopyLoader() = default;
+
+Result<std::unique_ptr<CopyLoader>> CopyLoader::open(SessionImpl& session, Statement& statement,
+                                                     const CopyOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->session = &session;
+  impl->work = statement.shared_work();
+  impl->copy = impl->work->bound.as<sql::BoundCopy>();
+  const sql::Relation& target = *impl->copy->target;
+  QW_TRY(check_target(target, "copy to"));
+  if (options.format == CopyOptions::Format::binary) {
+    return fail(feature_not_supported("COPY FROM in binary format is not supported yet"));
+  }
+  impl->transaction = session.transaction();
+  QW_TRY(session.ensure_snapshot(*impl->transaction));
+  impl->context = session.eval_context(*impl->transaction, *impl->work->view, {});
+  impl->changer = std::make_unique<Changer>(session, impl->transaction, impl->work, target,
+                                            std::vector<Datum>());
+  Schema columns;
+  for (const uint32_t column : impl->copy->columns) {
+    columns.columns.push_back({target.columns[column].name, target.columns[column].type, true});
+  }
+  std::vector<const sql::Expr*> defaults;
+  for (uint32_t c = 0; c < target.columns.size(); ++c) {
+    int32_t source = -1;
+    for (size_t i = 0; i < impl->copy->columns.size(); ++i) {
+      if (impl->copy->columns[i] == c) source = static_cast<int32_t>(i);
+    }
+    impl->from_input.push_back(source);
+    if (source < 0) defaults.push_back(impl->copy->defaults[c].get());
+  }
+  if (!defaults.empty()) {
+    QW_ASSIGN_OR_RETURN(impl->defaults, sql::Program::compile(defaults, columns.types()));
+  }
+  Impl* self = impl.get();
+  impl->reader =
+      std::make_unique<CopyReader>(options, target.name, columns, session.style(),
+                                   [self](const Batch& batch) { return self->on_batch(batch); });
+  return std::unique_ptr<CopyLoader>(new CopyLoader(std::move(impl)));
+}
+
+uint32_t CopyLoader::columns() const { return static_cast<uint32_t>(impl_->copy->columns.size()); }
+
+Result<void> CopyLoader::feed(std::string_view bytes) { return impl_->reader->feed(bytes); }
+
+namespace {
+
+// Hands a finished statement's writes on: to the loop when alone, else to the transaction.
+Result<void> settle(SessionImpl& session, Transaction& transaction, StatementWrites& writes) {
+  if (writes.empty()) return {};
+  if (!session.alone() || !transaction.writes.empty()) {
+    writes.merge_into(transaction.writes);
+    return {};
+  }
+  ClientWrite write;
+  writes.move_into(write);
+  QW_ASSIGN_OR_RETURN(const bool committed, session.database().loop().write(std::move(write)));
+  if (!committed) {
+    return fail(serialization_failure("could not serialize access due to concurrent update")
+                    .with_hint("The statement might succeed if retried."));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<uint64_t> CopyLoader::finish() {
+  QW_TRY(impl_->reader->finish());
+  QW_TRY(settle(*impl_->session, *impl_->transaction, impl_->changer->writes()));
+  return impl_->changer->rows();
+}
+
+Result<void> truncate_table(SessionImpl& session, const sql::Relation& relation) {
+  QW_TRY(check_target(relation, "truncate"));
+  auto transaction = session.transaction();
+  QW_TRY(session.ensure_snapshot(*transaction));
+  const RelationLayout* layout = transaction->view->layout(relation.id);
+  StatementWrites writes(*layout, *transaction->snapshot, transaction->writes);
+  SnapshotSources sources(*transaction->view, *transaction->snapshot, &transaction->writes, {});
+  sql::Scan scan;
+  scan.relation = relation.id;
+  scan.columns.assign(layout->all_columns().begin(), layout->all_columns().end());
+  QW_ASSIGN_OR_RETURN(const auto cursor, sources.scan(scan, nullptr));
+  Batch batch;
+  Arena arena;
+  while (true) {
+    QW_ASSIGN_OR_RETURN(const bool more, cursor->next(batch));
+    if (!more) break;
+    arena.reset();
+    auto* rows = arena.allocate_array<std::string_view>(batch.size());
+    layout->pack(batch, arena, rows);
+    auto* keys = arena.allocate_array<std::string_view>(batch.size());
+    if (layout->mode() == KeyMode::keyed) layout->encode_keys(batch, arena, keys);
+    for (uint32_t i = 0; i < batch.size(); ++i) {
+      if (layout->mode() == KeyMode::keyed)
+        writes.erase(keys[i], rows[i]);
+      else
+        writes.add_copies(rows[i], -batch.weight(batch.row(i)));
+    }
+  }
+  return settle(session, *transaction, writes);
+}
+
+Result<uint64_t> insert_query(SessionImpl& session, std::shared_ptr<const sql::Plan> plan,
+                              const sql::Relation& target, const std::vector<Datum>& parameters) {
+  auto transaction = session.transaction();
+  QW_TRY(session.ensure_snapshot(*transaction));
+  auto work = std::make_shared<BoundWork>();
+  work->view = transaction->view;
+  work->reads = views_read(*plan, *work->view->catalog);
+  Changer changer(session, transaction, work, target, parameters);
+  QW_TRY(changer.for_each(plan, [&](const Batch& batch) { return changer.insert_batch(batch); }));
+  QW_TRY(settle(session, *transaction, changer.writes()));
+  return changer.rows();
+}
+
+}  // namespace qw::engine

@@ -1,0 +1,425 @@
+// RelationDelta: see relation_delta.h.
+#include "src/engine/relation_delta.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "src/base/assert.h"
+#include "src/base/bytes.h"
+
+namespace qw::engine {
+namespace {
+
+constexpr std::string_view kNone{};
+
+bool exists(std::string_view row) { return row.data() != nullptr; }
+
+bool same_row(std::string_view a, std::string_view b) { return exists(a) == exists(b) && a == b; }
+
+}  // namespace
+
+RelationDeltaBuilder::RelationDeltaBuilder(std::shared_ptr<const RelationLayout> layout,
+                                           uint64_t& next_sequence)
+    : layout_(std::move(layout)), next_sequence_(&next_sequence) {}
+
+void RelationDeltaBuilder::begin(const storage::Snapshot& latest) {
+  latest_ = &latest;
+  pending_.clear();
+  counts_.clear();
+  weighted_.clear();
+  appended_.clear();
+  appended_rows_.clear();
+  arena_.reset();
+  scratch_.reset();
+}
+
+std::string_view RelationDeltaBuilder::keep(std::string_view bytes) {
+  return {arena_.copy(bytes), bytes.size()};
+}
+
+// Makes sure that every key has an entry in pending_, reading old rows of the new ones in one go.
+Result<void> RelationDeltaBuilder::load(std::span<const std::string_view> keys) {
+  std::vector<std::string_view> missing;
+  for (const std::string_view key : keys) {
+    if (!pending_.contains(key)) missing.push_back(key);
+  }
+  if (missing.empty()) return {};
+  std::sort(missing.begin(), missing.end());
+  missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
+  std::vector<std::optional<std::string_view>> rows(missing.size());
+  QW_TRY(latest_->get_many(layout_->id(), missing, rows));
+  for (size_t i = 0; i < missing.size(); ++i) {
+    const std::string_view row = rows[i] ? *rows[i] : kNone;
+    pending_.emplace(keep(missing[i]), Pending{row, row});
+  }
+  return {};
+}
+
+RelationDeltaBuilder::Pending& RelationDeltaBuilder::pending(std::string_view key) {
+  const auto found = pending_.find(key);
+  QW_ASSERT(found != pending_.end());
+  return found->second;
+}
+
+Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
+  QW_ASSERT(batch.weights == nullptr);
+  const uint32_t size = batch.size();
+  auto* rows = scratch_.allocate_array<std::string_view>(size);
+  layout_->pack(batch, arena_, rows);
+  switch (layout_->mode()) {
+    case KeyMode::keyed: {
+      auto* keys = scratch_.allocate_array<std::string_view>(size);
+      layout_->encode_keys(batch, scratch_, keys);
+      QW_TRY(load({keys, size}));
+      for (uint32_t i = 0; i < size; ++i) pending(keys[i]).after = rows[i];
+      break;
+    }
+    case KeyMode::sequence:
+      for (uint32_t i = 0; i < size; ++i) {
+        char* key = static_cast<char*>(arena_.allocate(8, 1));
+        store_be<uint64_t>(key, (*next_sequence_)++);
+        appended_.push_back(storage::RowChange::put({key, 8}, rows[i]));
+        appended_rows_.push_back(rows[i]);
+      }
+      break;
+    case KeyMode::multiset:
+      for (uint32_t i = 0; i < size; ++i) ++counts_[rows[i]];
+      break;
+  }
+  scratch_.reset();
+  return {};
+}
+
+// The row `row` of the chunk with its kept columns taken from a stored row.
+Result<std::string_view> RelationDeltaBuilder::fill_kept(const ingest::TableChunk& chunk,
+                                                         uint32_t row, std::string_view stored) {
+  if (!exists(stored)) {
+    return fail(data_corrupted(fmt::format(
+        "relation {}: an update leaves out columns of a row that is not there", layout_->id())));
+  }
+  Batch merged;
+  layout_->unpack({&stored, 1}, scratch_, merged);
+  const auto index = static_cast<uint16_t>(row);
+  for (uint32_t c = 0; c < merged.columns.size(); ++c) {
+    if (!chunk.is_kept(c, row)) merged.columns[c] = chunk.columns[c].gathered(&index, 1, scratch_);
+  }
+  std::string_view packed;
+  layout_->pack(merged, arena_, &packed);
+  return packed;
+}
+
+Result<void> RelationDeltaBuilder::change(const ingest::TableChunk& chunk) {
+  if (chunk.truncate) QW_TRY(truncate());
+  if (chunk.rows == 0) return {};
+  Batch batch;
+  batch.rows = chunk.rows;
+  batch.columns = chunk.columns;
+  if (layout_->mode() == KeyMode::sequence) {
+    QW_ASSERT(chunk.ops == nullptr);
+    return insert(batch);
+  }
+  auto* rows = scratch_.allocate_array<std::string_view>(chunk.rows);
+  layout_->pack(batch, arena_, rows);
+  if (layout_->mode() == KeyMode::multiset) {
+    for (uint32_t i = 0; i < chunk.rows; ++i) {
+      counts_[rows[i]] += chunk.op(i) == ingest::RowOp::remove_row ? -1 : 1;
+    }
+    scratch_.reset();
+    return {};
+  }
+  auto* keys = scratch_.allocate_array<std::string_view>(chunk.rows);
+  layout_->encode_keys(batch, arena_, keys);
+  std::vector<std::string_view> looked_up;
+  for (uint32_t i = 0; i < chunk.rows; ++i) {
+    if (chunk.op(i) != ingest::RowOp::insert) looked_up.push_back(keys[i]);
+  }
+  QW_TRY(load(looked_up));
+  std::string_view moved = kNone;
+  for (uint32_t i = 0; i < chunk.rows; ++i) {
+    switch (chunk.op(i)) {
+      case ingest::RowOp::insert:
+        // Nothing stands there, says the source: no need to look.
+        pending_.try_emplace(keys[i], Pending{kNone, kNone}).first->second.after = rows[i];
+        break;
+      case ingest::RowOp::put: {
+        Pending& change = pending(keys[i]);
+        bool kept = false;
+        for (uint32_t c = 0; c < chunk.columns.size() && !kept; ++c) kept = chunk.is_kept(c, i);
+        if (kept) {
+          const std::string_view base = exists(moved) ? moved : change.after;
+          QW_ASSIGN_OR_RETURN(rows[i], fill_kept(chunk, i, base));
+        }
+        change.after = rows[i];
+        break;
+      }
+      case ingest::RowOp::remove:
+      case ingest::RowOp::move: {
+        Pending& change = pending(keys[i]);
+        const std::string_view gone = change.after;
+        change.after = kNone;
+        if (chunk.op(i) == ingest::RowOp::move) {
+          moved = gone;
+          continue;
+        }
+        break;
+      }
+      case ingest::RowOp::remove_row:
+        return fail(internal_error("whole-row removal from a keyed table"));
+    }
+    moved = kNone;
+  }
+  scratch_.reset();
+  return {};
+}
+
+Result<void> RelationDeltaBuilder::truncate() {
+  QW_ASSERT(layout_->mode() != KeyMode::sequence);
+  for (auto& [key, change] : pending_) change.after = kNone;
+  counts_.clear();
+  QW_ASSIGN_OR_RETURN(storage::Cursor cursor, latest_->scan(layout_->id()));
+  std::vector<storage::RowView> entries(1024);
+  size_t count = 0;
+  do {
+    QW_ASSIGN_OR_RETURN(count, cursor.next(entries));
+    for (size_t i = 0; i < count; ++i) {
+      if (layout_->mode() == KeyMode::keyed) {
+        // Rows of the store stay where they are while `latest_` lives.
+        pending_.emplace(entries[i].key, Pending{entries[i].row, kNone});
+      } else {
+        counts_[entries[i].key] = -qw::load<int64_t>(entries[i].row.data());
+      }
+    }
+  } while (count == entries.size());
+  return {};
+}
+
+Result<std::string_view> RelationDeltaBuilder::current(std::string_view key) {
+  QW_TRY(load({&key, 1}));
+  return pending(key).after;
+}
+
+Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
+  if (layout_->mode() == KeyMode::multiset) {
+    // Copies that go must be there; those of one request are summed first.
+    absl::flat_hash_map<std::string_view, int64_t, StringHash, StringEqual> wanted;
+    for (const RowWrite& write : writes) wanted[write.key] += write.count;
+    for (const auto& [row, count] : wanted) {
+      if (count >= 0) continue;
+      QW_ASSIGN_OR_RETURN(const auto stored, latest_->get(layout_->id(), row));
+      const int64_t there = stored ? qw::load<int64_t>(stored->data()) : 0;
+      const auto found = counts_.find(row);
+      if (there + (found == counts_.end() ? 0 : found->second) + count < 0) return false;
+    }
+    return true;
+  }
+  QW_ASSERT(layout_->mode() == KeyMode::keyed);
+  std::vector<std::string_view> keys;
+  keys.reserve(writes.size());
+  for (const RowWrite& write : writes) keys.push_back(write.key);
+  QW_TRY(load(keys));
+  for (const RowWrite& write : writes) {
+    if (!same_row(pending(write.key).after, write.expected)) return false;
+  }
+  return true;
+}
+
+void RelationDeltaBuilder::apply(std::span<const RowWrite> writes) {
+  for (const RowWrite& write : writes) {
+    if (layout_->mode() == KeyMode::keyed) {
+      pending(write.key).after = exists(write.row) ? keep(write.row) : kNone;
+      continue;
+    }
+    const auto found = counts_.find(write.key);
+    if (found != counts_.end())
+      found->second += write.count;
+    else
+      counts_.emplace(keep(write.key), write.count);
+  }
+}
+
+void RelationDeltaBuilder::add_weighted(const Batch& batch) {
+  const uint32_t size = batch.size();
+  if (size == 0) return;
+  auto* rows = scratch_.allocate_array<std::string_view>(size);
+  layout_->pack(batch, arena_, rows);
+  switch (layout_->mode()) {
+    case KeyMode::keyed: {
+      auto* keys = scratch_.allocate_array<std::string_view>(size);
+      layout_->encode_keys(batch, arena_, keys);
+      for (uint32_t i = 0; i < size; ++i) {
+        weighted_.push_back({keys[i], rows[i], batch.weight(batch.row(i))});
+      }
+      break;
+    }
+    case KeyMode::sequence:
+      for (uint32_t i = 0; i < size; ++i) {
+        const int64_t weight = batch.weight(batch.row(i));
+        QW_ASSERT(weight >= 0);
+        for (int64_t copy = 0; copy < weight; ++copy) {
+          char* key = static_cast<char*>(arena_.allocate(8, 1));
+          store_be<uint64_t>(key, (*next_sequence_)++);
+          appended_.push_back(storage::RowChange::put({key, 8}, rows[i]));
+        }
+      }
+      break;
+    case KeyMode::multiset:
+      for (uint32_t i = 0; i < size; ++i) counts_[rows[i]] += batch.weight(batch.row(i));
+      break;
+  }
+  scratch_.reset();
+}
+
+Result<void> RelationDeltaBuilder::emit(std::span<const std::string_view> rows,
+                                        std::span<const int64_t> weights, const OnBatch& on_batch) {
+  if (!on_batch) return {};
+  for (size_t at = 0; at < rows.size(); at += kBatchRowsMax) {
+    const size_t count = std::min<size_t>(kBatchRowsMax, rows.size() - at);
+    Batch batch;
+    layout_->unpack(rows.subspan(at, count), scratch_, batch);
+    if (!weights.empty()) batch.weights = weights.data() + at;
+    QW_TRY(on_batch(batch));
+    scratch_.reset();
+  }
+  return {};
+}
+
+Result<storage::RelationDelta> RelationDeltaBuilder::finish(const OnBatch& on_batch) {
+  switch (layout_->mode()) {
+    case KeyMode::keyed:
+      if (!weighted_.empty()) {
+        QW_ASSERT(pending_.empty());
+        return finish_weighted_keyed();
+      }
+      return finish_keyed(on_batch);
+    case KeyMode::sequence: {
+      QW_TRY(emit(appended_rows_, {}, on_batch));
+      storage::RelationDelta delta;
+      delta.relation = layout_->id();
+      delta.rows_added = static_cast<int64_t>(appended_.size());
+      delta.changes = std::move(appended_);
+      return delta;
+    }
+    case KeyMode::multiset:
+      return finish_multiset(on_batch);
+  }
+  QW_UNREACHABLE();
+}
+
+Result<storage::RelationDelta> RelationDeltaBuilder::finish_keyed(const OnBatch& on_batch) {
+  struct Changed {
+    std::string_view key;
+    Pending change;
+  };
+  std::vector<Changed> changed;
+  changed.reserve(pending_.size());
+  for (const auto& [key, change] : pending_) {
+    if (!same_row(change.before, change.after)) changed.push_back({key, change});
+  }
+  std::sort(changed.begin(), changed.end(),
+            [](const Changed& a, const Changed& b) { return a.key < b.key; });
+  storage::RelationDelta delta;
+  delta.relation = layout_->id();
+  delta.changes.reserve(changed.size());
+  std::vector<std::string_view> rows;
+  std::vector<int64_t> weights;
+  for (const Changed& entry : changed) {
+    if (exists(entry.change.before)) {
+      rows.push_back(entry.change.before);
+      weights.push_back(-1);
+      --delta.rows_added;
+    }
+    if (exists(entry.change.after)) {
+      rows.push_back(entry.change.after);
+      weights.push_back(1);
+      ++delta.rows_added;
+      delta.changes.push_back(storage::RowChange::put(entry.key, entry.change.after));
+    } else {
+      delta.changes.push_back(storage::RowChange::erase(entry.key));
+    }
+  }
+  QW_TRY(emit(rows, weights, on_batch));
+  return delta;
+}
+
+// A view's output per key: after netting, at most one row goes and one comes.
+Result<storage::RelationDelta> RelationDeltaBuilder::finish_weighted_keyed() {
+  std::sort(weighted_.begin(), weighted_.end(), [](const Weighted& a, const Weighted& b) {
+    const int order = a.key.compare(b.key);
+    return order != 0 ? order < 0 : a.row < b.row;
+  });
+  storage::RelationDelta delta;
+  delta.relation = layout_->id();
+  for (size_t i = 0; i < weighted_.size();) {
+    const std::string_view key = weighted_[i].key;
+    std::string_view comes = kNone;
+    int64_t total = 0;
+    bool goes = false;
+    while (i < weighted_.size() && weighted_[i].key == key) {
+      const std::string_view row = weighted_[i].row;
+      int64_t weight = 0;
+      for (; i < weighted_.size() && weighted_[i].key == key && weighted_[i].row == row; ++i) {
+        weight += weighted_[i].weight;
+      }
+      if (weight == 0) continue;
+      if (weight < -1 || weight > 1 || (weight == 1 && exists(comes)) || (weight == -1 && goes)) {
+        return fail(internal_error(fmt::format(
+            "relation {}: a key that was proven unique has several rows", layout_->id())));
+      }
+      total += weight;
+      if (weight == 1)
+        comes = row;
+      else
+        goes = true;
+    }
+    if (exists(comes))
+      delta.changes.push_back(storage::RowChange::put(key, comes));
+    else if (goes)
+      delta.changes.push_back(storage::RowChange::erase(key));
+    delta.rows_added += total;
+  }
+  return delta;
+}
+
+Result<storage::RelationDelta> RelationDeltaBuilder::finish_multiset(const OnBatch& on_batch) {
+  std::vector<std::string_view> rows;
+  rows.reserve(counts_.size());
+  for (const auto& [row, count] : counts_) {
+    if (count != 0) rows.push_back(row);
+  }
+  std::sort(rows.begin(), rows.end());
+  std::vector<std::optional<std::string_view>> stored(rows.size());
+  QW_TRY(latest_->get_many(layout_->id(), rows, stored));
+  storage::RelationDelta delta;
+  delta.relation = layout_->id();
+  std::vector<int64_t> weights;
+  weights.reserve(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const int64_t before = stored[i] ? qw::load<int64_t>(stored[i]->data()) : 0;
+    const int64_t change = counts_[rows[i]];
+    const int64_t after = before + change;
+    if (after < 0) {
+      return fail(internal_error(
+          fmt::format("relation {}: more copies of a row removed than there are", layout_->id())));
+    }
+    weights.push_back(change);
+    if (after == 0) {
+      delta.changes.push_back(storage::RowChange::erase(rows[i]));
+      --delta.rows_added;
+    } else {
+      char* count = static_cast<char*>(arena_.allocate(8, 8));
+      qw::store<int64_t>(count, after);
+      delta.changes.push_back(storage::RowChange::put(rows[i], {count, 8}));
+      if (before == 0) ++delta.rows_added;
+    }
+  }
+  QW_TRY(emit(rows, weights, on_batch));
+  return delta;
+}
+
+}  // namespace qw::engine

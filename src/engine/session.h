@@ -1,0 +1,133 @@
+// SessionImpl: one client's conversation: transactions, prepared statements, settings.
+//
+// Reads take a snapshot of the last published epoch; a transaction block keeps its first one and
+// sees its own writes in front of it. Writes are worked out here and handed to the epoch loop,
+// which refuses them when what they saw has changed: a statement on its own is then run again, a
+// block fails with 40001. One thread at a time, cancel() from any. Tests: tests/e2e/, tests/sql/.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sql/function.h"
+#include "src/engine/settings.h"
+#include "src/engine/statement.h"
+#include "src/engine/txn_buffer.h"
+#include "src/quickwater.h"
+#include "storage/rows.h"
+
+namespace qw {
+
+class Session::Script {
+ public:
+  std::string text;
+  std::vector<std::shared_ptr<const sql::ParsedStatement>> statements;
+};
+
+}  // namespace qw
+
+namespace qw::engine {
+
+class DatabaseImpl;
+class DmlRunner;
+
+// A transaction: one statement's own, an implicit one over several, or a block.
+struct Transaction {
+  bool block = false;  // between BEGIN and COMMIT
+  bool failed = false;
+  bool read_only = false;
+  std::optional<storage::Snapshot> snapshot;
+  std::shared_ptr<const CatalogView> view;  // of the snapshot
+  TxnBuffer writes;
+  int64_t now_us = 0;
+};
+
+// A SQL-level cursor (DECLARE).
+struct SqlCursor {
+  std::unique_ptr<Portal> portal;
+  Schema columns;
+  bool hold = false;
+  std::optional<Batch> rest;  // rows fetched from the portal and not yet given out
+  uint32_t rest_at = 0;
+  bool done = false;
+};
+
+class SessionImpl final : public Session {
+ public:
+  SessionImpl(DatabaseImpl& database, SessionOptions options, int32_t pid, uint32_t key);
+  ~SessionImpl() override;
+  // Applies the start-up settings.
+  Result<void> start();
+
+  Result<std::shared_ptr<Script>> parse(std::string_view sql) override;
+  Result<std::unique_ptr<Portal>> run(const Script& script, size_t index) override;
+  Result<void> end_script(bool failed) override;
+  void commit_at_once(bool alone) override { alone_ = alone; }
+  Result<std::shared_ptr<Prepared>> prepare(std::string_view sql,
+                                            std::span<const Type> parameter_types) override;
+  Result<std::unique_ptr<Portal>> execute(std::shared_ptr<Prepared> prepared,
+                                          std::vector<Datum> parameters) override;
+  Result<void> sync() override;
+  Result<void> store_prepared(std::string_view name, std::shared_ptr<Prepared>) override;
+  Result<std::shared_ptr<Prepared>> find_prepared(std::string_view name) override;
+  void close_prepared(std::string_view name) override;
+  TransactionStatus status() const override;
+  void mark_failed() override;
+  std::vector<std::pair<std::string, std::string>> changed_settings() override;
+  const TextStyle& style() const override { return settings_.style(); }
+  void on_notice(std::function<void(const Notice&)> callback) override;
+  void cancel(bool shutdown) override;
+  int32_t backend_pid() const override { return pid_; }
+  uint32_t cancel_key() const override { return key_; }
+
+  // For portals.
+  DatabaseImpl& database() { return *database_; }
+  Settings& settings() { return settings_; }
+  const SessionOptions& options() const { return options_; }
+  const std::atomic<bool>& cancelled() const { return cancelled_; }
+  Error cancel_error() const;
+  void notice(const Notice& notice);
+  void warn(Error error);
+  // The transaction that the next statement belongs to, begun when there is none.
+  std::shared_ptr<Transaction> transaction();
+  bool in_block() const { return transaction_ && transaction_->block; }
+  // Whether a write may be committed as soon as it is worked out.
+  bool alone() const { return alone_ && !in_block(); }
+  Result<void> begin_block(bool read_only);
+  Result<std::string> commit_block();  // the command tag: COMMIT or ROLLBACK
+  void rollback();
+  Result<void> commit_writes();
+  // DDL cannot be buffered: outside of a block whatever came before it in the script is committed.
+  Result<void> before_definition(const std::string& what);
+  // A snapshot for one read, with the catalogue that belongs to it.
+  Result<void> ensure_snapshot(Transaction& transaction);
+  sql::EvalContext eval_context(const Transaction& transaction, const CatalogView& view,
+                                std::span<const Datum> parameters) const;
+  Result<void> bind(Statement& statement);
+  std::map<std::string, SqlCursor, std::less<>>& cursors() { return cursors_; }
+  std::map<std::string, std::shared_ptr<Prepared>, std::less<>>& prepared() { return prepared_; }
+
+ private:
+  Result<std::unique_ptr<Portal>> open(std::shared_ptr<Statement> statement,
+                                       std::vector<Datum> parameters);
+  Result<void> check_runnable(const Statement& statement) const;
+
+  DatabaseImpl* database_;
+  SessionOptions options_;
+  const int32_t pid_;
+  const uint32_t key_;
+  Settings settings_;
+  std::shared_ptr<Transaction> transaction_;
+  bool alone_ = false;
+  std::map<std::string, std::shared_ptr<Prepared>, std::less<>> prepared_;
+  std::map<std::string, SqlCursor, std::less<>> cursors_;
+  std::function<void(const Notice&)> on_notice_;
+  std::atomic<bool> cancelled_ = false, shutdown_ = false;
+};
+
+}  // namespace qw::engine

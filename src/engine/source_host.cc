@@ -1,0 +1,187 @@
+// SourceHost: see source_host.h.
+#include "src/engine/source_host.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "src/base/assert.h"
+#include "src/base/log.h"
+
+namespace qw::engine {
+
+class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
+ public:
+  Running(EpochLoop& loop, ObjectId id, std::string name, std::unique_ptr<ingest::Source> source,
+          std::vector<ObjectId> relations)
+      : loop_(&loop),
+        id_(id),
+        name_(std::move(name)),
+        source_(std::move(source)),
+        relations_(std::move(relations)) {}
+
+  Result<void> start(const std::string& position) {
+    QW_ASSIGN_OR_RETURN(const std::vector<ingest::SourceTable> tables, source_->describe());
+    QW_ASSERT(tables.size() == relations_.size());
+    for (const ingest::SourceTable& table : tables) {
+      tables_.push_back(table.name);
+    }
+    return source_->start(position, *this);
+  }
+  void stop() {
+    loop_->close_feed(*this);
+    source_->stop();
+  }
+  ingest::Source& source() { return *source_; }
+
+  // SourceSink, on the source's thread.
+  bool push(ingest::SourceTxn txn) override { return loop_->ingest(*this, std::move(txn)); }
+  void status(const ingest::SourceStatus& status) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (refused_) return;
+      if (status.state != status_.state || status.message != status_.message) {
+        log::info("source {}: {} {}", name_, ingest::to_string(status.state), status.message);
+      }
+      status_ = status;
+    }
+    changed_.notify_all();
+  }
+
+  // SourceFeed.
+  ObjectId id() const override { return id_; }
+  ObjectId relation(uint32_t table) const override { return relations_.at(table); }
+  void committed(const std::string& position, bool snapshot_done, uint64_t rows,
+                 int64_t upstream_commit_us) override {
+    source_->acknowledge(position);
+    {
+      const std::lock_guard lock(mutex_);
+      rows_ += rows;
+      last_commit_us_ = std::max(last_commit_us_, upstream_commit_us);
+      snapshot_done_ |= snapshot_done;
+    }
+    if (snapshot_done) changed_.notify_all();
+  }
+  void refused(const Error& error) override {
+    {
+      const std::lock_guard lock(mutex_);
+      refused_ = true;
+      status_.state = ingest::SourceState::failed;
+      status_.message = error.message();
+      status_.code = error.code();
+    }
+    changed_.notify_all();
+  }
+
+  Result<bool> wait_snapshot(int64_t wait_ms) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] {
+      return snapshot_done_ || status_.state == ingest::SourceState::failed;
+    });
+    if (snapshot_done_) return true;
+    if (status_.state == ingest::SourceState::failed) {
+      return fail(Error(status_.code, fmt::format("source \"{}\": {}", name_, status_.message))
+                      .with_hint(status_.hint));
+    }
+    return false;
+  }
+
+  SourceView view() const {
+    const std::lock_guard lock(mutex_);
+    return {id_, name_, status_, tables_, rows_, last_commit_us_};
+  }
+
+ private:
+  EpochLoop* loop_;
+  const ObjectId id_;
+  const std::string name_;
+  std::unique_ptr<ingest::Source> source_;
+  const std::vector<ObjectId> relations_;
+  std::vector<std::string> tables_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  ingest::SourceStatus status_;  // guarded by mutex_, as all below
+  uint64_t rows_ = 0;
+  int64_t last_commit_us_ = 0;
+  bool snapshot_done_ = false, refused_ = false;
+};
+
+SourceHost::SourceHost(EpochLoop& loop, Clock& clock) : loop_(&loop), clock_(&clock) {}
+
+SourceHost::~SourceHost() { stop_all(); }
+
+std::shared_ptr<SourceHost::Running> SourceHost::get(ObjectId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = running_.find(id);
+  return found == running_.end() ? nullptr : found->second;
+}
+
+Result<void> SourceHost::start(ObjectId id, std::string name,
+                               std::unique_ptr<ingest::Source> source,
+                               std::vector<ObjectId> relations, const std::string& position) {
+  auto running = std::make_shared<Running>(*loop_, id, std::move(name), std::move(source),
+                                           std::move(relations));
+  {
+    const std::lock_guard lock(mutex_);
+    running_[id] = running;
+  }
+  auto started = running->start(position);
+  if (!started) running->refused(started.error());
+  return started;
+}
+
+Result<bool> SourceHost::wait_snapshot(ObjectId id, int64_t wait_ms) {
+  const auto running = get(id);
+  if (!running) return fail(internal_error("the source is not running"));
+  return running->wait_snapshot(wait_ms);
+}
+
+void SourceHost::stop(ObjectId id) {
+  const auto running = get(id);
+  if (!running) return;
+  running->stop();
+  const std::lock_guard lock(mutex_);
+  running_.erase(id);
+}
+
+Result<void> SourceHost::drop(ObjectId id) {
+  const auto running = get(id);
+  if (!running) return {};
+  running->stop();
+  auto dropped = running->source().drop_upstream();
+  const std::lock_guard lock(mutex_);
+  running_.erase(id);
+  return dropped;
+}
+
+void SourceHost::stop_all() {
+  std::map<ObjectId, std::shared_ptr<Running>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all.swap(running_);
+  }
+  for (const auto& [id, running] : all) running->stop();
+}
+
+std::vector<SourceView> SourceHost::list() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<SourceView> out;
+  for (const auto& [id, running] : running_) out.push_back(running->view());
+  return out;
+}
+
+std::optional<SourceView> SourceHost::find(ObjectId id) const {
+  const auto running = get(id);
+  if (!running) return std::nullopt;
+  return running->view();
+}
+
+}  // namespace qw::engine

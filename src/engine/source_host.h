@@ -1,0 +1,64 @@
+// SourceHost: the running sources of a database: starts and stops them, feeds their transactions to
+// the epoch loop, acknowledges upstream after the sync, and keeps the last status of each.
+//
+// Internally synchronised. Tests: tests/e2e/.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ingest/source.h"
+#include "src/base/clock.h"
+#include "src/base/ids.h"
+#include "src/base/result.h"
+#include "src/engine/epoch_loop.h"
+
+namespace qw::engine {
+
+struct SourceView {
+  ObjectId id;
+  std::string name;
+  ingest::SourceStatus status;
+  std::vector<std::string> tables;  // names, in the order of status.tables
+  uint64_t rows = 0;                // committed since start
+  int64_t last_commit_us = 0;       // upstream commit time of the newest visible change
+};
+
+class SourceHost {
+ public:
+  SourceHost(EpochLoop& loop, Clock& clock);
+  SourceHost(const SourceHost&) = delete;
+  SourceHost& operator=(const SourceHost&) = delete;
+  ~SourceHost();
+
+  // Takes over a source whose tables are known; `relations[t]` is where table t goes. Pushes begin.
+  Result<void> start(ObjectId id, std::string name, std::unique_ptr<ingest::Source> source,
+                     std::vector<ObjectId> relations, const std::string& position);
+  // Waits until the initial snapshot is visible, at most `wait_ms`; true = it is. An error when the
+  // source has failed. A source without a snapshot has it from the start.
+  Result<bool> wait_snapshot(ObjectId id, int64_t wait_ms);
+  // Nothing of the source is queued or running afterwards.
+  void stop(ObjectId id);
+  // Stops and frees what the source holds upstream.
+  Result<void> drop(ObjectId id);
+  void stop_all();
+
+  std::vector<SourceView> list() const;
+  std::optional<SourceView> find(ObjectId id) const;
+
+ private:
+  class Running;
+  std::shared_ptr<Running> get(ObjectId id) const;
+
+  EpochLoop* loop_;
+  Clock* clock_;
+  mutable std::mutex mutex_;
+  std::map<ObjectId, std::shared_ptr<Running>> running_;  // guarded by mutex_
+};
+
+}  // namespace qw::engine

@@ -1,0 +1,65 @@
+// StatementWrites: the row changes of one statement, in front of the transaction's and the
+// snapshot.
+//
+// current() says what stands under a key as the statement sees it; put(), erase() and the copies of
+// keyless tables collect RowWrites that remember what was first seen. One session's thread.
+// Tests: tests/unit/engine/statement_writes_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "src/base/arena.h"
+#include "src/base/hash.h"
+#include "src/base/result.h"
+#include "src/engine/epoch_loop.h"
+#include "src/engine/relation_layout.h"
+#include "src/engine/txn_buffer.h"
+#include "storage/rows.h"
+
+namespace qw::engine {
+
+class StatementWrites {
+ public:
+  StatementWrites(const RelationLayout& layout, const storage::Snapshot& snapshot,
+                  const TxnBuffer& before)
+      : layout_(&layout), snapshot_(&snapshot), before_(before.find(layout.id())) {}
+
+  // data() == nullptr = no row.
+  Result<std::string_view> current(std::string_view key);
+  // The statement itself has written this key.
+  bool touched(std::string_view key) const { return entries_.contains(key); }
+  // Keyed tables. `seen` is what current() gave.
+  void put(std::string_view key, std::string_view seen, std::string_view row);
+  void erase(std::string_view key, std::string_view seen);
+  // Keyless tables.
+  void add_copies(std::string_view row, int64_t count);
+
+  bool empty() const { return entries_.empty(); }
+  // Into the transaction's buffer.
+  void merge_into(TxnBuffer& buffer) const;
+  // Into a request; the bytes are moved along with it.
+  void move_into(ClientWrite& write);
+
+ private:
+  struct Entry {
+    std::string_view seen, row;
+    int64_t count = 0;
+  };
+  std::string_view keep(std::string_view bytes) {
+    return bytes.data() == nullptr ? std::string_view()
+                                   : std::string_view(bytes_->copy(bytes), bytes.size());
+  }
+  Entry& entry(std::string_view key, std::string_view seen);
+
+  const RelationLayout* layout_;
+  const storage::Snapshot* snapshot_;
+  const TxnBuffer::Table* before_;
+  std::unique_ptr<Arena> bytes_ = std::make_unique<Arena>();
+  absl::flat_hash_map<std::string_view, Entry, StringHash, StringEqual> entries_;
+};
+
+}  // namespace qw::engine

@@ -1,0 +1,43 @@
+// TxnBuffer: what a transaction block has written and not yet committed.
+//
+// Per table the rows it has put or erased, by key, in front of the block's snapshot; and what stood
+// there when the block first touched the key, which COMMIT checks against the state of that moment.
+// Keyless tables count copies per packed row. One session's thread.
+// Tests: tests/unit/engine/txn_buffer_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/arena.h"
+#include "src/base/ids.h"
+#include "src/engine/relation_delta.h"
+
+namespace qw::engine {
+
+class TxnBuffer {
+ public:
+  struct Entry {
+    std::string_view expected;  // data() == nullptr = no row
+    std::string_view row;       // data() == nullptr = erased
+    int64_t count = 0;          // multiset: copies added or taken
+  };
+  using Table = std::map<std::string_view, Entry, std::less<>>;
+
+  bool empty() const { return tables_.empty(); }
+  const Table* find(ObjectId relation) const;
+  // Adds one write; a second write of a key replaces its row and keeps what was first expected.
+  void add(ObjectId relation, KeyMode mode, const RowWrite& write);
+  const std::map<ObjectId, Table>& tables() const { return tables_; }
+  void clear();
+
+ private:
+  std::string_view keep(std::string_view bytes);
+  std::map<ObjectId, Table> tables_;
+  Arena bytes_;
+};
+
+}  // namespace qw::engine
