@@ -1,0 +1,99 @@
+// The quickwater binary: flags to commands. Every flag of `serve` can also stand in a config file
+// (--config) and in an environment variable QUICKWATER_<FLAG>.
+#include <sysexits.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "src/base/log.h"
+#include "src/cli/shell.h"
+#include "src/cli/slt.h"
+#include "src/server/serve.h"
+
+namespace {
+
+void add_serve_flags(CLI::App& app, qw::server::ServeOptions& options) {
+  const auto named = [&](CLI::Option* option, const std::string& name) {
+    option->envname("QUICKWATER_" + name);
+  };
+  named(app.add_option("--data", options.data_dir, "data directory")->capture_default_str(),
+        "DATA");
+  named(app.add_option("--listen", options.listen, "address, loopback only")->capture_default_str(),
+        "LISTEN");
+  named(app.add_option("--port", options.port, "port, 0 = a free one")->capture_default_str(),
+        "PORT");
+  named(app.add_option("--http-port", options.http_port, "reserved")->capture_default_str(),
+        "HTTP_PORT");
+  named(app.add_flag("--ephemeral", options.ephemeral, "private temporary data, gone at exit"),
+        "EPHEMERAL");
+  named(app.add_option("--init", options.init_file, "SQL to run before listening"), "INIT");
+  named(app.add_flag("--demo", options.demo, "make the demo's source and views"), "DEMO");
+  named(app.add_option("--memory-limit", options.memory_limit_bytes, "bytes, or 512MB, 4GB")
+            ->transform(CLI::AsSizeValue(false)),
+        "MEMORY_LIMIT");
+  named(app.add_flag("--die-with-parent", options.die_with_parent, "exit when the parent does"),
+        "DIE_WITH_PARENT");
+  named(app.add_flag("--ready-json", options.ready_json, "print one JSON line once listening"),
+        "READY_JSON");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Quickwater: SQL views over streams, kept up to date"};
+  app.set_version_flag("--version", "quickwater 0.1.0");
+  app.set_config("--config", "", "file with flags");
+  std::string log_level = "warn";
+  const std::map<std::string, qw::log::Level> levels{{"debug", qw::log::Level::debug},
+                                                     {"info", qw::log::Level::info},
+                                                     {"warn", qw::log::Level::warn},
+                                                     {"error", qw::log::Level::error},
+                                                     {"off", qw::log::Level::off}};
+  app.add_option("--log-level", log_level, "debug, info, warn, error, off")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->envname("QUICKWATER_LOG_LEVEL");
+  app.fallthrough();
+
+  qw::server::ServeOptions serve_options;
+  add_serve_flags(app, serve_options);
+  CLI::App* serve = app.add_subcommand("serve", "run the server (the default)");
+
+  qw::cli::ShellOptions shell;
+  CLI::App* sql = app.add_subcommand("sql", "run SQL in this process");
+  sql->add_option("-c,--command", shell.command, "SQL text");
+  sql->add_option("-f,--file", shell.file, "file with SQL");
+
+  CLI::App* check = app.add_subcommand("check", "verify every checksum and recompute every view");
+
+  std::vector<std::string> paths;
+  bool update = false;
+  CLI::App* test = app.add_subcommand("test", "run SQL logic tests");
+  test->add_option("paths", paths, ".slt files")->required();
+  test->add_flag("--update", update, "rewrite expected rows");
+  app.require_subcommand(0, 1);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? EX_OK : EX_USAGE;
+  }
+  qw::log::set_level(levels.at(log_level));
+  if (sql->parsed()) {
+    shell.data_dir = serve_options.data_dir;
+    shell.ephemeral = serve_options.ephemeral;
+    return qw::cli::run_shell(shell);
+  }
+  if (check->parsed()) return qw::cli::run_check(serve_options.data_dir);
+  if (test->parsed()) {
+    const auto result = qw::cli::run_slt(paths, update);
+    fmt::print("{} passed, {} failed\n", result.passed, result.failed);
+    return result.failed == 0 ? EX_OK : EX_DATAERR;
+  }
+  (void)serve;
+  return qw::server::serve(serve_options);
+}

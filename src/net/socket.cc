@@ -1,0 +1,115 @@
+// Socket: see socket.h.
+#include "src/net/socket.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace qw::net {
+
+Socket& Socket::operator=(Socket&& other) noexcept {
+  if (this != &other) {
+    close();
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+Socket::~Socket() { close(); }
+
+void Socket::close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+Socket::ReadResult Socket::read(std::string& into, size_t bytes_max) {
+  const size_t before = into.size();
+  into.resize(before + bytes_max);
+  ssize_t got = 0;
+  do {
+    got = ::recv(fd_, into.data() + before, bytes_max, 0);
+  } while (got < 0 && errno == EINTR);
+  into.resize(before + (got > 0 ? static_cast<size_t>(got) : 0));
+  if (got > 0) return ReadResult::data;
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return ReadResult::empty;
+  return ReadResult::closed;
+}
+
+bool Socket::write_all(std::string_view bytes, const std::atomic<bool>& stopped) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent > 0) {
+      bytes.remove_prefix(static_cast<size_t>(sent));
+      continue;
+    }
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return false;
+    pollfd waiting{fd_, POLLOUT, 0};
+    ::poll(&waiting, 1, 100);
+    if (stopped) return false;
+  }
+  return true;
+}
+
+Result<Socket> listen_tcp(const std::string& address, uint16_t port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int code = getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (code != 0) {
+    return fail(invalid_parameter_value(
+        fmt::format("cannot listen on \"{}\": {}", address, gai_strerror(code))));
+  }
+  Socket socket(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  ::setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool bound = ::bind(socket.fd(), found->ai_addr, found->ai_addrlen) == 0 &&
+                     ::listen(socket.fd(), 1024) == 0;
+  const int error = errno;
+  freeaddrinfo(found);
+  if (!bound) {
+    return fail(
+        system_error(fmt::format("cannot listen on {}:{}: {}", address, port, std::strerror(error)))
+            .with_hint("Choose another --port, or 0 for a free one."));
+  }
+  return socket;
+}
+
+Result<uint16_t> local_port(const Socket& socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket.fd(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return fail(system_error("getsockname failed"));
+  }
+  const uint16_t port = address.ss_family == AF_INET6
+                            ? reinterpret_cast<sockaddr_in6*>(&address)->sin6_port
+                            : reinterpret_cast<sockaddr_in*>(&address)->sin_port;
+  return ntohs(port);
+}
+
+Socket accept_connection(const Socket& listener) {
+  Socket socket(::accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!socket.valid()) return socket;
+  const int on = 1;
+  ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(socket.fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  return socket;
+}
+
+bool is_loopback(const std::string& address) {
+  return address == "localhost" || address == "::1" || address.starts_with("127.");
+}
+
+}  // namespace qw::net

@@ -1,0 +1,48 @@
+// Socket: an owned file descriptor, and the few calls that the wire needs.
+//
+// Reads never wait; write_all() waits for the peer, in slices, so that `stopped` is looked at.
+// One thread at a time. Tests: tests/unit/net/.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "src/base/result.h"
+
+namespace qw::net {
+
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(Socket&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  Socket& operator=(Socket&& other) noexcept;
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket();
+
+  int fd() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  void close();
+
+  enum class ReadResult : uint8_t { data, empty, closed };
+  // Appends what is there, up to `bytes_max`.
+  ReadResult read(std::string& into, size_t bytes_max);
+  // Sends everything; false when the peer is gone, or `stopped` turned true while it did not read.
+  bool write_all(std::string_view bytes, const std::atomic<bool>& stopped);
+
+ private:
+  int fd_ = -1;
+};
+
+// A listening TCP socket; port 0 takes a free one.
+Result<Socket> listen_tcp(const std::string& address, uint16_t port);
+Result<uint16_t> local_port(const Socket& socket);
+// The next connection, non-blocking and without Nagle; invalid when there is none.
+Socket accept_connection(const Socket& listener);
+// 127.0.0.0/8, ::1 or localhost.
+bool is_loopback(const std::string& address);
+
+}  // namespace qw::net

@@ -1,0 +1,59 @@
+// Messages: see message.h.
+#include "src/pgwire/message.h"
+
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include "src/base/limits.h"
+
+namespace qw::pgwire {
+
+Result<std::optional<Message>> next_message(std::string_view bytes, size_t& at, bool startup) {
+  const size_t header = startup ? 4 : 5;
+  if (bytes.size() - at < header) return std::optional<Message>();
+  const auto length = load_be<int32_t>(bytes.data() + at + header - 4);
+  const size_t limit = startup ? limits::kStartupPacketBytesMax : limits::kMessageBytesMax;
+  if (length < 4 || static_cast<size_t>(length) > limit) {
+    return fail(protocol_violation(startup ? std::string("invalid length of startup packet")
+                                           : fmt::format("invalid message length {}", length)));
+  }
+  const size_t total = header - 4 + static_cast<size_t>(length);
+  if (bytes.size() - at < total) return std::optional<Message>();
+  Message message;
+  message.type = startup ? '\0' : bytes[at];
+  message.body = bytes.substr(at + header, total - header);
+  at += total;
+  return std::optional<Message>(message);
+}
+
+char peek_type(std::string_view bytes, size_t at) { return at < bytes.size() ? bytes[at] : '\0'; }
+
+void write_error(std::string& out, char type, std::string_view severity, const Error& error) {
+  MessageWriter writer(out);
+  writer.begin(type);
+  const auto field = [&](char code, std::string_view value) {
+    if (value.empty()) return;
+    writer.byte(code);
+    writer.text(value);
+  };
+  field('S', severity);
+  field('V', severity);
+  field('C', error.code().view());
+  writer.byte('M');
+  writer.text(error.message());
+  field('D', error.detail());
+  field('H', error.hint());
+  if (error.position() > 0) field('P', std::to_string(error.position()));
+  field('t', error.table());
+  field('c', error.column());
+  field('n', error.constraint());
+  writer.byte('\0');
+  writer.end();
+}
+
+bool valid_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+}  // namespace qw::pgwire

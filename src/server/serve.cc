@@ -1,0 +1,148 @@
+// Serve: see serve.h.
+#include "src/server/serve.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "src/net/socket.h"
+#include "src/pgwire/listener.h"
+#include "src/quickwater.h"
+#include "src/server/demo.h"
+
+namespace qw::server {
+namespace {
+
+int exit_code(const Error& error) {
+  const std::string_view code = error.code().view();
+  if (code == "55006") return EX_TEMPFAIL;  // another process has the data directory
+  if (code == "XX001") return EX_DATAERR;
+  if (code == "58030" || code == "53100") return EX_IOERR;
+  if (code.starts_with("22")) return EX_USAGE;
+  if (code == "58000") return EX_OSERR;
+  return EX_SOFTWARE;
+}
+
+int report(const Error& error) {
+  fmt::print(stderr, "quickwater: {}\n", error.message());
+  if (!error.detail().empty()) fmt::print(stderr, "DETAIL: {}\n", error.detail());
+  if (!error.hint().empty()) fmt::print(stderr, "HINT: {}\n", error.hint());
+  return exit_code(error);
+}
+
+Result<void> run_script(Database& database, const std::string& text) {
+  QW_ASSIGN_OR_RETURN(const auto session, database.connect({}));
+  session->on_notice(
+      [](const Notice& notice) { log::info("{}: {}", notice.severity, notice.error.message()); });
+  QW_ASSIGN_OR_RETURN(const auto script, session->parse(text));
+  const size_t size = Session::script_size(*script);
+  session->commit_at_once(size == 1);
+  for (size_t i = 0; i < size; ++i) {
+    QW_ASSIGN_OR_RETURN(const auto portal, session->run(*script, i));
+    Batch batch;
+    while (true) {
+      QW_ASSIGN_OR_RETURN(const bool more, portal->next(batch));
+      if (!more) break;
+    }
+  }
+  return session->end_script(false);
+}
+
+Result<void> run_file(Database& database, const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    return fail(invalid_parameter_value(fmt::format("cannot read --init file \"{}\"", path)));
+  }
+  std::stringstream text;
+  text << file.rdbuf();
+  auto ran = run_script(database, text.str());
+  if (!ran) return fail(std::move(ran).error().in(path));
+  return {};
+}
+
+// A descriptor that becomes readable when the parent has gone; -1 when it cannot be had.
+int watch_parent() {
+  const pid_t parent = ::getppid();
+  const int fd = static_cast<int>(::syscall(SYS_pidfd_open, parent, 0));
+  // The parent may have gone in between: then somebody else is our parent now.
+  if (::getppid() != parent) {
+    if (fd >= 0) ::close(fd);
+    return -2;
+  }
+  return fd;
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  SystemClock clock;
+  const int64_t started_us = clock.monotonic_us();
+  if (!net::is_loopback(options.listen)) {
+    return report(
+        invalid_parameter_value(
+            fmt::format("refusing to listen on \"{}\": there are no passwords yet", options.listen))
+            .with_hint("Listen on 127.0.0.1 and tunnel to it."));
+  }
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  const int parent = options.die_with_parent ? watch_parent() : -1;
+  if (parent == -2) return EX_OK;
+
+  DatabaseOptions database_options;
+  database_options.data_dir = options.data_dir;
+  database_options.ephemeral = options.ephemeral;
+  database_options.memory_limit_bytes = options.memory_limit_bytes;
+  auto database = Database::open(database_options);
+  if (!database) return report(database.error());
+  if (!options.init_file.empty()) {
+    if (auto ran = run_file(**database, options.init_file); !ran) return report(ran.error());
+  }
+  if (options.demo) {
+    if (auto ran = run_script(**database, std::string(demo_sql())); !ran) {
+      return report(ran.error());
+    }
+  }
+  auto listener = pgwire::Listener::start(**database, options.listen, options.port);
+  if (!listener) return report(listener.error());
+  const double ready_ms = static_cast<double>(clock.monotonic_us() - started_us) / 1000;
+  if (options.ready_json) {
+    fmt::print("{{\"ready\":true,\"port\":{},\"http_port\":null,\"pid\":{},\"ready_ms\":{:.2f}}}\n",
+               (*listener)->port(), ::getpid(), ready_ms);
+    std::fflush(stdout);
+  }
+  log::info("listening on {}:{} after {:.1f} ms", options.listen, (*listener)->port(), ready_ms);
+
+  const int signal_fd = ::signalfd(-1, &signals, SFD_CLOEXEC);
+  pollfd waiting[2] = {{signal_fd, POLLIN, 0}, {parent, POLLIN, 0}};
+  while (::poll(waiting, parent >= 0 ? 2 : 1, -1) < 0) {
+  }
+  log::info("shutting down");
+  // From here on a second signal ends the process at once.
+  ::signal(SIGTERM, SIG_DFL);
+  ::signal(SIGINT, SIG_DFL);
+  ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  (*database)->begin_shutdown();
+  (*listener)->stop();
+  listener->reset();
+  database->reset();
+  return EX_OK;
+}
+
+}  // namespace qw::server
