@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# tidy: table (of questions to PostgreSQL)
 """Writes sql/expr/operators.inc and casts.inc from a PostgreSQL 15: tools/catalogue_tables.py "host=... port=...".
 
 Only operators and casts over types that we have; the registry keeps those whose function is declared.
