@@ -105,7 +105,7 @@ class Printer {
     const std::string& name = input_->columns[index].name;
     // A name that stands for two columns would not tell them apart.
     size_t same = 0;
-    for (const Column& other : input_->columns) same += other.name == name ? 1 : 0;
+    for (const Column& other : input_->columns) same += other.name == name ? 1U : 0U;
     if (name.empty() || same > 1) return fmt::format("{}#{}", name, index);
     return name;
   }

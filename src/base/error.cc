@@ -26,6 +26,10 @@ Error::Error(SqlState code, std::string message) : body_(std::make_unique<Body>(
 
 Error::Error(const Error& other) : body_(std::make_unique<Body>(*other.body_)) {}
 
+Error::~Error() = default;
+
+Error& Error::operator=(Error&& other) noexcept = default;
+
 Error& Error::operator=(const Error& other) {
   if (this != &other) body_ = std::make_unique<Body>(*other.body_);
   return *this;

@@ -35,8 +35,9 @@ class Error {
   Error(const Error& other);
   Error(Error&&) noexcept = default;
   Error& operator=(const Error& other);
-  Error& operator=(Error&&) noexcept = default;
-  ~Error() = default;
+  Error& operator=(Error&& other) noexcept;
+  // Not inline: gcc 12 unrolls the body's strings into every caller and warns about what it made.
+  ~Error();
 
   SqlState code() const { return body_->code; }
   const std::string& message() const { return body_->message; }

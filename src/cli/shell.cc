@@ -46,10 +46,14 @@ void print_rows(const Schema& columns, const std::vector<std::vector<std::string
   fmt::print("({} row{})\n", rows.size(), rows.size() == 1 ? "" : "s");
 }
 
-Result<void> run_text(Session& session, const std::string& text) {
+// As psql does it: the statements of -c are one implicit transaction, those of a file or of
+// standard input each their own.
+enum class Commit { together, each };
+
+Result<void> run_text(Session& session, const std::string& text, Commit commit) {
   QW_ASSIGN_OR_RETURN(const auto script, session.parse(text));
   const size_t size = Session::script_size(*script);
-  session.commit_at_once(size == 1);
+  session.commit_at_once(size == 1 || commit == Commit::each);
   for (size_t i = 0; i < size; ++i) {
     QW_ASSIGN_OR_RETURN(const auto portal, session.run(*script, i));
     std::vector<std::vector<std::string>> rows;
@@ -72,6 +76,7 @@ Result<void> run_text(Session& session, const std::string& text) {
       print_rows(portal->columns(), rows);
     else
       fmt::print("{}\n", portal->command_tag());
+    if (commit == Commit::each) QW_TRY(session.end_script(false));
   }
   return {};
 }
@@ -104,7 +109,7 @@ int run_shell(const ShellOptions& options) {
     all << std::cin.rdbuf();
     text = all.str();
   }
-  auto ran = run_text(**session, text);
+  auto ran = run_text(**session, text, options.command.empty() ? Commit::each : Commit::together);
   auto ended = (*session)->end_script(!ran);
   if (!ran) return report(ran.error());
   if (!ended) return report(ended.error());

@@ -42,7 +42,7 @@ Socket::ReadResult Socket::read(std::string& into, size_t bytes_max) {
   } while (got < 0 && errno == EINTR);
   into.resize(before + (got > 0 ? static_cast<size_t>(got) : 0));
   if (got > 0) return ReadResult::data;
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return ReadResult::empty;
+  if (got < 0 && errno == EAGAIN) return ReadResult::empty;
   return ReadResult::closed;
 }
 
