@@ -59,9 +59,6 @@ Result<BoundStatement> bind_statement(BindState& state, const ast::Statement& st
   if (const auto* n = statement.try_as<ast::CreateTable>()) {
     return wrap(bind_create_table(state, *n));
   }
-  if (const auto* n = statement.try_as<ast::CreateSource>()) {
-    return wrap(bind_create_source(state, *n));
-  }
   if (const auto* n = statement.try_as<ast::CreateTableAs>()) {
     return bind_create_table_as(state, *n);
   }

@@ -1,4 +1,4 @@
-// CREATE TABLE, VIEW, MATERIALIZED VIEW, INDEX and the columns of CREATE SOURCE. See statement.h.
+// CREATE TABLE, VIEW, MATERIALIZED VIEW and INDEX. See statement.h.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -362,17 +362,6 @@ Result<BoundCreateTable> bind_create_table(BindState& state, const ast::CreateTa
     return fail(feature_not_supported("temporary tables are not supported"));
   }
   QW_TRY(set_name(state, out, create.relation, create.if_not_exists));
-  if (out.exists) return out;
-  TableBinder binder(state, out);
-  QW_TRY(binder.columns(create.columns));
-  QW_TRY(binder.constraints(create.columns, create.constraints));
-  QW_TRY(binder.watermarks(create.watermarks));
-  return out;
-}
-
-Result<BoundCreateTable> bind_create_source(BindState& state, const ast::CreateSource& create) {
-  BoundCreateTable out;
-  QW_TRY(set_name(state, out, create.name, create.if_not_exists));
   if (out.exists) return out;
   TableBinder binder(state, out);
   QW_TRY(binder.columns(create.columns));

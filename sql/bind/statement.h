@@ -13,7 +13,6 @@ Result<BoundDelete> bind_delete(BindState& state, const ast::Delete& remove);
 Result<BoundCopy> bind_copy(BindState& state, const ast::Copy& copy);
 
 Result<BoundCreateTable> bind_create_table(BindState& state, const ast::CreateTable& create);
-Result<BoundCreateTable> bind_create_source(BindState& state, const ast::CreateSource& create);
 Result<BoundStatement> bind_create_table_as(BindState& state, const ast::CreateTableAs& create);
 Result<BoundCreateView> bind_create_view(BindState& state, const ast::CreateView& create);
 Result<BoundCreateIndex> bind_create_index(BindState& state, const ast::CreateIndex& create);

@@ -81,6 +81,32 @@ Result<ingest::IncludeKind> include_of(const std::string& what) {
   return fail(syntax_error(fmt::format("unknown INCLUDE column \"{}\"", what)));
 }
 
+// Clauses that the source's kind does not have are errors, never passed over.
+Result<void> check_clauses(const ast::CreateSource& statement) {
+  const bool kafka = statement.type == "kafka";
+  const auto refuse = [&](bool given, std::string_view clause) -> Result<void> {
+    if (!given) return {};
+    return fail(syntax_error(fmt::format("{} is not for sources FROM {}", clause,
+                                         kafka                          ? "KAFKA"
+                                         : statement.type == "postgres" ? "POSTGRES"
+                                                                        : "LOAD GENERATOR")));
+  };
+  if (!statement.watermarks.empty()) {
+    return fail(feature_not_supported("WATERMARK is not supported yet"));
+  }
+  if (!statement.key_format.options.empty() || !statement.format.options.empty()) {
+    return fail(syntax_error("FORMAT takes no options here")
+                    .with_hint("Options of a format stand beside TOPIC: CSV DELIMITER ';'."));
+  }
+  if (kafka) return refuse(statement.all_tables || !statement.tables.empty(), "FOR TABLES");
+  QW_TRY(refuse(statement.has_columns, "a column list"));
+  QW_TRY(refuse(!statement.format.name.empty() || !statement.key_format.name.empty(), "FORMAT"));
+  QW_TRY(refuse(!statement.include.empty(), "INCLUDE"));
+  QW_TRY(refuse(statement.envelope != ast::CreateSource::Envelope::unspecified, "ENVELOPE"));
+  return refuse(statement.type == "load_generator" && !statement.tables.empty(),
+                "FOR TABLES (...)");
+}
+
 Result<void> add_columns(const ast::CreateSource& statement, ingest::SourceConfig& config) {
   const auto index_of = [&](const std::string& name) -> Result<uint32_t> {
     for (uint32_t i = 0; i < config.columns.size(); ++i) {
@@ -165,6 +191,7 @@ Result<void> add_kafka(const ast::CreateSource& statement, ingest::SourceConfig&
 Result<SourceParts> make_source_config(const ast::CreateSource& statement,
                                        const sql::Catalog& catalog, const storage::Catalog& stored,
                                        const std::string& schema) {
+  QW_TRY(check_clauses(statement));
   SourceParts parts;
   ingest::SourceConfig& config = parts.config;
   config.name = statement.name.name;
@@ -173,7 +200,11 @@ Result<SourceParts> make_source_config(const ast::CreateSource& statement,
                       options_of(statement.connection_options, catalog, stored, schema, &secrets));
   QW_ASSIGN_OR_RETURN(const ingest::Options with,
                       options_of(statement.options, catalog, stored, schema, &secrets));
-  config.options.insert(with.begin(), with.end());
+  for (const auto& [option, value] : with) {
+    if (!config.options.emplace(option, value).second) {
+      return fail(syntax_error(fmt::format("option \"{}\" specified more than once", option)));
+    }
+  }
   if (statement.type == "load_generator") {
     if (statement.generator == "counter")
       config.kind = ingest::SourceKind::counter;
