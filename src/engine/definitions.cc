@@ -131,6 +131,7 @@ Result<void> Definitions::load() {
     storage::CatalogObject schema;
     schema.id = id;
     schema.kind = "schema";
+    schema.name_class = "schema";
     schema.name = "public";
     QW_TRY(stored_->insert_creating({&schema, 1}));
     QW_TRY(stored_->mark_ready({&id, 1}, store_->epoch()));
@@ -273,6 +274,7 @@ Result<void> Definitions::create_schema(const std::string& name) {
   storage::CatalogObject object;
   QW_ASSIGN_OR_RETURN(object.id, stored_->allocate_objects(1));
   object.kind = "schema";
+  object.name_class = "schema";
   object.name = name;
   QW_TRY(stored_->insert_creating({&object, 1}));
   QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
@@ -330,6 +332,7 @@ Result<void> Definitions::create_secret(const std::string& schema, const std::st
   storage::CatalogObject object;
   QW_ASSIGN_OR_RETURN(object.id, stored_->allocate_objects(1));
   object.kind = kind_name(NamedKind::secret);
+  object.name_class = object.kind;
   object.schema = schema;
   object.name = name;
   QW_TRY(stored_->insert_creating({&object, 1}));
@@ -354,6 +357,7 @@ Result<void> Definitions::create_connection(const ast::CreateConnection& stateme
                       connection_dependencies(statement, *current->catalog, schema));
   QW_ASSIGN_OR_RETURN(object.id, stored_->allocate_objects(1));
   object.kind = kind_name(NamedKind::connection);
+  object.name_class = object.kind;
   object.schema = schema;
   object.name = name;
   object.definition = text;
@@ -518,6 +522,7 @@ Result<void> Definitions::create_source(const ast::CreateSource& statement,
   std::vector<storage::CatalogObject> objects(1);
   objects[0].id = source_id;
   objects[0].kind = kind_name(NamedKind::source);
+  objects[0].name_class = objects[0].kind;
   objects[0].schema = schema;
   objects[0].name = name;
   objects[0].definition = text;

@@ -652,6 +652,10 @@ Result<UtilityResult> run_utility(SessionImpl& session, Statement& statement,
                                   const std::vector<Datum>& parameters) {
   const ast::Statement& tree = statement.tree();
   auto work = statement.shared_work();
+  // Before CREATE TABLE: a bound source has the same form.
+  if (const auto* s = tree.try_as<ast::CreateSource>()) {
+    return create_source(session, statement, *s);
+  }
   if (const auto* table = work->bound.as<sql::BoundCreateTable>()) {
     return create_table(session, statement, *table, parameters);
   }
@@ -669,9 +673,6 @@ Result<UtilityResult> run_utility(SessionImpl& session, Statement& statement,
     UtilityResult result = tagged("SHOW");
     QW_ASSIGN_OR_RETURN(result.rows, show_objects(session, *s));
     return result;
-  }
-  if (const auto* s = tree.try_as<ast::CreateSource>()) {
-    return create_source(session, statement, *s);
   }
   if (const auto* s = tree.try_as<ast::CreateSecret>()) return create_secret(session, *s);
   if (const auto* s = tree.try_as<ast::CreateConnection>()) {
