@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -85,7 +86,8 @@ Result<void> run_text(Session& session, const std::string& text, Commit commit) 
 
 int run_shell(const ShellOptions& options) {
   DatabaseOptions database_options;
-  database_options.data_dir = options.ephemeral ? "/tmp" : options.data_dir;
+  database_options.data_dir =
+      options.ephemeral ? std::filesystem::temp_directory_path().string() : options.data_dir;
   database_options.ephemeral = options.ephemeral;
   auto database = Database::open(database_options);
   if (!database) return report(database.error());

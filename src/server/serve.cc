@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -106,7 +107,9 @@ int serve(const ServeOptions& options) {
   if (parent == -2) return EX_OK;
 
   DatabaseOptions database_options;
-  database_options.data_dir = options.data_dir;
+  // $TMPDIR chooses where private data lies.
+  database_options.data_dir =
+      options.ephemeral ? std::filesystem::temp_directory_path().string() : options.data_dir;
   database_options.ephemeral = options.ephemeral;
   database_options.memory_limit_bytes = options.memory_limit_bytes;
   auto database = Database::open(database_options);
