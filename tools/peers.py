@@ -302,6 +302,8 @@ class Postgres:
         for child in children:
             wait_until(lambda: not is_running(int(child)), f"end of backend {child}")
         wait_until(lambda: not is_running(pid), f"end of process {pid}")
+        # Where nobody reaps orphans, the dead process would still look alive to the next start.
+        self.pid_file.unlink(missing_ok=True)
 
     def sql(self, text, database="postgres"):
         """Runs statements one by one outside a transaction; returns the last one's rows, if any."""
