@@ -589,9 +589,18 @@ void PostgresSource::report(SourceState state, const std::string& message, const
   status_.hint = hint;
   status_.code = code;
   status_.upstream_position = format_lsn(position_.resume);
+  size_t stopped = 0;
   for (uint32_t table = 0; table < runs_.size(); table++) {
-    status_.tables[table].error = runs_[table].error;
-    status_.tables[table].state = runs_[table].error.empty() ? state : SourceState::failed;
+    const std::string& error = runs_[table].error;
+    status_.tables[table].error = error;
+    status_.tables[table].state = error.empty() ? state : SourceState::failed;
+    if (error.empty() || stopped++ > 0 || !message.empty()) continue;
+    status_.message = error;
+    status_.hint = "Its rows stay as they were. DROP SOURCE and create it again to read it anew.";
+  }
+  if (stopped > 1 && message.empty()) {
+    status_.message +=
+        fmt::format("; {} more tables are stopped, see qw.source_tables", stopped - 1);
   }
   sink_->status(status_);
 }
