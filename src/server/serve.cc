@@ -136,6 +136,11 @@ int serve(const ServeOptions& options) {
   pollfd waiting[2] = {{signal_fd, POLLIN, 0}, {parent, POLLIN, 0}};
   while (::poll(waiting, parent >= 0 ? 2 : 1, -1) < 0) {
   }
+  // Taken out of the queue: once unblocked it would end the process before the last commit.
+  signalfd_siginfo taken{};
+  if (waiting[0].revents != 0 && ::read(signal_fd, &taken, sizeof taken) < 0) {
+    log::warn("reading the signal failed");
+  }
   log::info("shutting down");
   // From here on a second signal ends the process at once.
   ::signal(SIGTERM, SIG_DFL);
