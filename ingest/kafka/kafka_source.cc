@@ -267,6 +267,7 @@ Result<void> KafkaSource::consume() {
     txn.quarantined = decoder_.finish();
     quarantined_ += txn.quarantined;
     if (messages > 0) {
+      last_message_us_ = clock_.monotonic_us();
       txn.bytes = txn_bytes_;
       txn.upstream_commit_us = oldest_us_;
       if (!push(std::move(txn))) return {};
@@ -370,23 +371,27 @@ Result<void> KafkaSource::on_lost_offset(int32_t partition) {
 // What is due by time: brokers that went or came back, new partitions, status, group offsets.
 Result<void> KafkaSource::probe() {
   const int64_t now_us = clock_.monotonic_us();
-  if (const auto side = client_->take_side_error(); side && side->all_brokers_down) {
+  const auto side = client_->take_side_error();
+  if (side && (side->all_brokers_down || side->error.code() == SqlState("28P01"))) {
     report_error(SourceState::stalled, side->error);
-  } else if (side && side->error.code() == SqlState("28P01")) {
-    report_error(SourceState::stalled, side->error);
-    last_probe_us_ = now_us;
   }
-  if (status_.state == SourceState::stalled && now_us - last_probe_us_ >= kSecondUs) {
-    // Errors come, "well again" never does: ask.
-    last_probe_us_ = clock_.monotonic_us();
+  // Silence may be a topic without news or a broker that is gone, and "well again" is never
+  // reported: ask.
+  const bool doubtful =
+      side || status_.state == SourceState::stalled || now_us - last_message_us_ >= kSecondUs;
+  if (doubtful && now_us - last_probe_us_ >= kSecondUs) {
     const auto alive = client_->partition_count(settings_.topic, kProbeTimeout);
+    last_probe_us_ = clock_.monotonic_us();
     if (alive) {
-      report(SourceState::running);
-    } else if (!heals(alive.error())) {
+      if (status_.state == SourceState::stalled) report(SourceState::running);
+    } else if (heals(alive.error())) {
+      report_error(SourceState::stalled, alive.error());
+    } else {
       return fail(alive.error());
     }
-  } else if (status_.state == SourceState::running &&
-             now_us - last_discovery_us_ >= settings_.discovery_us) {
+  }
+  if (status_.state == SourceState::running &&
+      now_us - last_discovery_us_ >= settings_.discovery_us) {
     if (const auto found = discover(); !found && !heals(found.error())) return fail(found.error());
   }
   if (now_us - last_status_us_ >= kSecondUs / 2 && status_.state == SourceState::running) {

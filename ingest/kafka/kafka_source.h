@@ -93,6 +93,7 @@ class KafkaSource final : public Source {
   int64_t oldest_us_ = 0;
   SourceStatus status_;
   int64_t last_discovery_us_ = 0, last_status_us_ = 0, last_probe_us_ = 0, last_commit_us_ = 0;
+  int64_t last_message_us_ = 0;
   uint64_t quarantined_ = 0;
 
   std::mutex acknowledged_mutex_;

@@ -237,10 +237,10 @@ TEST_CASE("a generator source stops at UP TO and resumes where its position says
   SourceConfig config;
   config.kind = SourceKind::nexmark;
   config.options = {{"up_to", "30000"}, {"batch_size", "7000"}, {"start_time", "2024-01-01"}};
+  CollectingSink sink;
   auto source = Source::create(config, clock);
   REQUIRE(source.has_value());
   REQUIRE((*source)->describe()->size() == 3);
-  CollectingSink sink;
   REQUIRE((*source)->start("", sink).has_value());
   REQUIRE(sink.wait(
       [](const auto&, const SourceStatus& status) { return status.state == SourceState::done; }));
@@ -249,9 +249,9 @@ TEST_CASE("a generator source stops at UP TO and resumes where its position says
   (*source)->stop();
   const std::string middle = all[1].position;
 
+  CollectingSink rest;
   auto again = Source::create(config, clock);
   REQUIRE(again.has_value());
-  CollectingSink rest;
   REQUIRE((*again)->start(middle, rest).has_value());
   REQUIRE(rest.wait(
       [](const auto&, const SourceStatus& status) { return status.state == SourceState::done; }));

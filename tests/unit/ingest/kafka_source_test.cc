@@ -30,17 +30,19 @@ class MockBroker {
     cluster_ = rd_kafka_handle_mock_cluster(producer_);
     REQUIRE(cluster_ != nullptr);
     rd_kafka_mock_topic_create(cluster_, "t", partitions, 1);
+    topic_ = rd_kafka_topic_new(producer_, "t", nullptr);
   }
   MockBroker(const MockBroker&) = delete;
   MockBroker& operator=(const MockBroker&) = delete;
-  ~MockBroker() { rd_kafka_destroy(producer_); }
+  ~MockBroker() {
+    rd_kafka_topic_destroy(topic_);
+    rd_kafka_destroy(producer_);
+  }
   std::string address() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
   void send(int partition, const std::string& value) {
-    const rd_kafka_resp_err_t code = rd_kafka_producev(
-        producer_, RD_KAFKA_V_TOPIC("t"), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_END);
-    REQUIRE(code == RD_KAFKA_RESP_ERR_NO_ERROR);
+    REQUIRE(rd_kafka_produce(topic_, partition, RD_KAFKA_MSG_F_COPY,
+                             const_cast<char*>(value.data()), value.size(), nullptr, 0,
+                             nullptr) == 0);
     REQUIRE(rd_kafka_flush(producer_, 10'000) == RD_KAFKA_RESP_ERR_NO_ERROR);
   }
   void down() { rd_kafka_mock_broker_set_down(cluster_, 1); }
@@ -48,6 +50,7 @@ class MockBroker {
 
  private:
   rd_kafka_t* producer_ = nullptr;
+  rd_kafka_topic_t* topic_ = nullptr;
   rd_kafka_mock_cluster_t* cluster_ = nullptr;
 };
 
@@ -97,11 +100,11 @@ TEST_CASE("all partitions are read, bad messages are quarantined, and a position
   broker.send(0, "bad");
   SystemClock clock;
   const SourceConfig config = config_of(broker.address());
+  CollectingSink sink;
   auto source = make(config, clock);
   const auto tables = source->describe();
   REQUIRE_MESSAGE(tables.has_value(), tables.error().message());
   REQUIRE(tables->size() == 2);
-  CollectingSink sink;
   REQUIRE(source->start("", sink).has_value());
   REQUIRE(sink.wait(
       [](const auto& txns, const auto&) { return rows_of(txns, 0) + rows_of(txns, 1) == 31; }));
@@ -114,8 +117,8 @@ TEST_CASE("all partitions are read, bad messages are quarantined, and a position
   CHECK(KafkaPosition::decode(first[0].position)->next.size() == 3);
 
   for (int n = 31; n <= 40; n++) broker.send(n % 3, "{\"n\":" + std::to_string(n) + "}");
-  auto again = make(config, clock);
   CollectingSink rest;
+  auto again = make(config, clock);
   REQUIRE(again->start(first.back().position, rest).has_value());
   REQUIRE(rest.wait([](const auto& txns, const auto&) { return rows_of(txns, 0) == 10; }));
   CHECK(sum_of(rest.take()) == 355);
@@ -127,9 +130,9 @@ TEST_CASE("an offset that the broker does not have stops the source and says why
   SystemClock clock;
   SourceConfig config = config_of(broker.address());
   config.options["start_offset"] = "500";
+  CollectingSink sink;
   auto source = make(config, clock);
   REQUIRE(source->describe().has_value());
-  CollectingSink sink;
   REQUIRE(source->start("", sink).has_value());
   REQUIRE(sink.wait(
       [](const auto&, const SourceStatus& status) { return status.state == SourceState::failed; }));
@@ -139,8 +142,8 @@ TEST_CASE("an offset that the broker does not have stops the source and says why
   CHECK(status.hint.find("ON DATA LOSS") != std::string::npos);
 
   config.options["on_data_loss"] = "continue";
-  auto lenient = make(config, clock);
   CollectingSink rows;
+  auto lenient = make(config, clock);
   REQUIRE(lenient->start("", rows).has_value());
   CHECK(rows.wait([](const auto& txns, const auto&) { return rows_of(txns, 0) == 1; }));
 }
@@ -149,8 +152,8 @@ TEST_CASE("a broker that goes away stalls the source; it goes on by itself when 
   MockBroker broker(1);
   broker.send(0, R"({"n":1})");
   SystemClock clock;
-  auto source = make(config_of(broker.address()), clock);
   CollectingSink sink;
+  auto source = make(config_of(broker.address()), clock);
   REQUIRE(source->start("", sink).has_value());
   REQUIRE(sink.wait([](const auto& txns, const auto&) { return rows_of(txns, 0) == 1; }));
   broker.down();
@@ -184,8 +187,8 @@ TEST_CASE("a broker that is not there is an error at CREATE, without secrets in 
 
 TEST_CASE("a source stops at once, also while it waits for a broker") {
   SystemClock clock;
-  auto source = make(config_of("127.0.0.1:1"), clock);
   CollectingSink sink;
+  auto source = make(config_of("127.0.0.1:1"), clock);
   REQUIRE(source->start("", sink).has_value());
   REQUIRE(sink.wait([](const auto&, const SourceStatus& status) {
     return status.state == SourceState::stalled;

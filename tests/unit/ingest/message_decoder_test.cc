@@ -13,7 +13,7 @@ namespace {
 SourceConfig events() {
   SourceConfig config;
   config.kind = SourceKind::kafka;
-  config.name = "s";
+  config.name = std::string("s");
   config.columns = {{"id", TypeId::int8, true}, {"name", TypeId::text, true}};
   return config;
 }

@@ -1,4 +1,5 @@
-// CollectingSink: keeps what a source pushes, for assertions.
+// CollectingSink: keeps what a source pushes, for assertions. Declared before its source, whose
+// thread calls it until the source is gone.
 #pragma once
 
 #include <chrono>
