@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "src/base/log.h"
+#include "src/bench/nexmark_bench.h"
 #include "src/cli/shell.h"
 #include "src/cli/slt.h"
 #include "src/server/serve.h"
@@ -39,6 +40,24 @@ void add_serve_flags(CLI::App& app, qw::server::ServeOptions& options) {
         "DIE_WITH_PARENT");
   named(app.add_flag("--ready-json", options.ready_json, "print one JSON line once listening"),
         "READY_JSON");
+}
+
+void add_bench_flags(CLI::App& bench, qw::bench::NexmarkOptions& options) {
+  CLI::App* nexmark = bench.add_subcommand("nexmark", "Nexmark's queries as views");
+  nexmark->add_option("--queries", options.queries, "q0,q4,...; all if left out")->delimiter(',');
+  nexmark->add_option("--output", options.outputs, "kept,dropped")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"kept", "dropped"}));
+  nexmark->add_option("--rate", options.rates, "events per second of event time: 1e5,1e7")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  nexmark->add_option("--events", options.events)->check(CLI::PositiveNumber);
+  nexmark->add_option("--batch-events", options.batch_events, "per transaction of the source");
+  nexmark->add_option("--hot-channel-ratio", options.hot_channel_ratio);
+  nexmark->add_option("--dir", options.data_dir, "where data lies; default: temporary");
+  nexmark->add_flag("--keep-input", options.keep_input, "rows of sources are stored too");
+  nexmark->add_flag("--check", options.check, "recompute the view at the end");
+  bench.require_subcommand(1);
 }
 
 }  // namespace
@@ -74,6 +93,10 @@ int main(int argc, char** argv) {
   CLI::App* test = app.add_subcommand("test", "run SQL logic tests");
   test->add_option("paths", paths, ".slt files")->required();
   test->add_flag("--update", update, "rewrite expected rows");
+
+  qw::bench::NexmarkOptions nexmark;
+  CLI::App* bench = app.add_subcommand("bench", "measure, one JSON line per figure");
+  add_bench_flags(*bench, nexmark);
   app.require_subcommand(0, 1);
 
   try {
@@ -93,6 +116,10 @@ int main(int argc, char** argv) {
     const auto result = qw::cli::run_slt(paths, update);
     fmt::print("{} passed, {} failed\n", result.passed, result.failed);
     return result.failed == 0 ? EX_OK : EX_DATAERR;
+  }
+  if (bench->parsed()) {
+    nexmark.ephemeral = serve_options.ephemeral;
+    return qw::bench::run_nexmark(nexmark);
   }
   (void)serve;
   return qw::server::serve(serve_options);

@@ -6,6 +6,7 @@
 // global state lies behind it. Tests: tests/unit/engine/.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,11 +26,22 @@
 
 namespace qw {
 
+// What a benchmark of view maintenance sets and reads; never a server.
+struct Measurement {
+  bool drop_source_rows = false;  // rows of sources go to the views over them and nowhere else
+  bool drop_view_rows = false;    // what views give out is counted only
+  std::atomic<bool> hold_sources = false;    // sources wait before they push
+  std::atomic<bool> failed = false;          // the epoch loop has stopped
+  std::atomic<uint64_t> rows_committed = 0;  // of sources
+  std::atomic<uint64_t> view_rows = 0;       // changes that views gave out
+};
+
 struct DatabaseOptions {
   std::string data_dir = "quickwater-data";
-  bool ephemeral = false;         // private temporary directory, gone at close
-  size_t memory_limit_bytes = 0;  // 0 = half of the machine's memory
-  Clock* clock = nullptr;         // nullptr = the system's; must outlive the database
+  bool ephemeral = false;              // private temporary directory, gone at close
+  size_t memory_limit_bytes = 0;       // 0 = half of the machine's memory
+  Clock* clock = nullptr;              // nullptr = the system's; must outlive the database
+  Measurement* measurement = nullptr;  // as the clock
 };
 
 enum class TransactionStatus : char { idle = 'I', in_block = 'T', failed = 'E' };

@@ -20,7 +20,7 @@ ROWS = {
     "views": 4, "ingest": 4,
     "src/engine": 5, "src/quickwater.h": 5, "src/quickwater_c.h": 5, "src/quickwater_c.cc": 5,
     "src/pgwire": 6, "src/http": 6, "src/cli": 6,
-    "src/server": 7,
+    "src/server": 7, "src/bench": 7,
     "src/main.cc": 8,
 }
 PUBLIC_FACE = {"src/quickwater.h", "src/quickwater_c.h"}

@@ -44,6 +44,10 @@ class EpochLoop::ViewSink final : public views::DeltaSink, public views::ErrorSi
  public:
   ViewSink(EpochLoop& loop, ObjectId view) : loop_(&loop), view_(view) {}
   void push(const Batch& batch) override {
+    if (loop_->measurement_ != nullptr) {
+      loop_->measurement_->view_rows += batch.size();
+      if (loop_->measurement_->drop_view_rows) return;
+    }
     if (RelationDeltaBuilder* builder = loop_->builder(view_)) builder->add_weighted(batch);
   }
   void add(const Error& error, int64_t weight) override {
@@ -55,7 +59,8 @@ class EpochLoop::ViewSink final : public views::DeltaSink, public views::ErrorSi
   ObjectId view_;
 };
 
-EpochLoop::EpochLoop(storage::Store& store, Clock& clock) : store_(&store), clock_(&clock) {}
+EpochLoop::EpochLoop(storage::Store& store, Clock& clock, Measurement* measurement)
+    : store_(&store), clock_(&clock), measurement_(measurement) {}
 
 EpochLoop::~EpochLoop() { stop(); }
 
@@ -125,6 +130,7 @@ void EpochLoop::set_fatal(const Error& error) {
     if (fatal_) return;
     fatal_ = error;
   }
+  if (measurement_ != nullptr) measurement_->failed = true;
   log::error("commits have stopped: {}", error.to_string());
   room_.notify_all();
   committed_.notify_all();
@@ -158,6 +164,9 @@ bool EpochLoop::ingest(SourceFeed& feed, ingest::SourceTxn txn) {
   room_.wait(lock, [&] {
     return stopping_ || fatal_ || closed() || items_bytes_ < limits::kIngestQueueBytesMax;
   });
+  while (measurement_ != nullptr && measurement_->hold_sources && !stopping_ && !closed()) {
+    room_.wait_for(lock, std::chrono::milliseconds(1));
+  }
   if (stopping_ || fatal_ || closed()) return false;
   items_bytes_ += txn.bytes;
   items_.emplace_back(IngestItem{&feed, std::move(txn)});
@@ -322,6 +331,14 @@ Result<bool> EpochLoop::apply_write(const ClientWrite& write) {
 
 Result<void> EpochLoop::apply_ingest(IngestItem& item) {
   for (const ingest::TableChunk& chunk : item.txn.chunks) {
+    if (measurement_ != nullptr && measurement_->drop_source_rows) {
+      QW_ASSERT(chunk.ops == nullptr && !chunk.truncate);
+      Batch batch;
+      batch.rows = chunk.rows;
+      batch.columns = chunk.columns;
+      dataflow_.push(item.feed->relation(chunk.table), batch);
+      continue;
+    }
     RelationDeltaBuilder* target = builder(item.feed->relation(chunk.table));
     if (target == nullptr) continue;  // a table that has been dropped on its own
     QW_TRY(target->change(chunk));
@@ -507,6 +524,7 @@ void EpochLoop::commit_main() {
     if (!result) set_fatal(result.error());
     if (result) {
       for (Ack& ack : next->acks) {
+        if (measurement_ != nullptr) measurement_->rows_committed += ack.rows;
         ack.feed->committed(ack.position, ack.snapshot_done, ack.rows, ack.upstream_commit_us);
       }
     }

@@ -40,6 +40,7 @@
 #include "src/base/thread.h"
 #include "src/engine/relation_delta.h"
 #include "src/engine/view_errors.h"
+#include "src/quickwater.h"
 #include "storage/store.h"
 #include "views/dataflow.h"
 
@@ -74,7 +75,7 @@ class SourceFeed {
 
 class EpochLoop {
  public:
-  EpochLoop(storage::Store& store, Clock& clock);
+  EpochLoop(storage::Store& store, Clock& clock, Measurement* measurement = nullptr);
   EpochLoop(const EpochLoop&) = delete;
   EpochLoop& operator=(const EpochLoop&) = delete;
   ~EpochLoop();
@@ -161,6 +162,7 @@ class EpochLoop {
 
   storage::Store* store_;
   Clock* clock_;
+  Measurement* measurement_;
 
   // Epoch thread.
   views::Dataflow dataflow_;

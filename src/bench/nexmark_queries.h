@@ -1,0 +1,16 @@
+// The queries of Nexmark as SELECTs over person, auction and bid. Immutable.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace qw::bench {
+
+struct NexmarkQuery {
+  std::string_view name;
+  std::string_view sql;
+};
+
+std::span<const NexmarkQuery> nexmark_queries();
+
+}  // namespace qw::bench
