@@ -238,7 +238,8 @@ def test_postgres_tables_stop_alone_and_slots_are_checked(world):
     driver.wait_status('type of column "v" was changed')
     driver.good("stop")
     slot = pg.sql("SELECT slot_name FROM pg_replication_slots WHERE database = 'ddl'")[0][0]
-    pg.sql("INSERT INTO b VALUES (3)", "ddl")
+    # Waits for the WAL: a slot advances no further than what is flushed.
+    pg.sql("SET synchronous_commit = on; INSERT INTO b VALUES (3)", "ddl")
     pg.sql(f"SELECT pg_replication_slot_advance('{slot}', pg_current_wal_lsn())", "ddl")
     driver.good("restart")
     driver.wait_status("is ahead of the source")
