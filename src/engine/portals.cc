@@ -328,6 +328,8 @@ std::vector<std::pair<ObjectId, std::string>> views_read(const sql::Plan& plan,
       const sql::Relation* relation = catalog.find(scan->relation);
       if (relation != nullptr && relation->kind == sql::RelationKind::materialized_view) {
         out.emplace_back(relation->id, relation->name);
+        // A row that a view below could not compute is missing from the views above it too.
+        if (relation->plan != nullptr) todo.push_back(relation->plan.get());
       }
     }
     for (const sql::PlanPtr& input : node->inputs) todo.push_back(input.get());

@@ -40,10 +40,11 @@ Result<ViewError> decode(const storage::RowView& entry) {
   const auto message = key.read_bytes(key.remaining());
   const auto count = row.read<int64_t>();
   const auto detail_size = row.read<uint32_t>();
-  const auto detail = detail_size ? row.read_bytes(*detail_size) : std::nullopt;
-  if (!view || !code || !message || !count || !detail) {
+  if (!view || !code || !message || !count || !detail_size) {
     return fail(data_corrupted("a stored view error is damaged"));
   }
+  const auto detail = row.read_bytes(*detail_size);
+  if (!detail) return fail(data_corrupted("a stored view error is damaged"));
   const auto hint = row.read_bytes(row.remaining());
   Error error(SqlState::from(*code), std::string(*message));
   if (!detail->empty()) error = std::move(error).with_detail(std::string(*detail));
