@@ -54,6 +54,16 @@ void each_row(const AccumulateCall& call, uint32_t offset, One&& one) {
   }
 }
 
+// The same for DISTINCT: one(state, value, change of the set, change of the multiset).
+template <typename State, typename T, typename One>
+void each_distinct(const AccumulateCall& call, uint32_t offset, One&& one) {
+  const Vector& vector = call.args[0];
+  for (uint32_t i = 0; i < call.count; ++i) {
+    one(*reinterpret_cast<State*>(call.entries[i]->payload() + offset),
+        vector.values<T>()[vector.slot(call.rows[i])], call.weights[i], call.occurrences[i]);
+  }
+}
+
 Result<int64_t> to_bigint(Int128 sum) {
   if (sum != Int128{static_cast<int64_t>(sum)})
     return fail(numeric_value_out_of_range("bigint out of range"));
@@ -128,6 +138,15 @@ class NumericSum final : public Accumulator {
   explicit NumericSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(ExactNumeric); }
   bool update(const AccumulateCall& call) override {
+    if (call.occurrences != nullptr) {
+      Arena scratch;
+      each_distinct<ExactNumeric, Numeric>(
+          call, offset,
+          [&](ExactNumeric& state, Numeric value, int64_t change, int64_t occurrences) {
+            state.add_distinct(value, change, occurrences, scratch);
+          });
+      return true;
+    }
     each_row<ExactNumeric, Numeric>(
         call, offset,
         [](ExactNumeric& state, Numeric value, int64_t weight) { state.add(value, weight); });
@@ -351,16 +370,22 @@ class NumericDeviation final : public Accumulator {
   uint32_t bytes() const override { return sizeof(State); }
   bool update(const AccumulateCall& call) override {
     Arena scratch;
+    const auto square = [&](Numeric value) {
+      return numeric::mul(value, value, scratch).value_or(Numeric::nan());
+    };
+    if (call.occurrences != nullptr) {
+      each_distinct<State, T>(
+          call, offset, [&](State& state, T raw, int64_t change, int64_t occurrences) {
+            const Numeric value = to_numeric(raw);
+            state.sum.add_distinct(value, change, occurrences, scratch);
+            state.squares.add_distinct(square(value), change, occurrences, scratch);
+          });
+      return true;
+    }
     each_row<State, T>(call, offset, [&](State& state, T raw, int64_t weight) {
-      Numeric value;
-      if constexpr (std::is_same_v<T, Numeric>) {
-        value = raw;
-      } else {
-        value = Numeric::of(raw);
-      }
+      const Numeric value = to_numeric(raw);
       state.sum.add(value, weight);
-      const auto square = numeric::mul(value, value, scratch);
-      state.squares.add(square ? *square : Numeric::nan(), weight);
+      state.squares.add(square(value), weight);
     });
     return true;
   }
@@ -398,6 +423,13 @@ class NumericDeviation final : public Accumulator {
   }
 
  private:
+  static Numeric to_numeric(T value) {
+    if constexpr (std::is_same_v<T, Numeric>) {
+      return value;
+    } else {
+      return Numeric::of(value);
+    }
+  }
   Result<Numeric> compute(const State& state, Arena& arena) const {
     const Numeric n = Numeric::of(state.sum.total);
     QW_ASSIGN_OR_RETURN(const Numeric sum, state.sum.value(arena));

@@ -21,11 +21,13 @@
 
 namespace qw::views {
 
-// Rows to add: row rows[i] of `args` counts weights[i] times in the group of entries[i].
+// Rows to add: row rows[i] of `args` counts weights[i] times in the group of entries[i]. Under
+// DISTINCT weights[i] is the change of the set, occurrences[i] that of the multiset.
 struct AccumulateCall {
   std::span<const Vector> args;
   const uint16_t* rows = nullptr;
   const int64_t* weights = nullptr;
+  const int64_t* occurrences = nullptr;  // null unless DISTINCT
   Entry* const* entries = nullptr;
   uint32_t count = 0;
 };

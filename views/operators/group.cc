@@ -116,6 +116,8 @@ Result<void> GroupOperator::add_calls() {
     if (gate_of[c].first != SIZE_MAX) {
       call.gate = gates_[gate_of[c].first].get();
       call.gate_filter = gate_of[c].second;
+      call.gate_leader = static_cast<uint32_t>(
+          std::find(gate_of.begin(), gate_of.end(), gate_of[c]) - gate_of.begin());
     }
     calls_.push_back(std::move(call));
   }
@@ -242,18 +244,25 @@ void GroupOperator::update_call(Call& call, const Batch& batch, Entry* const* en
     targets[used++] = entries[i];
   }
   if (used == 0) return;
+  const int64_t* changes = weights;
   if (call.gate != nullptr) {
-    auto* effective = accept_arena_.allocate_array<int64_t>(used);
-    call.gate->pass(batch, rows, weights, used, call.gate_filter, accept_arena_, effective);
-    weights = effective;
+    // One count per value, filter and row, however many calls ask for it.
+    const Call& leader = calls_[call.gate_leader];
+    if (&leader == &call) {
+      auto* effective = accept_arena_.allocate_array<int64_t>(used);
+      call.gate->pass(batch, rows, weights, used, call.gate_filter, accept_arena_, effective);
+      call.effective = effective;
+    }
+    changes = leader.effective;
   }
   if (call.bag != nullptr) {
-    call.bag->update(batch, rows, weights, targets, used, accept_arena_);
+    call.bag->update(batch, rows, changes, targets, used, accept_arena_);
     return;
   }
   std::vector<Vector> arguments;
   for (const uint32_t column : call.arguments) arguments.push_back(batch.columns[column]);
-  if (!call.sum->update({arguments, rows, weights, targets, used})) {
+  const int64_t* occurrences = call.gate == nullptr ? nullptr : weights;
+  if (!call.sum->update({arguments, rows, changes, occurrences, targets, used})) {
     host().fail(internal_error("rows were taken away from an append-only input"));
   }
 }

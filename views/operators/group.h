@@ -78,6 +78,9 @@ class GroupOperator final : public Operator {
     bool keep_nulls = false;  // array_agg
     DistinctGate* gate = nullptr;
     uint32_t gate_filter = 0;
+    // The first call of the same gate and filter: it asks the gate, the others take its answer.
+    uint32_t gate_leader = 0;
+    const int64_t* effective = nullptr;  // the answer, while a batch is accepted
   };
   struct Counts {
     int64_t rows[2];

@@ -282,7 +282,7 @@ class Slider {
       arguments.push_back(one);
     }
     const uint16_t first = 0;
-    accumulator_.update({arguments, &first, &weight, &entry_, 1});
+    accumulator_.update({arguments, &first, &weight, nullptr, &entry_, 1});
   }
 
   const sql::WindowCall& call_;

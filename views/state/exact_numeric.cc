@@ -71,6 +71,14 @@ void ExactNumeric::add_slow(Numeric value, int64_t weight) {
   if (rest->empty()) release();
 }
 
+void ExactNumeric::add_distinct(Numeric value, int64_t change, int64_t occurrences,
+                                Arena& scratch) {
+  add(value.is_special() ? value : numeric::trim_scale(value, scratch), change);
+  if (value.is_special()) return;
+  add(Numeric::narrow(0, value.scale()), occurrences);
+  total -= occurrences;
+}
+
 Result<Numeric> ExactNumeric::value(Arena& arena) const {
   if (rest == nullptr) return numeric::from_int128(sum, scale, arena);
   if (rest->nans != 0 || (rest->infinities != 0 && rest->minus_infinities != 0))

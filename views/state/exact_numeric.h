@@ -67,6 +67,10 @@ struct ExactNumeric {
     }
     add_slow(value, weight);
   }
+  // The sum of a set: the value's presence changes by `change`, its occurrences by `occurrences`.
+  // What comes spelled 1.0 may go spelled 1.00, so the value counts in its canonical spelling and
+  // each occurrence as a zero of its own scale: the result's scale is the largest that occurs.
+  void add_distinct(Numeric value, int64_t change, int64_t occurrences, Arena& scratch);
   Result<Numeric> value(Arena& arena) const;
   // Makes a byte copy whole; release() it as well.
   void keep();

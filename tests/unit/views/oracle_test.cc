@@ -217,7 +217,7 @@ class Case {
 }  // namespace
 
 TEST_CASE("a maintained view equals its plan computed from scratch") {
-  for (uint64_t seed = 1; seed <= 400; ++seed) {
+  for (uint64_t seed = 1; seed <= 2000; ++seed) {
     INFO("seed " << seed);
     Case(seed).run();
   }
