@@ -125,8 +125,17 @@ Result<Node*> ViewBuilder::make_scan(const sql::Scan& scan) {
   if (scan.bounds != nullptr) return fail(internal_error("a view's plan has scan bounds"));
   QW_ASSIGN_OR_RETURN(Node * node,
                       add_operator(std::make_unique<PickOperator>(host_, scan.columns), {}));
-  graph_.roots[scan.relation].push_back({node, spec_.id, false});
+  graph_.roots[scan.relation].push_back({node, spec_.id, false, false});
   return node;
+}
+
+Result<void> ViewBuilder::hydrate_left(const Node* index, Node* op, uint32_t port) {
+  const sql::Scan& scan = *preloaded_.at(index);
+  QW_ASSIGN_OR_RETURN(Node * pick,
+                      add_operator(std::make_unique<PickOperator>(host_, scan.columns), {}));
+  graph_.roots[scan.relation].push_back({pick, spec_.id, false, true});
+  pick->outputs.push_back({op, port});
+  return {};
 }
 
 Result<Node*> ViewBuilder::make_filter(const sql::Expr& predicate, Node* input,
@@ -178,9 +187,11 @@ Result<Node*> ViewBuilder::arrange(const sql::Plan& input, const std::vector<uin
     node->index->view = ObjectId{0};
     states_.push_back({node->index->id, share_key});
     arranged_[share_key] = node;
+    if (!spec_.recover) preloaded_[node] = scan;
     return node;
   }
   QW_ASSIGN_OR_RETURN(Node * pick, make_scan(*scan));
+  pick->host = nullptr;  // others may depend on it when this view has failed
   Node* node = add_node();
   node->index = std::make_unique<RowIndex>(schema_types(input), key, skip_null);
   node->users.insert(spec_.id);
@@ -209,6 +220,10 @@ Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Node*& left_index,
   QW_ASSIGN_OR_RETURN(Node * node, add_operator(std::move(op), {}));
   left_index->before.push_back({node, 0});
   right_index->outputs.push_back({node, 1});
+  // The side that is hydrated meets the one that is full; when both are, nothing would come.
+  if (has_rows(left_index) && has_rows(right_index)) {
+    QW_TRY(hydrate_left(left_index, node, 0));
+  }
   if (join.residual == nullptr) return node;
   std::vector<Type> types = schema_types(*plan.inputs[0]);
   const std::vector<Type> right_types = schema_types(*plan.inputs[1]);

@@ -49,6 +49,10 @@ Result<Node*> ViewBuilder::existence(Node* left, Node* right, bool anti, std::ve
                                 {}));
   left->before.push_back({node, 0});
   right->before.push_back({node, 1});
+  if (has_rows(left)) {
+    QW_TRY(hydrate_left(
+        left, node, has_rows(right) ? ExistenceOperator::kLeft : ExistenceOperator::kUnmatched));
+  }
   return node;
 }
 

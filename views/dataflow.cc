@@ -59,6 +59,7 @@ void Dataflow::go_live(ObjectId view) {
   QW_ASSERT(has_view(view));
   impl_->live[view] = true;
   for (auto& [relation, roots] : impl_->graph.roots) {
+    std::erase_if(roots, [&](const Root& root) { return root.view == view && root.hydrates_only; });
     for (Root& root : roots) {
       if (root.view == view) root.live = true;
     }

@@ -14,11 +14,9 @@
 // row may come with +1 and then with -1 within an epoch: whoever stores rows nets them.
 //
 // Making a view over existing data: add_view(), then feed each relation of to_hydrate() with all
-// rows as of some epoch s (hydrate, +1 each, in slices, over as many epochs as one likes), then the
-// deltas of that relation after s (hydrate again, with weights), then go_live() between two epochs,
-// from which on push() and views below reach it. Shared indexes are live for the new view from the
-// start, which is right because each input ends up with the same contents whatever the
-// interleaving.
+// of its rows (hydrate, +1 each, in slices, over as many epochs as one likes), then go_live(), from
+// which on push() and views below reach it. Nothing is pushed meanwhile: indexes that the view
+// shares are full and live for it from the start, and must not get ahead of its other inputs.
 //
 // Recovery: add_view() for all views with the states they had, views below first; load_image() and
 // apply_log() per state; finish_recovery(). Nothing is emitted.

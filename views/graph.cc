@@ -13,7 +13,12 @@ void Graph::deliver(const Edge& edge, const Batch& batch) {
     const Arena::Mark mark = index_arena_.mark();
     node.index->update(batch, index_arena_);
     index_arena_.rewind(mark);
-    for (const Edge& next : node.outputs) deliver(next, batch);
+    // A join may feed another one that probes the same index. That one must have taken this change
+    // in before it sees what follows from it: before the update those upstream come first, after
+    // it those downstream, so that for each join the index changes at one moment.
+    for (auto next = node.outputs.rbegin(); next != node.outputs.rend(); ++next) {
+      deliver(*next, batch);
+    }
     return;
   }
   if (node.sink != nullptr) {

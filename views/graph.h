@@ -53,18 +53,19 @@ class ViewHost final : public Host {
 struct Node {
   std::unique_ptr<Operator> op;
   std::unique_ptr<RowIndex> index;
-  std::vector<Edge> before, outputs;
-  DeltaSink* sink = nullptr;  // the end of a view
-  ViewHost* host = nullptr;   // null for arrangements shared by several views
-  ObjectId view;              // who made it; 0 = an arrangement whose maker is gone
-  std::string share_key;      // arrangements of relations: what makes two of them the same
-  std::set<ObjectId> users;   // of an arrangement
+  std::vector<Edge> before, outputs;  // in topological order of their ends
+  DeltaSink* sink = nullptr;          // the end of a view
+  ViewHost* host = nullptr;           // null for arrangements shared by several views
+  ObjectId view;                      // who made it; 0 = an arrangement whose maker is gone
+  std::string share_key;              // arrangements of relations: what makes two of them the same
+  std::set<ObjectId> users;           // of an arrangement
 };
 
 struct Root {
   Node* node = nullptr;
   ObjectId view;
   bool live = false;
+  bool hydrates_only = false;  // gone when the view goes live
 };
 
 class Graph {
@@ -97,6 +98,10 @@ class ViewBuilder {
   Result<Node*> node_of(const sql::Plan& plan);
   Result<Node*> make(const sql::Plan& plan);
   Result<Node*> make_scan(const sql::Scan& scan);
+  // Brings the rows of an index that others had before the view to `port` of an operator that has
+  // the index as its left side.
+  Result<void> hydrate_left(const Node* index, Node* op, uint32_t port);
+  bool has_rows(const Node* index) const { return preloaded_.count(index) != 0; }
   Result<Node*> make_filter(const sql::Expr& predicate, Node* input, std::span<const Type> types);
   Result<Node*> make_join(const sql::Plan& plan);
   Result<Node*> existence(Node* left, Node* right, bool anti, std::vector<Type> before,
@@ -122,6 +127,7 @@ class ViewBuilder {
   const std::function<Result<StateId>()>& allocate_;
   std::map<const sql::Plan*, Node*> made_;
   std::map<std::string, Node*> arranged_;
+  std::map<const Node*, const sql::Scan*> preloaded_;  // shared indexes, full already
   std::vector<StateInfo> states_;
   size_t next_state_ = 0;
   uint32_t depth_ = 0;
