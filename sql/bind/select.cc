@@ -372,6 +372,17 @@ void SelectBinder::regroup(ExprPtr& root) {
   });
 }
 
+// An argument of an aggregate call is not evaluated for rows that its FILTER keeps away.
+ExprPtr behind_filter(ExprPtr value, const Expr* filter) {
+  if (filter == nullptr || never_fails(*value)) return value;
+  const Type type = value->type;
+  std::vector<ExprPtr> args;
+  args.push_back(filter->clone());
+  args.push_back(std::move(value));
+  args.push_back(make_constant(Datum::null(type)));
+  return make_node(ExprKind::case_when, type, std::move(args));
+}
+
 Result<void> SelectBinder::aggregate() {
   QW_TRY(find_extra_groups());
   std::vector<ExprPtr> inputs;
@@ -393,13 +404,14 @@ Result<void> SelectBinder::aggregate() {
     call.function = pending.function;
     call.distinct = pending.distinct;
     call.type = pending.type;
+    const Expr* filter = pending.filter.get();
     for (ExprPtr& argument : pending.arguments) {
-      call.arguments.push_back(add(std::move(argument)));
+      call.arguments.push_back(add(behind_filter(std::move(argument), filter)));
     }
-    if (pending.filter != nullptr) call.filter = add(std::move(pending.filter));
     for (BoundOrder& order : pending.order) {
-      call.order.push_back({add(std::move(order.expr)), order.order});
+      call.order.push_back({add(behind_filter(std::move(order.expr), filter)), order.order});
     }
+    if (filter != nullptr) call.filter = add(std::move(pending.filter));
     node.calls.push_back(std::move(call));
   }
   each_upper([&](ExprPtr& root) { regroup(root); });
@@ -465,7 +477,9 @@ Result<void> SelectBinder::windows() {
       WindowCall call = window.frame;
       call.function = window.function;
       call.type = window.type;
-      for (const ExprPtr& argument : window.arguments) call.arguments.push_back(add(argument));
+      for (const ExprPtr& argument : window.arguments) {
+        call.arguments.push_back(add(behind_filter(argument->clone(), window.filter.get())));
+      }
       if (window.filter != nullptr) call.filter = add(window.filter);
       if (window.start_offset != nullptr) call.start_offset = add(window.start_offset);
       if (window.end_offset != nullptr) call.end_offset = add(window.end_offset);
