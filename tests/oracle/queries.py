@@ -96,11 +96,11 @@ def insert(choose, table):
 def insert_many(choose, table):
     """Enough rows for several batches; values repeat."""
     first = 100 + 1000 * choose.below(3)
-    count = choose.pick([10, 300, 3000])
+    count = choose.weighted([(8, 10), (8, 40), (3, 100), (1, 5000)])
     values = []
     for column in table.columns[1:]:
         values.append({
-            "int": "g % 7", "bigint": "g % 11", "text": "'n' || g % 13", "bool": "g % 3 = 0",
+            "int": "g % 701", "bigint": "g % 1103", "text": "'n' || g % 1301", "bool": "g % 3 = 0",
             "numeric(10,2)": "g % 5 + 0.25", "float8": "(g % 9) / 4.0::float8",
             "date": "date '2024-01-01' + g % 10",
             "timestamp": "timestamp '2024-01-01' + g % 6 * interval '1 hour'"}[column.type])
