@@ -57,6 +57,7 @@ struct Program::Code {
   Arena arena;  // bytes of constants
   std::vector<std::pair<uint32_t, Vector>> constants;
   std::vector<Load> parameters, outers;
+  std::vector<Load> relabels;  // input columns under another type of the same layout: int4 as oid
   Block block;
   std::vector<uint32_t> outputs;  // registers
   // A run takes the scratch that the last run gave back, or makes one.

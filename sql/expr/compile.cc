@@ -55,6 +55,7 @@ class Compiler {
   Result<void> emit_eager(const Expr& expr, size_t first, Instruction& instruction, Block& block);
   Result<void> emit_lazy(const Expr& expr, Instruction& instruction, Block& block);
   Result<void> emit_in_list(const Expr& expr, Instruction& instruction, Block& block);
+  uint32_t relabelled(const Expr& column);
   uint32_t add_constant(const Datum& value, Type type);
   bool can_fail(const Instruction& instruction) const;
 
@@ -130,13 +131,23 @@ uint32_t Compiler::add_constant(const Datum& value, Type type) {
   return reg;
 }
 
+// A column that is used as another type without a conversion.
+uint32_t Compiler::relabelled(const Expr& column) {
+  for (const Program::Code::Load& load : code_->relabels) {
+    if (load.index == column.index && load.type.same(column.type)) return load.reg;
+  }
+  const uint32_t reg = code_->registers++;
+  code_->relabels.push_back({reg, column.index, 0, column.type});
+  return reg;
+}
+
 Result<uint32_t> Compiler::emit(const Expr& expr, Block& block) {
   if (expr.kind == ExprKind::column) {
     if (expr.index >= input_.size()) {
       return fail(
           internal_error(fmt::format("no input column {} of {}", expr.index, input_.size())));
     }
-    return expr.index;
+    return expr.type.same(input_[expr.index]) ? expr.index : relabelled(expr);
   }
   const Info info = info_.at(&expr);
   if (!info.volatile_) {

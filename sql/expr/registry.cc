@@ -229,6 +229,9 @@ void Registry::Tables::add_casts() {
     }
     add_cast(declared_type(row.from), declared_type(row.to), context_of(row.context), function);
   }
+  // Not in pg_cast: a vector is stored as the array that it is.
+  add_cast(TypeId::int2vector, Type::array_of(TypeId::int2), CastContext::implicit, nullptr);
+  add_cast(TypeId::oidvector, Type::array_of(TypeId::oid), CastContext::implicit, nullptr);
 }
 
 const Function* Registry::Tables::only(std::string_view name, Type argument) const {
@@ -334,7 +337,7 @@ namespace {
 
 // The type whose btree operators a type uses: varchar compares as text, regclass as oid.
 Type comparison_type(Type type) {
-  if (type.is_array()) return TypeId::anyarray;
+  if (type.is_array() || type.id == TypeId::int2vector) return TypeId::anyarray;
   if (type.id == TypeId::varchar || type.id == TypeId::unknown || type.id == TypeId::cstring) {
     return TypeId::text;
   }

@@ -39,6 +39,10 @@ Runner::Runner(const Program::Code& code, const Batch& batch, EvalContext& conte
   QW_ASSERT(batch.columns.size() >= code.inputs);
   std::copy_n(batch.columns.begin(), code.inputs, registers_);
   for (const auto& [reg, vector] : code.constants) registers_[reg] = vector;
+  for (const Program::Code::Load& load : code.relabels) {
+    registers_[load.reg] = batch.columns[load.index];
+    registers_[load.reg].type = load.type;
+  }
   for (const Program::Code::Load& load : code.parameters) {
     QW_ASSERT(load.index >= 1 && load.index <= context.parameters.size());
     const Datum& value = context.parameters[load.index - 1];

@@ -379,6 +379,13 @@ bool spelling_matters(const Plan& outer, Plan& plan) {
   });
 }
 
+// Whether bindings can be compared at all; json, for one, cannot.
+bool comparable(const Plan& outer, const std::vector<uint32_t>& bindings) {
+  return std::all_of(bindings.begin(), bindings.end(), [&](uint32_t column) {
+    return Registry::instance().equality(outer.schema.columns[column].type) != nullptr;
+  });
+}
+
 std::optional<Carried> carry(const PlanPtr& outer, PlanPtr plan) {
   Carried out;
   bool deeper = false;
@@ -392,7 +399,7 @@ std::optional<Carried> carry(const PlanPtr& outer, PlanPtr plan) {
     if (!spelling_matters(*outer, *plan)) {
       out.plan = Unnester(outer, out.bindings, true).run(plan);
     }
-    if (out.plan == nullptr) {
+    if (out.plan == nullptr && comparable(*outer, out.bindings)) {
       out.plan = Unnester(outer, out.bindings, false).run(plan);
       out.null_safe = true;
     }
