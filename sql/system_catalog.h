@@ -1,13 +1,13 @@
 // System relations: pg_catalog, information_schema and qw, by name, and their rows.
 //
-// A system relation is a table whose rows are computed when it is read, or a view over such tables
-// (kind view: its definition is SQL). Shapes (columns, order, types, oids) are PostgreSQL's own.
-// Rows come from the catalogue snapshot of the reading statement and, for the qw tables and
-// pg_settings, from what the engine puts into SystemContext. Descriptions are immutable; any
-// thread. Tests: tests/unit/sql_system/.
+// A system relation is a table whose rows are computed when it is read. Shapes (columns, order,
+// types, oids) are PostgreSQL's own. Rows come from the catalogue snapshot of the reading statement
+// and, for the qw tables and pg_settings, from what the engine puts into SystemContext.
+// Descriptions are immutable; any thread. Tests: tests/unit/sql_system/.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,21 +18,34 @@
 
 namespace qw::sql {
 
-// nullptr when there is none. Relation::kind is system or view.
+struct EvalContext;
+
+// nullptr when there is none. Relation::kind is system.
 const Relation* system_relation(std::string_view schema, std::string_view name);
 const Relation* system_relation(ObjectId id);
 bool is_system_schema(std::string_view name);
 // All of them, for pg_class and its like.
 std::vector<const Relation*> system_relations();
+// 'r' or 'v', as in PostgreSQL's pg_class.
+char system_relkind(ObjectId id);
 
 using SystemRow = std::vector<Datum>;  // one value per column, in the column's type
+// Rows in parts, one after the other; parts that never change are shared.
+using SystemRows = std::vector<std::shared_ptr<const std::vector<SystemRow>>>;
 
 struct SystemSetting {
+  bool fixed = false;  // can be shown, not set
   std::string name, value, boot_value, description;
 };
 struct SystemSession {
   int32_t pid = 0;
   std::string user, database, application, state, query;
+};
+// A cursor or a prepared statement of the reading session.
+struct SystemStatement {
+  std::string name, statement;
+  std::vector<Type> parameters;
+  bool holdable = false, scrollable = false, from_sql = true;
 };
 
 // What rows are computed from.
@@ -44,11 +57,15 @@ struct SystemContext {
   // Asked only when a relation needs it.
   std::function<std::vector<SystemSetting>()> settings;
   std::function<std::vector<SystemSession>()> sessions;
+  std::function<std::vector<SystemStatement>()> cursors, prepared;
   std::function<int64_t(ObjectId)> row_count;
   // Rows of the qw tables, which only the engine knows.
   std::function<Result<std::vector<SystemRow>>(std::string_view table)> qw_rows;
 };
 
-Result<std::vector<SystemRow>> system_rows(const Relation& relation, const SystemContext& context);
+// The text of a reg* value (regclass, regtype, ...) under the context's search path.
+std::string object_name(Type type, uint32_t oid, const EvalContext& context);
+
+Result<SystemRows> system_rows(const Relation& relation, const SystemContext& context);
 
 }  // namespace qw::sql

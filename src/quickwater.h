@@ -141,6 +141,8 @@ class Session {
   // asked.
   virtual std::vector<std::pair<std::string, std::string>> changed_settings() = 0;
   virtual const TextStyle& style() const = 0;
+  // The text form of a value of a type whose values are names of objects (regclass, regtype, ...).
+  virtual std::string object_name(Type type, uint32_t oid) = 0;
   // Called for notices, on the session's thread, while a statement runs.
   virtual void on_notice(std::function<void(const Notice&)> callback) = 0;
 

@@ -53,6 +53,7 @@ Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::open(const DatabaseOptions& 
 }
 
 Result<void> DatabaseImpl::start(const DatabaseOptions& options) {
+  started_us_ = clock_->now_us();
   storage::StoreOptions store_options;
   store_options.dir = options.data_dir;
   store_options.ephemeral = options.ephemeral;
@@ -94,6 +95,8 @@ Result<std::unique_ptr<Session>> DatabaseImpl::connect(const SessionOptions& opt
 void DatabaseImpl::forget(SessionImpl* session) {
   const std::lock_guard lock(sessions_mutex_);
   sessions_.erase(session->backend_pid());
+  advisory_locks_.end_transaction(session->backend_pid());
+  advisory_locks_.release_all(session->backend_pid());
 }
 
 void DatabaseImpl::cancel(int32_t backend_pid, uint32_t key) {

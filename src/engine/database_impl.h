@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "src/base/clock.h"
+#include "src/engine/advisory_locks.h"
 #include "src/engine/definitions.h"
 #include "src/engine/epoch_loop.h"
 #include "src/engine/source_host.h"
@@ -50,6 +51,8 @@ class DatabaseImpl final : public Database {
   void forget(SessionImpl* session);
   std::vector<Activity> activity() const;
   bool cancel_backend(int32_t pid, bool terminate);
+  AdvisoryLocks& advisory_locks() { return advisory_locks_; }
+  int64_t started_us() const { return started_us_; }
 
  private:
   explicit DatabaseImpl(const DatabaseOptions& options);
@@ -68,6 +71,8 @@ class DatabaseImpl final : public Database {
   std::map<int32_t, SessionImpl*> sessions_;  // guarded by sessions_mutex_
   int32_t last_pid_ = 0;
   std::atomic<bool> shutting_down_ = false;
+  AdvisoryLocks advisory_locks_;
+  int64_t started_us_ = 0;
 };
 
 }  // namespace qw::engine

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "sql/optimizer.h"
+#include "sql/system_catalog.h"
 #include "src/engine/database_impl.h"
 #include "src/engine/portals.h"
 #include "src/engine/utility.h"
@@ -54,7 +55,8 @@ SessionImpl::SessionImpl(DatabaseImpl& database, SessionOptions options, int32_t
       options_(std::move(options)),
       pid_(pid),
       key_(key),
-      settings_(options_.user) {}
+      settings_(options_.user),
+      calls_(*this) {}
 
 SessionImpl::~SessionImpl() {
   cursors_.clear();
@@ -318,7 +320,7 @@ Result<std::unique_ptr<Portal>> SessionImpl::open(std::shared_ptr<Statement> sta
 }
 
 sql::EvalContext SessionImpl::eval_context(const Transaction& transaction, const CatalogView& view,
-                                           std::span<const Datum> parameters) const {
+                                           std::span<const Datum> parameters) {
   sql::EvalContext context;
   context.now_us = transaction.now_us;
   context.statement_us = database_->clock().now_us();
@@ -331,7 +333,17 @@ sql::EvalContext SessionImpl::eval_context(const Transaction& transaction, const
   context.search_path = settings_.search_path();
   context.backend_pid = pid_;
   context.random_seed = static_cast<uint64_t>(context.statement_us);
+  context.session = &calls_;
   return context;
+}
+
+std::string SessionImpl::object_name(Type type, uint32_t oid) {
+  const auto view = database_->definitions().view();
+  sql::EvalContext context;
+  context.catalog = view->catalog.get();
+  context.user = options_.user;
+  context.search_path = settings_.search_path();
+  return sql::object_name(type, oid, context);
 }
 
 // ---- names, settings, notices -----------------------------------------------------------------

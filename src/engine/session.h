@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sql/function.h"
+#include "src/engine/session_calls.h"
 #include "src/engine/settings.h"
 #include "src/engine/statement.h"
 #include "src/engine/txn_buffer.h"
@@ -52,6 +53,7 @@ struct SqlCursor {
   std::unique_ptr<Portal> portal;
   Schema columns;
   bool hold = false;
+  std::string statement;      // as written, for pg_cursors
   std::optional<Batch> rest;  // rows fetched from the portal and not yet given out
   uint32_t rest_at = 0;
   bool done = false;
@@ -84,6 +86,7 @@ class SessionImpl final : public Session {
   void cancel(bool shutdown) override;
   int32_t backend_pid() const override { return pid_; }
   uint32_t cancel_key() const override { return key_; }
+  std::string object_name(Type type, uint32_t oid) override;
 
   // For portals.
   DatabaseImpl& database() { return *database_; }
@@ -107,7 +110,7 @@ class SessionImpl final : public Session {
   // A snapshot for one read, with the catalogue that belongs to it.
   Result<void> ensure_snapshot(Transaction& transaction);
   sql::EvalContext eval_context(const Transaction& transaction, const CatalogView& view,
-                                std::span<const Datum> parameters) const;
+                                std::span<const Datum> parameters);
   Result<void> bind(Statement& statement);
   std::map<std::string, SqlCursor, std::less<>>& cursors() { return cursors_; }
   std::map<std::string, std::shared_ptr<Prepared>, std::less<>>& prepared() { return prepared_; }
@@ -122,6 +125,7 @@ class SessionImpl final : public Session {
   const int32_t pid_;
   const uint32_t key_;
   Settings settings_;
+  SessionCalls calls_;
   std::shared_ptr<Transaction> transaction_;
   bool alone_ = false;
   std::map<std::string, std::shared_ptr<Prepared>, std::less<>> prepared_;

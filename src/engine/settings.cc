@@ -409,7 +409,15 @@ Result<std::string> Settings::show(std::string_view name) const {
 
 std::vector<Settings::Row> Settings::all() const {
   std::vector<Row> rows;
-  for (const auto& [name, value] : values_) rows.push_back({name, value, ""});
+  for (const auto& [name, value] : values_) {
+    const Parameter* parameter = find_parameter(name);
+    const auto initial = defaults_.find(name);
+    rows.push_back({name, value, initial == defaults_.end() ? std::string() : initial->second, "",
+                    parameter != nullptr && parameter->kind == Kind::fixed});
+  }
+  // As PostgreSQL lists them: the case of a letter does not matter.
+  std::sort(rows.begin(), rows.end(),
+            [](const Row& a, const Row& b) { return lower(a.name) < lower(b.name); });
   return rows;
 }
 

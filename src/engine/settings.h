@@ -33,7 +33,8 @@ class Settings {
   Result<std::string> show(std::string_view name) const;
   std::optional<std::string> find(std::string_view name) const;
   struct Row {
-    std::string name, value, description;
+    std::string name, value, initial, description;
+    bool fixed = false;  // can be shown, not set
   };
   std::vector<Row> all() const;
 

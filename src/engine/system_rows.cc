@@ -1,6 +1,8 @@
 // SystemRows: see system_rows.h.
 #include "src/engine/system_rows.h"
 
+#include <algorithm>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,7 +14,6 @@
 
 #include "sql/system_catalog.h"
 #include "src/engine/database_impl.h"
-#include "src/engine/row_buffer.h"
 #include "src/engine/view_errors.h"
 
 namespace qw::engine {
@@ -120,19 +121,75 @@ Rows progress(SessionImpl& session, const sql::Catalog& catalog) {
 // Computed rows, projected to the columns asked for.
 class ComputedCursor final : public views::RowCursor {
  public:
-  ComputedCursor(Schema schema, const Rows& rows, const std::vector<uint32_t>& columns)
-      : buffer_(schema) {
-    for (const sql::SystemRow& row : rows) {
-      sql::SystemRow picked;
-      for (const uint32_t column : columns) picked.push_back(row[column]);
-      buffer_.add_row(picked);
+  ComputedCursor(sql::SystemRows parts, std::vector<Type> types, std::vector<uint32_t> columns)
+      : parts_(std::move(parts)), types_(std::move(types)), columns_(std::move(columns)) {}
+
+  Result<bool> next(Batch& batch) override {
+    arena_.reset();
+    batch = Batch();
+    while (part_ < parts_.size() && at_ == parts_[part_]->size()) {
+      ++part_;
+      at_ = 0;
     }
+    if (part_ == parts_.size()) return false;
+    const std::vector<sql::SystemRow>& rows = *parts_[part_];
+    const auto count = static_cast<uint32_t>(std::min<size_t>(rows.size() - at_, kBatchRowsMax));
+    batch.rows = count;
+    for (size_t c = 0; c < columns_.size(); ++c) {
+      Vector vector = Vector::flat(types_[c], count, arena_);
+      for (uint32_t i = 0; i < count; ++i) put(rows[at_ + i][columns_[c]], vector, i, count);
+      batch.columns.push_back(vector);
+    }
+    at_ += count;
+    return true;
   }
-  Result<bool> next(Batch& batch) override { return buffer_.next(batch); }
 
  private:
-  RowBuffer buffer_;
+  void put(const Datum& value, Vector& vector, uint32_t row, uint32_t rows) {
+    const uint32_t width = vector.type.bytes();
+    char* to = static_cast<char*>(vector.data) + size_t{row} * width;
+    if (value.is_null()) {
+      std::memset(to, 0, width);
+      vector.set_null(row, rows, arena_);
+    } else if (vector.type.physical() == Physical::string) {
+      store<Str>(to, Str::copy(value.bytes(), arena_));
+    } else {
+      std::memcpy(to, value.fixed_bytes(), width);
+    }
+  }
+
+  sql::SystemRows parts_;
+  std::vector<Type> types_;
+  std::vector<uint32_t> columns_;
+  Arena arena_;
+  size_t part_ = 0, at_ = 0;
 };
+
+std::vector<sql::SystemStatement> cursor_list(SessionImpl& session) {
+  std::vector<sql::SystemStatement> out;
+  for (const auto& [name, cursor] : session.cursors()) {
+    sql::SystemStatement listed;
+    listed.name = name;
+    listed.statement = cursor.statement;
+    listed.holdable = cursor.hold;
+    out.push_back(std::move(listed));
+  }
+  return out;
+}
+
+std::vector<sql::SystemStatement> prepared_list(SessionImpl& session) {
+  std::vector<sql::SystemStatement> out;
+  for (const auto& [name, prepared] : session.prepared()) {
+    if (name.empty()) continue;
+    sql::SystemStatement listed;
+    listed.name = name;
+    listed.statement = prepared->sql();
+    listed.parameters.assign(prepared->parameters().begin(), prepared->parameters().end());
+    listed.from_sql = false;
+    out.push_back(std::move(listed));
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -149,8 +206,9 @@ SystemRows system_rows(SessionImpl& session, const Transaction& transaction,
     context.now_us = transaction.now_us;
     context.settings = [&] {
       std::vector<sql::SystemSetting> settings;
-      for (const Settings::Row& row : session.settings().all()) {
-        settings.push_back({row.name, row.value, row.value, row.description});
+      for (Settings::Row& row : session.settings().all()) {
+        settings.push_back({row.fixed, std::move(row.name), std::move(row.value),
+                            std::move(row.initial), std::move(row.description)});
       }
       return settings;
     };
@@ -162,6 +220,8 @@ SystemRows system_rows(SessionImpl& session, const Transaction& transaction,
       }
       return sessions;
     };
+    context.cursors = [&] { return cursor_list(session); };
+    context.prepared = [&] { return prepared_list(session); };
     context.row_count = [&](ObjectId id) { return transaction.snapshot->row_count(id); };
     context.qw_rows = [&](std::string_view table) -> Result<Rows> {
       if (table == "source_status") return source_status(session, catalog);
@@ -171,13 +231,12 @@ SystemRows system_rows(SessionImpl& session, const Transaction& transaction,
       if (table == "progress") return progress(session, catalog);
       return fail(internal_error(fmt::format("unknown table qw.{}", table)));
     };
-    QW_ASSIGN_OR_RETURN(const Rows rows, sql::system_rows(*scan.relation, context));
-    Schema schema;
+    QW_ASSIGN_OR_RETURN(sql::SystemRows rows, sql::system_rows(*scan.relation, context));
+    std::vector<Type> types;
     for (const uint32_t column : scan.columns) {
-      const sql::ColumnInfo& info = scan.relation->columns[column];
-      schema.columns.push_back({info.name, info.type, true});
+      types.push_back(scan.relation->columns[column].type);
     }
-    return std::make_unique<ComputedCursor>(std::move(schema), rows, scan.columns);
+    return std::make_unique<ComputedCursor>(std::move(rows), std::move(types), scan.columns);
   };
 }
 

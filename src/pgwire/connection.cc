@@ -28,6 +28,9 @@ Error malformed(std::string_view what) {
   return protocol_violation(fmt::format("invalid {} message", what));
 }
 
+// Types whose text is the name of what they point to.
+bool names_object(TypeId id) { return type_info(id).name.starts_with("reg"); }
+
 // "-c name=value", "-cname=value", "--name=value", separated by blanks; "\ " is a blank.
 std::map<std::string, std::string> parse_options(std::string_view text) {
   std::vector<std::string> words;
@@ -695,6 +698,8 @@ void Connection::send_row(const Batch& batch, uint32_t row, const std::vector<in
     writer.int32(0);
     if (formats[c] == 1)
       append_binary(vector, row, out_);
+    else if (vector.type.physical() == Physical::u32 && names_object(vector.type.id))
+      out_ += session_->object_name(vector.type, vector.at<uint32_t>(row));
     else
       append_text(vector, row, session_->style(), out_);
     store_be<int32_t>(out_.data() + start, static_cast<int32_t>(out_.size() - start - 4));
