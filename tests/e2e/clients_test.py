@@ -233,7 +233,7 @@ CREATE VIEW cheap AS SELECT * FROM parts WHERE price < 1;
 def test_psql_describes_relations_as_with_postgresql(world):
     world.postgres.sql("CREATE DATABASE described")
     scripts = [PSQL_SETUP, "\\d", "\\d parts", "\\dt", "\\dt *.*bins", "\\dv", "\\d stock.bins",
-               "\\dn", "INSERT INTO parts (id, name) VALUES (1, 'bolt');\nTABLE parts;",
+               "\\dn stock", "INSERT INTO parts (id, name) VALUES (1, 'bolt');\nTABLE parts;",
                "SELECT nosuch FROM parts;", "SELECT 1 AS a, NULL AS b, ARRAY[1,2] AS c;",
                "\\copy parts FROM STDIN\n2\tnut\t1.25\t\\N\n\\.\nSELECT * FROM parts ORDER BY id;"]
     mark = "\\echo =next="
