@@ -95,7 +95,7 @@ int serve(const ServeOptions& options) {
     return report(
         invalid_parameter_value(
             fmt::format("refusing to listen on \"{}\": there are no passwords yet", options.listen))
-            .with_hint("Listen on 127.0.0.1 and tunnel to it."));
+            .with_hint("Listen on loopback, such as 127.0.0.1, and tunnel to it."));
   }
   sigset_t signals;
   sigemptyset(&signals);
