@@ -38,11 +38,17 @@ std::optional<Str> field(View json, View key, Row& row) {
 std::optional<Str> field_text(View json, View key, Row& row) {
   return as_text(jsonb::get(JsonView(json), key), row);
 }
+// A scalar is an array of itself here, as in PostgreSQL.
+Json element_of(View json, int32_t index) {
+  const JsonView value(json);
+  if (value.is_scalar() && (index == 0 || index == -1)) return value;
+  return jsonb::get(value, index);
+}
 std::optional<Str> element(View json, int32_t index, Row& row) {
-  return as_document(jsonb::get(JsonView(json), index), row);
+  return as_document(element_of(json, index), row);
 }
 std::optional<Str> element_text(View json, int32_t index, Row& row) {
-  return as_text(jsonb::get(JsonView(json), index), row);
+  return as_text(element_of(json, index), row);
 }
 
 // The texts of a text[]; false when one is NULL.

@@ -586,6 +586,7 @@ class SubqueryPlanner {
         if (PlanPtr out = exists_value(input, subquery)) return out;
         return apply(input, subquery, Apply::Kind::exists, "this form of EXISTS");
       case SubqueryKind::any:
+        if (PlanPtr out = any_value(input, subquery)) return out;
         return apply(input, subquery, Apply::Kind::any, "IN (SELECT ...) outside of WHERE");
       case SubqueryKind::all:
         return apply(input, subquery, Apply::Kind::all, "ALL (SELECT ...) outside of WHERE");
@@ -735,6 +736,127 @@ class SubqueryPlanner {
         make_node(ExprKind::is_not_null, TypeId::boolean, column_of(joined->schema, flag)));
     out_names.emplace_back("exists");
     return make_project(std::move(joined), std::move(expressions), std::move(out_names));
+  }
+
+  // x IN (SELECT v ..) as a value: true with a match, else false without rows, else NULL when x or
+  // a v is NULL, else false. The matching v is joined in, and per binding whether there is a NULL.
+  PlanPtr any_value(const PlanPtr& input, Expr& subquery) {
+    const Expr& test = *subquery.args[0];
+    if (!is_equality_operator(test)) return nullptr;
+    const bool swapped = uses_subquery_column(*test.args[0]);
+    ExprPtr outer = test.args[swapped ? 1 : 0]->clone();
+    ExprPtr inner = test.args[swapped ? 0 : 1]->clone();
+    if (uses_subquery_column(*outer) || !only_subquery_columns(*inner)) return nullptr;
+    std::optional<Carried> carried = carry(input, subquery.plan);
+    if (!carried) return nullptr;
+    const auto width = static_cast<uint32_t>(input->schema.size());
+    const auto k = static_cast<uint32_t>(carried->bindings.size());
+    each_node(*inner, [](Expr& node) {
+      if (node.kind == ExprKind::column) node.index -= kSubqueryColumn;
+    });
+    const PlanPtr values = values_by_binding(*carried, std::move(inner));
+    const PlanPtr matches = some_value(values);
+    const PlanPtr nulls = null_among(values, k);
+    if (nulls == nullptr) return nullptr;
+    const Type outer_type = outer->type;
+    std::vector<ExprPtr> appended;
+    appended.push_back(std::move(outer));
+    PlanPtr out = make_append(input, std::move(appended), {""});
+    // Columns: input, x, then v, bindings, flag, then bindings, has_null.
+    Join match;
+    match.type = JoinType::left;
+    const uint32_t matches_at = width + 1, nulls_at = matches_at + k + 2;
+    std::vector<ExprPtr> sides;
+    sides.push_back(make_column(width, outer_type));
+    sides.push_back(make_column(matches_at, values->schema.columns[0].type));
+    if (swapped) std::swap(sides[0], sides[1]);
+    match.residual = make_call(*test.function, std::move(sides), TypeId::boolean);
+    Join rows;
+    rows.type = JoinType::left;
+    for (uint32_t i = 0; i < k; ++i) {
+      match.keys.push_back({carried->bindings[i], 1 + i, carried->null_safe});
+      rows.keys.push_back({carried->bindings[i], i, carried->null_safe});
+    }
+    out = make_join(std::move(out), matches, std::move(match));
+    out = make_join(std::move(out), nulls, std::move(rows));
+    const ExprPtr has_null = column_of(out->schema, nulls_at + k);
+    std::vector<ExprPtr> cases;
+    cases.push_back(make_node(ExprKind::is_not_null, TypeId::boolean,
+                              column_of(out->schema, matches_at + 1 + k)));
+    cases.push_back(make_boolean(true));
+    cases.push_back(make_node(ExprKind::is_null, TypeId::boolean, has_null->clone()));
+    cases.push_back(make_boolean(false));
+    cases.push_back(has_null->clone());
+    cases.push_back(make_constant(Datum::null(TypeId::boolean)));
+    cases.push_back(make_node(ExprKind::is_null, TypeId::boolean, column_of(out->schema, width)));
+    cases.push_back(make_constant(Datum::null(TypeId::boolean)));
+    cases.push_back(make_boolean(false));
+    std::vector<ExprPtr> expressions = all_columns(*out, width);
+    std::vector<std::string> names = all_names(*out, width);
+    expressions.push_back(make_node(ExprKind::case_when, TypeId::boolean, std::move(cases)));
+    names.emplace_back("in");
+    return make_project(std::move(out), std::move(expressions), std::move(names));
+  }
+
+  static bool uses_subquery_column(const Expr& root) {
+    bool found = false;
+    each_node(root, [&](const Expr& node) {
+      found = found || (node.kind == ExprKind::column && node.index >= kSubqueryColumn);
+    });
+    return found;
+  }
+  static bool only_subquery_columns(Expr& root) {
+    bool only = !is_correlated(root);
+    each_node(root, [&](Expr& node) {
+      only = only && (node.kind != ExprKind::column || node.index >= kSubqueryColumn);
+    });
+    return only;
+  }
+
+  // v, then the bindings.
+  static PlanPtr values_by_binding(const Carried& carried, ExprPtr value) {
+    std::vector<ExprPtr> expressions;
+    std::vector<std::string> names;
+    expressions.push_back(std::move(value));
+    names.emplace_back("v");
+    for (uint32_t i = 0; i < carried.bindings.size(); ++i) {
+      expressions.push_back(column_of(carried.plan->schema, carried.width + i));
+      names.push_back(carried.plan->schema.columns[carried.width + i].name);
+    }
+    return make_project(carried.plan, std::move(expressions), std::move(names));
+  }
+
+  // Each v that is not NULL once per binding, with a flag behind.
+  static PlanPtr some_value(const PlanPtr& values) {
+    PlanPtr known = make_filter(
+        values, make_node(ExprKind::is_not_null, TypeId::boolean, column_of(values->schema, 0)));
+    std::vector<ExprPtr> flag;
+    flag.push_back(make_boolean(true));
+    return make_append(make_distinct(std::move(known)), std::move(flag), {"flag"});
+  }
+
+  // Per binding whether some v is NULL; without bindings one row, NULL when there is no v at all.
+  static PlanPtr null_among(const PlanPtr& values, uint32_t bindings) {
+    const auto found = Registry::instance().functions("bool_or");
+    if (found.size() != 1) return nullptr;
+    std::vector<ExprPtr> expressions;
+    std::vector<std::string> names;
+    Aggregate node;
+    for (uint32_t i = 0; i < bindings; ++i) {
+      expressions.push_back(column_of(values->schema, 1 + i));
+      names.push_back(values->schema.columns[1 + i].name);
+      node.groups.push_back(i);
+    }
+    expressions.push_back(
+        make_node(ExprKind::is_null, TypeId::boolean, column_of(values->schema, 0)));
+    names.emplace_back("is_null");
+    AggregateCall call;
+    call.function = found[0];
+    call.arguments = {bindings};
+    call.type = TypeId::boolean;
+    node.calls.push_back(std::move(call));
+    return make_aggregate(make_project(values, std::move(expressions), std::move(names)),
+                          std::move(node));
   }
 
   // LATERAL items of FROM.
