@@ -14,9 +14,12 @@ oracle itself, with another PostgreSQL in our place.
 """
 
 import argparse
+import collections
+import dataclasses
 import os
 import pathlib
 import random
+import select
 import sys
 import tempfile
 import time
@@ -28,11 +31,15 @@ import psycopg  # noqa: E402
 
 import harness  # noqa: E402
 import peers  # noqa: E402
+from changes import change, create_table, make_table  # noqa: E402
 from choices import Choices, shrink  # noqa: E402
-from queries import Generator, Table, change, create_table, make_table  # noqa: E402
+from queries import Generator, Query, Relation, ours, theirs  # noqa: E402
 
 CASES_PER_LINE = 100
 SHRINK_SECONDS_MAX = 60
+ANSWER_SECONDS_MAX = 120
+SETTINGS = "SET timezone = 'UTC'; SET client_min_messages = 'error'"
+PEER_SETTINGS = "; SET jit = off; SET statement_timeout = '5s'"
 UNSUPPORTED_SHARE_MAX = 0.25
 
 
@@ -40,30 +47,64 @@ class Mismatch(Exception):
     pass
 
 
+class TooSlow(Exception):
+    """PostgreSQL needs so long for a query that the case is not worth its time."""
+
+
 class Side:
     """One of the two databases: statements in the simple protocol, answers as the wire's text."""
 
-    def __init__(self, dsn):
-        self.dsn = dsn
+    def __init__(self, dsn, settings):
+        self.dsn, self.settings = dsn, settings
         self.connect()
 
     def connect(self):
         self.connection = psycopg.connect(self.dsn(), autocommit=True)
-        self.run("SET timezone = 'UTC'; SET client_min_messages = 'error'")
-        self.connection.pgconn.exec_(b"SET jit = off")  # ours need not know it
+        self.run(self.settings)
 
     def run(self, sql):
-        """(SQLSTATE, answer): '00000' and a sorted list of rows, or an error's state and text."""
-        result = self.connection.pgconn.exec_(sql.encode())
-        if result.status not in (1, 2):  # neither rows nor a finished command
-            state = result.error_field(ord("C"))
+        self.send(sql)
+        return self.answer()
+
+    def send(self, sql):
+        self.sent = sql
+        self.connection.pgconn.send_query(sql.encode())
+
+    def answer(self):
+        """(SQLSTATE, answer) to what was sent: '00000' and the rows, or the error's text."""
+        connection, last = self.connection.pgconn, None
+        end = time.monotonic() + ANSWER_SECONDS_MAX
+        while True:
+            while connection.is_busy():
+                if not select.select([connection.socket], [], [], end - time.monotonic())[0]:
+                    raise Mismatch(f"no answer after {ANSWER_SECONDS_MAX} s: {self.sent}")
+                connection.consume_input()
+            result = connection.get_result()
+            if result is None:
+                break
+            last = result
+        if last.status not in (1, 2):  # neither rows nor a finished command
+            state = last.error_field(ord("C"))
             if state is None:
-                raise Mismatch(f"the connection is gone: {result.error_message.decode()}\n{sql}")
-            return state.decode(), result.error_message.decode().strip()
-        columns = range(result.nfields)
-        rows = [tuple(result.get_value(row, column) for column in columns)
-                for row in range(result.ntuples)]
-        return "00000", sorted(rows, key=lambda row: [(value is None, value) for value in row])
+                said = last.error_message.decode()
+                raise Mismatch(f"the connection is gone: {said}\n{self.sent}")
+            return state.decode(), last.error_message.decode().strip()
+        columns = range(last.nfields)
+        return "00000", [tuple(last.get_value(row, column) for column in columns)
+                         for row in range(last.ntuples)]
+
+
+def as_bag(rows):
+    return sorted(rows, key=lambda row: [(value is None, value) for value in row])
+
+
+@dataclasses.dataclass
+class View:
+    name: str
+    query: Query
+    uses: set
+    made: int          # step before which it is made
+    dropped: int = -1  # step before which it goes; -1 = at the end
 
 
 class Case:
@@ -71,109 +112,152 @@ class Case:
 
     def __init__(self, choose, name):
         self.tables = [make_table(choose, f"{name}_t{i}") for i in range(1 + choose.below(3))]
-        self.views = []  # (name, query, step before which it is made)
-        steps = choose.pick([2, 1, 3, 5])
-        relations = list(self.tables)
+        self.views = []
+        count = choose.pick([2, 1, 3, 5])
+        big = choose.chance(40)
+        relations = [Relation(table.name, table.columns) for table in self.tables]
         for i in range(1 + choose.below(3)):
-            query = Generator(choose, relations).query(2)
-            when = choose.below(steps + 1)
+            generator = Generator(choose, relations, 1 if big else 3)
+            query = generator.query(2, top=True)
             # A view on a view cannot be made before it.
-            when = max([when, *(w for n, _, w in self.views if f"{n} " in query.sql)])
-            view = f"{name}_v{i}"
-            self.views.append((view, query, when))
-            relations.append(Table(view, query.columns, False))
-        self.views.sort(key=lambda view: view[2])
+            below = [view.made for view in self.views if view.name in generator.uses]
+            made = max([choose.below(count + 1), *below])
+            view = View(f"{name}_v{i}", query, generator.uses, made)
+            self.views.append(view)
+            if not query.fails:
+                relations.append(Relation(view.name, query.columns))
+        self.views.sort(key=lambda view: view.made)
+        used = set().union(*(view.uses for view in self.views))
+        for view in self.views:
+            if view.name not in used and choose.chance(8):
+                view.dropped = view.made + 1 + choose.below(2)
         self.steps = []
-        for _ in range(steps):
-            self.steps.append([change(choose, choose.pick(self.tables))
+        for _ in range(count):
+            self.steps.append([change(choose, choose.pick(self.tables), big)
                                for _ in range(1 + choose.below(4))])
         self.split = choose.chance(3)
-        self.restart_before = choose.below(steps + 1) if choose.chance(12) else None
+        self.undone = choose.below(count) if choose.chance(10) else None
+        self.restart_before = choose.below(count + 1) if choose.chance(12) else None
+        self.reads = []
+        for _ in range(count + 1):
+            relation = choose.pick(relations)
+            self.reads.append((relation.name, Generator(choose, relations).read(relation)))
 
-    def script(self):
+    def step_sql(self, i):
+        """The statements of step i, as they are sent."""
+        if self.undone == i:
+            return [f"BEGIN; {'; '.join(self.steps[i])}; ROLLBACK"]
+        if self.split:
+            return self.steps[i]
+        return [f"BEGIN; {'; '.join(self.steps[i])}; COMMIT"]
+
+    def script(self, side=ours):
+        """The case as SQL; views are materialized ones, or plain ones for PostgreSQL."""
+        kind = "MATERIALIZED VIEW" if side is ours else "VIEW"
         lines = [f"{create_table(table)};" for table in self.tables]
         for i in range(len(self.steps) + 1):
-            lines += [f"CREATE MATERIALIZED VIEW {name} AS\n  {query.sql};"
-                      for name, query, when in self.views if when == i]
+            lines += [f"DROP {kind} {view.name};" for view in self.views if view.dropped == i]
+            lines += [f"CREATE {kind} {view.name} AS\n  {side(view.query.sql)};"
+                      for view in self.views if view.made == i]
             if self.restart_before == i:
                 lines.append("-- kill -9 and restart")
             if i < len(self.steps):
-                body = ";\n  ".join(self.steps[i])
-                lines.append(f"{body};" if self.split else f"BEGIN;\n  {body};\nCOMMIT;")
+                lines += [f"{statement};" for statement in self.step_sql(i)]
         return "\n".join(lines)
 
     def run(self, world):
-        made = []
+        live = {}
         try:
             for table in self.tables:
                 self.both(world, create_table(table))
             for i in range(len(self.steps) + 1):
-                for name, query, when in self.views:
-                    if when == i and self.make_view(world, name, query):
-                        made.append((name, query))
+                for view in self.views:
+                    if view.dropped == i and live.pop(view.name, None):
+                        kind = "VIEW" if world.against else "MATERIALIZED VIEW"
+                        self.both(world, f"DROP {kind} {view.name}", f"DROP VIEW {view.name}")
+                for view in self.views:
+                    if view.made == i and self.make_view(world, view):
+                        live[view.name] = view
                 if self.restart_before == i:
                     world.restart()
                 if i < len(self.steps):
-                    self.step(world, self.steps[i])
-                for name, query in made:
-                    self.compare(world, name, query)
+                    self.step(world, i)
+                for view in live.values():
+                    self.compare_view(world, view)
+                name, read = self.reads[i]
+                if name in live or any(table.name == name for table in self.tables):
+                    self.compare(world, "the read", read, read, False)
         finally:
-            self.clean(world, [name for name, _ in made])
+            self.clean(world)
 
-    def both(self, world, sql):
-        ours, theirs = world.ours.run(sql), world.theirs.run(sql)
-        if ours[0] != theirs[0]:
-            raise Mismatch(f"{sql}\n  ours   {ours}\n  theirs {theirs}")
-        return ours[0]
+    def both(self, world, sql, peer_sql=None):
+        world.theirs.send(peer_sql or sql)
+        mine, other = world.ours.run(sql), world.theirs.answer()
+        # When two rows violate two constraints, which of them is named is not our matter here.
+        if mine[0] != other[0] and not (mine[0][:2] == other[0][:2] == "23"):
+            raise Mismatch(f"{sql}\n  ours   {mine}\n  theirs {other}")
+        return mine[0]
 
-    def make_view(self, world, name, query):
-        state, said = world.theirs.run(f"CREATE VIEW {name} AS {query.sql}")
+    def make_view(self, world, view):
+        sql, peer_sql = ours(view.query.sql), theirs(view.query.sql)
+        if world.against:
+            sql = peer_sql
+        state, said = world.theirs.run(f"CREATE VIEW {view.name} AS {peer_sql}")
         if state != "00000":
-            world.invalid += 1
-            world.invalid_example = f"{said}\n{query.sql}"
+            if state != "42P01":  # it stands on a view that was refused
+                world.invalid += 1
+                world.invalid_example = f"{said}\n{peer_sql}"
             return False
         kind = "VIEW" if world.against else "MATERIALIZED VIEW"
-        state, said = world.ours.run(f"CREATE {kind} {name} AS {query.sql}")
+        state, said = world.ours.run(f"CREATE {kind} {view.name} AS {sql}")
         world.views += 1
         if state == "00000":
             return True
-        world.theirs.run(f"DROP VIEW {name} CASCADE")
+        world.theirs.run(f"DROP VIEW {view.name}")
         if state != "0A000":
-            raise Mismatch(f"CREATE {kind} {name} AS {query.sql}\n  {state} {said}")
-        world.unsupported[said.splitlines()[0]] = world.unsupported.get(said.splitlines()[0], 0) + 1
+            raise Mismatch(f"CREATE {kind} {view.name} AS {sql}\n  {state} {said}")
+        reason = said.splitlines()[0]
+        world.unsupported[reason] = world.unsupported.get(reason, 0) + 1
         return False
 
-    def step(self, world, statements):
-        if not self.split:
-            statements = [f"BEGIN; {'; '.join(statements)}; COMMIT"]
-        for statement in statements:
-            if self.both(world, statement) != "00000" and not self.split:
+    def step(self, world, i):
+        for statement in self.step_sql(i):
+            if self.both(world, statement) != "00000" and statement.startswith("BEGIN"):
                 self.both(world, "ROLLBACK")
 
-    def compare(self, world, name, query):
-        expected = world.theirs.run(f"SELECT * FROM {name}")
-        for what, sql in [("the view", f"SELECT * FROM {name}"), ("the query", query.sql)]:
-            got = world.ours.run(sql)
-            world.comparisons += 1
-            if got[0] != expected[0]:
-                raise Mismatch(f"{what} {name}: {query.sql}\n  ours   {got}\n  theirs {expected}")
-            if got[0] == "00000" and got[1] != expected[1]:
-                ours, theirs = list(got[1]), list(expected[1])
-                for row in expected[1]:
-                    if row in ours:
-                        ours.remove(row)
-                        theirs.remove(row)
-                raise Mismatch(f"{what} {name}: {query.sql}\n  {len(got[1])} rows, PostgreSQL "
-                               f"{len(expected[1])}\n  only ours   {ours[:5]}\n  only theirs "
-                               f"{theirs[:5]}")
+    def compare_view(self, world, view):
+        name, sql = view.name, f"SELECT * FROM {view.name}"
+        self.compare(world, f"the view {name}", sql, sql, True, view.query)
+        if not world.against:
+            self.compare(world, f"the query of {name}", ours(view.query.sql), sql, True, view.query)
 
-    def clean(self, world, made):
+    def compare(self, world, what, sql, peer_sql, as_sets, query=None):
+        world.theirs.send(peer_sql)
+        got = world.ours.run(sql)
+        expected = world.theirs.answer()
+        world.comparisons += 1
+        if expected[0] == "57014":
+            raise TooSlow
+        text = f"{what}: {ours(query.sql) if query else sql}"
+        if got[0] != expected[0]:
+            raise Mismatch(f"{text}\n  ours   {got}\n  theirs {expected}")
+        if got[0] != "00000":
+            return
+        mine, other = (as_bag(got[1]), as_bag(expected[1])) if as_sets else (got[1], expected[1])
+        if mine == other:
+            return
+        only_mine = list((collections.Counter(mine) - collections.Counter(other)).elements())
+        only_other = list((collections.Counter(other) - collections.Counter(mine)).elements())
+        raise Mismatch(f"{text}\n  {len(mine)} rows, PostgreSQL {len(other)}\n  only ours   "
+                       f"{only_mine[:5]}\n  only theirs {only_other[:5]}")
+
+    def clean(self, world):
         for side in (world.ours, world.theirs):
             try:
                 side.run("ROLLBACK")
                 for table in self.tables:
                     side.run(f"DROP TABLE {table.name} CASCADE")
-            except Mismatch:
+            except (Mismatch, psycopg.Error):
                 pass  # the failure that brought us here has been reported
 
 
@@ -188,12 +272,12 @@ class World:
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="quickwater-oracle-", dir=memory))
         self.scratch.chmod(0o755)
         self.postgres = peers.Postgres(self.scratch / "pg").start()
-        self.theirs = Side(self.postgres.dsn)
+        self.theirs = Side(self.postgres.dsn, SETTINGS + PEER_SETTINGS)
         self.server = None
         if not against:
             self.server = harness.Server(self.scratch / "data", log=self.scratch / "log").start()
-        self.ours = Side((lambda: against) if against else self.server.dsn)
-        self.views = self.comparisons = self.invalid = self.names = 0
+        self.ours = Side((lambda: against) if against else self.server.dsn, SETTINGS)
+        self.views = self.comparisons = self.invalid = self.names = self.slow = 0
         self.invalid_example = ""
         self.unsupported = {}
 
@@ -209,6 +293,9 @@ class World:
         case = Case(choices, f"c{self.names}")
         try:
             case.run(self)
+            return None
+        except TooSlow:
+            self.slow += 1
             return None
         except (Mismatch, psycopg.Error, OSError) as error:
             if self.server and not self.server.alive:
@@ -270,7 +357,7 @@ def main():
                 failed_before = failures
         refused = sum(world.unsupported.values())
         print(f"     {number} cases, {world.views} views, {world.comparisons} comparisons, "
-              f"{refused} views refused, {world.invalid} invalid, "
+              f"{refused} views refused, {world.invalid} invalid, {world.slow} slow, "
               f"{time.monotonic() - began:.0f} s")
         for said, count in sorted(world.unsupported.items(), key=lambda item: -item[1])[:15]:
             print(f"     {count} x {said}")

@@ -1,270 +1,236 @@
-"""Random schemas, changes and queries, in the SQL that Quickwater and PostgreSQL share.
+"""Random queries over tables and views, in the SQL that Quickwater and PostgreSQL share.
 
-Values come from small domains, so that keys meet, groups collapse and NULLs are common. Nothing
-here depends on the order of rows: ordered aggregates and top-k order by all they could tell apart,
-and floats are multiples of 1/4, whose sums are exact.
+Nothing here depends on the order of rows: ordered aggregates, windows and top-k order by all they
+could tell apart. What PostgreSQL spells differently (TUMBLE, HOP) stands as `ours|theirs` between
+marks that `ours()` and `theirs()` resolve.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
-DOMAINS = {
-    "int": ["0", "1", "2", "3", "-1", "NULL"],
-    "bigint": ["0", "1", "-2", "5000000000", "NULL"],
-    "text": ["''", "'a'", "'b'", "'ab'", "'B'", "'a '", "'\u00e9'",
-             "'a longer text than fits'", "NULL"],
-    "numeric(10,2)": ["0", "1.50", "-2.25", "10", "0.01", "NULL"],
-    "bool": ["false", "true", "NULL"],
-    "date": ["'2024-01-01'", "'2024-02-29'", "'1999-12-31'", "NULL"],
-    "timestamp": ["'2024-01-01 00:00:00'", "'2024-01-01 10:30:00.5'", "'1999-12-31 23:59:59'",
-                  "NULL"],
-    "float8": ["0", "0.25", "-1.5", "1024", "NULL"],
-}
-TYPES = list(DOMAINS)
-ORDERED = [name for name in TYPES if name != "bool"]
+from expressions import Column, condition, expression, of_type, risky
+from values import DOMAINS, EXTREMES, SQL, TYPES
+
+OPEN, BETWEEN, CLOSE = "\x01", "\x02", "\x03"
+PLAIN = f"([^{OPEN}{BETWEEN}{CLOSE}]*)"
+DIALECT = re.compile(f"{OPEN}{PLAIN}{BETWEEN}{PLAIN}{CLOSE}")
 
 
-@dataclass
-class Column:
-    name: str  # as an expression refers to it
-    type: str
+def resolve(sql, side):
+    while OPEN in sql:
+        sql = DIALECT.sub(lambda match: match.group(side), sql)
+    return sql
 
 
-@dataclass
-class Table:
-    name: str
-    columns: list  # of Column
-    keyed: bool    # the first column is the primary key
+def ours(sql):
+    return resolve(sql, 1)
+
+
+def theirs(sql):
+    return resolve(sql, 2)
 
 
 @dataclass
 class Query:
     sql: str
     columns: list
+    fails: bool = False  # may fail for some rows
 
 
-def literal(choose, type_):
-    text = choose.pick(DOMAINS[type_])
-    return text if text == "NULL" or type_ in ("int", "text", "bool") else f"{text}::{type_}"
+@dataclass
+class Relation:
+    name: str
+    columns: list = field(default_factory=list)
 
 
-def typed_literal(choose, type_):
-    text = choose.pick(DOMAINS[type_])
-    return f"{text}::{type_}"
-
-
-def make_table(choose, name):
-    keyed = not choose.chance(3)
-    columns = [Column("k", "int")]
-    for i in range(1 + choose.below(4)):
-        columns.append(Column(f"{'abcde'[i]}", choose.pick(TYPES)))
-    return Table(name, columns, keyed)
-
-
-def create_table(table):
-    columns = [f"{column.name} {column.type}" for column in table.columns]
-    if table.keyed:
-        columns[0] += " PRIMARY KEY"
-    return f"CREATE TABLE {table.name} ({', '.join(columns)})"
-
-
-def key_literal(choose, table):
-    return str(choose.below(8)) if table.keyed else literal(choose, "int")
-
-
-def change(choose, table):
-    """One statement that changes the table."""
-    return choose.weighted([(6, insert), (3, update), (3, delete), (1, insert_many)])(choose, table)
-
-
-def insert(choose, table):
-    rows, keys = [], set()
-    for _ in range(1 + choose.below(4)):
-        key = key_literal(choose, table)
-        if table.keyed and key in keys:
-            continue
-        keys.add(key)
-        values = [key] + [literal(choose, column.type) for column in table.columns[1:]]
-        rows.append(f"({', '.join(values)})")
-    conflict = ""
-    if table.keyed:
-        sets = ", ".join(f"{c.name} = excluded.{c.name}" for c in table.columns[1:])
-        conflict = choose.weighted([(4, f" ON CONFLICT (k) DO UPDATE SET {sets}"),
-                                    (2, " ON CONFLICT DO NOTHING"), (1, "")])
-    return f"INSERT INTO {table.name} VALUES {', '.join(rows)}{conflict}"
-
-
-def insert_many(choose, table):
-    """Enough rows for several batches; values repeat."""
-    first = 100 + 1000 * choose.below(3)
-    count = choose.weighted([(8, 10), (8, 40), (3, 100), (1, 5000)])
-    values = []
-    for column in table.columns[1:]:
-        values.append({
-            "int": "g % 701", "bigint": "g % 1103", "text": "'n' || g % 1301", "bool": "g % 3 = 0",
-            "numeric(10,2)": "g % 5 + 0.25", "float8": "(g % 9) / 4.0::float8",
-            "date": "date '2024-01-01' + g % 10",
-            "timestamp": "timestamp '2024-01-01' + g % 6 * interval '1 hour'"}[column.type])
-    conflict = " ON CONFLICT DO NOTHING" if table.keyed else ""
-    return (f"INSERT INTO {table.name} SELECT {', '.join(['g', *values])} "
-            f"FROM generate_series({first}, {first + count}) g{conflict}")
-
-
-def update(choose, table):
-    column = choose.pick(table.columns[1:])
-    value = literal(choose, column.type)
-    if choose.chance(2):
-        value = expression(choose, table.columns, column.type, 1)
-    return f"UPDATE {table.name} SET {column.name} = {value} WHERE {where_key(choose, table)}"
-
-
-def delete(choose, table):
-    return f"DELETE FROM {table.name} WHERE {where_key(choose, table)}"
-
-
-def where_key(choose, table):
-    return choose.weighted([
-        (4, f"k = {choose.below(8)}"), (2, f"k > {choose.below(8)}"), (1, "k % 2 = 0"),
-        (1, condition(choose, table.columns, 1)), (1, "true")])
-
-
-# Expressions: `scope` lists the columns in reach, `depth` what may still be nested.
-
-def of_type(scope, type_):
-    return [column.name for column in scope if column.type == type_]
-
-
-def leaf(choose, scope, type_):
-    columns = of_type(scope, type_)
-    if columns and not choose.chance(4):
-        return choose.pick(columns)
-    return typed_literal(choose, type_)
-
-
-def expression(choose, scope, type_, depth):
-    if depth <= 0 or not choose.chance(2):
-        return leaf(choose, scope, type_)
-    def sub(other=type_):
-        return expression(choose, scope, other, depth - 1)
-    general = [lambda: f"coalesce({sub()}, {sub()})",
-               lambda: f"CASE WHEN {condition(choose, scope, depth - 1)} THEN {sub()} "
-                       f"ELSE {sub()} END",
-               lambda: f"nullif({sub()}, {sub()})"]
-    special = {
-        "int": [lambda: f"({sub()} + {sub()})", lambda: f"({sub()} - {sub()})",
-                lambda: f"({sub()} * {sub()})", lambda: f"abs({sub()})",
-                lambda: f"length({sub('text')})", lambda: f"({sub()} % 3)",
-                lambda: f"extract(year FROM {sub('date')})::int",
-                lambda: f"({sub()} / nullif({sub()}, 0))",
-                lambda: f"(10 / {sub()})"],
-        "bigint": [lambda: f"({sub()} + {sub('int')})", lambda: f"{sub('int')}::bigint"],
-        "text": [lambda: f"({sub()} || {sub()})", lambda: f"upper({sub()})",
-                 lambda: f"substr({sub()}, 1, 2)", lambda: f"{sub('int')}::text",
-                 lambda: f"trim({sub()})", lambda: f"replace({sub()}, 'a', 'xy')",
-                 lambda: f"{sub('numeric(10,2)')}::text", lambda: f"{sub('timestamp')}::text"],
-        "numeric(10,2)": [lambda: f"({sub()} + {sub()})::numeric(10,2)",
-                          lambda: f"({sub('int')} * 1.25)::numeric(10,2)",
-                          lambda: f"round({sub()})::numeric(10,2)"],
-        "bool": [lambda: condition(choose, scope, depth - 1)],
-        "date": [lambda: f"({sub()} + {sub('int')})", lambda: f"{sub('timestamp')}::date"],
-        "timestamp": [lambda: f"date_trunc('hour', {sub()})",
-                      lambda: f"({sub()} + interval '1 day')", lambda: f"{sub('date')}::timestamp"],
-        "float8": [lambda: f"({sub()} + {sub()})", lambda: f"(- {sub()})",
-                   lambda: f"{sub('int')}::float8"],
-    }
-    return choose.pick(special[type_] + general)()
-
-
-def condition(choose, scope, depth):
-    type_ = choose.pick([column.type for column in scope])
-    def sub():
-        return expression(choose, scope, type_, depth - 1)
-    kinds = [lambda: f"{sub()} {choose.pick(['=', '<', '>', '<>', '<=', '>='])} {sub()}",
-             lambda: f"{sub()} IS NOT NULL", lambda: f"{sub()} IS NULL",
-             lambda: f"{sub()} IN ({typed_literal(choose, type_)}, {typed_literal(choose, type_)})",
-             lambda: f"{sub()} IS DISTINCT FROM {sub()}"]
-    if type_ in ORDERED:
-        kinds.append(lambda: f"{sub()} BETWEEN {sub()} AND {sub()}")
-    if type_ == "text":
-        kinds.append(lambda: f"{sub()} LIKE {choose.pick(['%a%', 'a_', '%'])!r}")
-    if type_ == "bool":
-        kinds.append(sub)
-    if depth > 0:
-        kinds += [lambda: f"({condition(choose, scope, depth - 1)} AND "
-                          f"{condition(choose, scope, depth - 1)})",
-                  lambda: f"({condition(choose, scope, depth - 1)} OR "
-                          f"{condition(choose, scope, depth - 1)})",
-                  lambda: f"NOT ({condition(choose, scope, depth - 1)})"]
-    return choose.pick(kinds)()
+def select_list(items, columns):
+    return ", ".join(f"{item} AS {column.name}" for item, column in zip(items, columns))
 
 
 class Generator:
-    """Queries over `relations` (tables and views: anything with a name and columns)."""
+    """Queries over `relations`; the names of those used gather in `uses`."""
 
-    def __init__(self, choose, relations):
+    def __init__(self, choose, relations, joins_max=3):
         self.choose, self.relations = choose, relations
         self.names = 0
+        self.uses = set()
+        self.joins_left = joins_max
 
     def fresh(self):
         self.names += 1
         return f"r{self.names}"
 
-    def query(self, depth):
-        kinds = [(4, self.plain), (5, self.grouped), (2, self.distinct), (3, self.set_operation),
-                 (2, self.top_k), (1, self.distinct_on), (2, self.with_subquery), (1, self.cte)]
-        return self.choose.weighted(kinds)(depth)
+    # ---- FROM ---------------------------------------------------------------------------------
+
+    def relation(self):
+        relation = self.choose.pick(self.relations)
+        self.uses.add(relation.name)
+        return relation
 
     def source(self, depth):
         """What stands after FROM: (text, scope)."""
-        if depth > 0 and self.choose.chance(2):
-            return self.join(depth)
+        if depth > 0 and self.joins_left > 0 and self.choose.chance(2):
+            self.joins_left -= 1
+            return self.choose.weighted([(6, self.join), (1, self.lateral)])(depth)
         return self.one(depth)
 
     def one(self, depth):
+        kind = self.choose.weighted([(16, "relation"), (4 if depth > 0 else 0, "query"),
+                                     (2 if self.joins_left > 0 else 0, "using"), (1, "window"),
+                                     (1, "values"), (1, "series")])
         name = self.fresh()
-        if depth > 0 and self.choose.chance(5):
+        if kind == "query":
             inner = self.query(depth - 1)
-            scope = [Column(f"{name}.{c.name}", c.type) for c in inner.columns]
-            return f"({inner.sql}) {name}", scope
-        relation = self.choose.pick(self.relations)
-        return (f"{relation.name} {name}",
-                [Column(f"{name}.{c.name}", c.type) for c in relation.columns])
+            return f"({inner.sql}) {name}", self.scope_of(name, inner.columns)
+        if kind == "using":
+            self.joins_left -= 1
+            inner = self.using()
+            return f"({inner.sql}) {name}", self.scope_of(name, inner.columns)
+        if kind == "values":
+            rows = ", ".join(f"({n}, {text})" for n, text in [(0, "'a'"), (1, "'b'"), (1, "NULL")])
+            columns = [Column("x", "int"), Column("y", "text")]
+            return f"(VALUES {rows}) {name} (x, y)", self.scope_of(name, columns)
+        if kind == "series":
+            return f"generate_series(0, {1 + self.choose.below(3)}) {name} (x)", [
+                Column(f"{name}.x", "int")]
+        relation = self.relation()
+        if kind == "window":
+            times = of_type(relation.columns, "ts")
+            if times:
+                return self.window(name, relation, self.choose.pick(times))
+        return f"{relation.name} {name}", self.scope_of(name, relation.columns)
+
+    def scope_of(self, name, columns):
+        return [Column(f"{name}.{column.name}", column.type) for column in columns]
+
+    def window(self, name, relation, time):
+        size, slide = self.choose.pick([("1 hour", None), ("1 day", None), ("1 hour", "30 min"),
+                                        ("15 min", "5 min")])
+        last = f"date_bin('{slide or size}', s.{time}, '1970-01-01')"
+        starts = "0" if slide is None else f"interval '{size}' - interval '{slide}'"
+        first = last if slide is None else f"{last} - ({starts})"
+        mine = (f"TUMBLE({relation.name}, {time}, interval '{size}')" if slide is None else
+                f"HOP({relation.name}, {time}, interval '{slide}', interval '{size}')")
+        peer = (f"(SELECT s.*, w AS window_start, w + interval '{size}' AS window_end FROM "
+                f"{relation.name} s, generate_series({first}, {last}, "
+                f"interval '{slide or size}') w)")
+        columns = [*relation.columns, Column("window_start", "ts"), Column("window_end", "ts")]
+        return f"{OPEN}{mine}{BETWEEN}{peer}{CLOSE} {name}", self.scope_of(name, columns)
+
+    def using(self):
+        """A join of two relations by common columns, as a query."""
+        left, right = self.relation(), self.relation()
+        types = {column.name: column.type for column in left.columns}
+        common = [c.name for c in right.columns if types.get(c.name) == c.type]
+        clash = [c.name for c in right.columns if c.name in types and types[c.name] != c.type]
+        if not common or clash:
+            return Query(f"SELECT r.* FROM {left.name} r", left.columns)
+        kind = self.choose.pick(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
+        if self.choose.chance(2):
+            text = f"{left.name} l NATURAL {kind} {right.name} r"
+            merged = common
+        else:
+            merged = common[:1 + self.choose.below(len(common))]
+            text = f"{left.name} l {kind} {right.name} r USING ({', '.join(merged)})"
+        columns, items = [], []
+        for column in left.columns:
+            items.append(column.name if column.name in merged else f"l.{column.name}")
+            columns.append(column)
+        for column in right.columns:
+            if column.name not in types:
+                items.append(f"r.{column.name}")
+                columns.append(column)
+        return Query(f"SELECT {select_list(items, columns)} FROM {text}", columns)
 
     def join(self, depth):
         left, left_scope = self.source(depth - 1)
         right, right_scope = self.one(depth - 1)
-        pairs = [(l, r) for l in left_scope for r in right_scope if l.type == r.type]
-        if not pairs:
-            return left, left_scope
-        kind = self.choose.pick(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
-        l, r = self.choose.pick(pairs)
-        on = f"{l.name} = {r.name}"
         scope = left_scope + right_scope
+        pairs = [(l, r) for l in left_scope for r in right_scope if l.type == r.type]
+        kind = self.choose.pick(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN"])
+        if kind == "CROSS JOIN" or not pairs:
+            return f"{left} CROSS JOIN {right}", scope
+        l, r = self.choose.pick(pairs)
+        if kind != "FULL JOIN" and self.choose.below(8) == 7:
+            operator = self.choose.pick(["<", "<>"])
+            return f"{left} {kind} {right} ON {l.name} {operator} {r.name}", scope
+        on = f"{l.name} = {r.name}"
         if self.choose.chance(4):
             l, r = self.choose.pick(pairs)
             on += f" AND {l.name} = {r.name}"
         if self.choose.chance(4) and kind != "FULL JOIN":
+            l, r = self.choose.pick(pairs)
+            on += f" AND {l.name} IS NOT DISTINCT FROM {r.name}"
+        if self.choose.chance(3):
             on += f" AND {condition(self.choose, scope, 1)}"
         return f"{left} {kind} {right} ON {on}", scope
+
+    def lateral(self, depth):
+        left, left_scope = self.source(depth - 1)
+        name = self.fresh()
+        inner, inner_scope = self.one(0)
+        match, outer = self.match(left_scope, inner_scope)
+        of = self.choose.pick(inner_scope)
+        body = self.choose.pick([
+            f"SELECT count(*) AS x FROM {inner} WHERE {match} = {outer}",
+            f"SELECT {of.name} AS x FROM {inner} WHERE {match} = {outer}",
+            f"SELECT {of.name} AS x FROM {inner} WHERE {match} = {outer} ORDER BY 1 LIMIT 1"])
+        type_ = "bigint" if "count" in body else of.type
+        join = self.choose.pick(["CROSS JOIN LATERAL ({}) {}", "LEFT JOIN LATERAL ({}) {} ON true"])
+        return f"{left} {join.format(body, name)}", left_scope + [Column(f"{name}.x", type_)]
+
+    def match(self, outer_scope, inner_scope):
+        """A column of each side with one type: (inner, outer)."""
+        outer = self.choose.pick(outer_scope)
+        same = of_type(inner_scope, outer.type)
+        return (self.choose.pick(same) if same else f"NULL::{SQL[outer.type]}"), outer.name
 
     def where(self, scope):
         return f" WHERE {condition(self.choose, scope, 1)}" if self.choose.chance(2) else ""
 
-    def outputs(self, scope, count):
+    def outputs(self, scope, count, depth=2):
         columns, items = [], []
         for i in range(count):
             type_ = self.choose.pick([column.type for column in scope])
-            items.append(expression(self.choose, scope, type_, 2))
+            items.append(expression(self.choose, scope, type_, depth))
             columns.append(Column(f"c{i}", type_))
         return items, columns
+
+    # ---- queries ------------------------------------------------------------------------------
+
+    def query(self, depth, top=False):
+        kinds = [(6, self.plain), (7, self.grouped), (2, self.distinct), (3, self.set_operation),
+                 (3, self.top_k), (1, self.distinct_on), (1, self.limited), (2, self.windowed),
+                 (3, self.with_subquery), (2, self.scalar_subquery), (1, self.cte)]
+        if top:
+            kinds.append((1, self.failing))
+        return self.choose.weighted(kinds)(depth)
 
     def plain(self, depth, distinct=""):
         text, scope = self.source(depth)
         items, columns = self.outputs(scope, 1 + self.choose.below(3))
-        named = ", ".join(f"{item} AS {column.name}" for item, column in zip(items, columns))
-        return Query(f"SELECT {distinct}{named} FROM {text}{self.where(scope)}", columns)
+        return Query(f"SELECT {distinct}{select_list(items, columns)} FROM {text}"
+                     f"{self.where(scope)}", columns)
 
     def distinct(self, depth):
         return self.plain(depth, "DISTINCT ")
+
+    def failing(self, depth):
+        """A query over one relation that fails for some of its rows."""
+        del depth
+        text, scope = self.one(0)
+        item = risky(self.choose, scope)
+        if item is None:
+            return self.plain(0)
+        columns = [Column("c0", "int")]
+        sql = f"SELECT {item} AS c0 FROM {text}"
+        if self.choose.chance(2):
+            call = self.choose.pick(["sum({})", "count({})", "count(DISTINCT {})", "max({})"])
+            kept = ""
+            if self.choose.chance(2):
+                kept = f" FILTER (WHERE {condition(self.choose, scope, 1)})"
+            sql = f"SELECT {call.format(item)}{kept} AS c0 FROM {text}"
+        return Query(sql, columns, True)
 
     def aggregate(self, scope):
         """One aggregate call: (text, type)."""
@@ -273,89 +239,224 @@ class Generator:
         argument = expression(choose, scope, type_, 1)
         calls = [("count(*)", "bigint"), (f"count({argument})", "bigint"),
                  (f"count(DISTINCT {argument})", "bigint")]
-        if type_ in ORDERED:
+        if type_ in EXTREMES:
             calls += [(f"min({argument})", type_), (f"max({argument})", type_)]
-        if type_ == "int":
-            calls += [(f"sum({argument})", "bigint"), (f"sum(DISTINCT {argument})", "bigint"),
-                      (f"avg({argument})::text", "text")]
-        if type_ in ("bigint", "numeric(10,2)"):
+        sums = {"int": "bigint", "small": "bigint", "bigint": "num", "dec": "num", "num": "num",
+                "float": "float"}
+        if type_ in sums:
+            result = sums[type_]
+            form = "trim_scale({})" if result == "num" else "{}"
+            calls += [(form.format(f"sum({argument})"), result),
+                      (form.format(f"sum(DISTINCT {argument})"), result),
+                      (f"sum({argument})::text", "text"), (f"avg({argument})::text", "text"),
+                      (f"avg(DISTINCT {argument})::text", "text")]
+        if type_ in ("int", "dec", "small", "bigint"):
+            calls += [(f"{f}({argument})::text", "text")
+                      for f in ("var_pop", "stddev", "var_samp", "stddev_pop")]
+        if type_ in ("int", "bigint", "small"):
+            calls += [(f"bit_and({argument})", type_), (f"bit_or({argument})", type_)]
+        if type_ == "iv":
             calls += [(f"sum({argument})::text", "text"), (f"avg({argument})::text", "text")]
-        if type_ == "float8":
-            calls += [(f"sum({argument})", "float8")]
         if type_ == "bool":
-            calls += [(f"bool_and({argument})", "bool"), (f"bool_or({argument})", "bool")]
+            calls += [(f"bool_and({argument})", "bool"), (f"bool_or({argument})", "bool"),
+                      (f"every({argument})", "bool")]
         if type_ == "text":
-            calls += [(f"string_agg({argument}, ',' ORDER BY {argument})", "text")]
-        if type_ in ("int", "text", "date"):
-            calls += [(f"array_agg({argument} ORDER BY {argument})::text", "text")]
+            calls += [(f"string_agg({argument}, ',' ORDER BY {argument})", "text"),
+                      (f"string_agg(DISTINCT {argument}, '-' ORDER BY {argument} DESC)", "text")]
+        if type_ in ("int", "text"):
+            result = type_ + "s"
+            calls += [(f"array_agg({argument} ORDER BY {argument})", result),
+                      (f"array_agg(DISTINCT {argument})", result)]
+        if type_ not in ("ints", "texts"):
+            calls += [(f"array_agg({argument} ORDER BY {argument} DESC NULLS LAST)::text", "text"),
+                      (f"jsonb_agg({argument} ORDER BY {argument})::text", "text")]
         text, result = choose.pick(calls)
-        if choose.chance(4) and "::text" not in text:
+        if choose.chance(4) and text.endswith(")") and not text.startswith("trim_scale"):
             text += f" FILTER (WHERE {condition(choose, scope, 1)})"
         return text, result
 
     def grouped(self, depth):
         text, scope = self.source(depth)
-        keys, key_columns = self.outputs(scope, self.choose.pick([1, 0, 2]))
+        keys, key_columns = self.outputs(scope, self.choose.pick([1, 0, 2]), 1)
+        # The same expression twice is one group; a constant as a key is a position.
         aggregates = [self.aggregate(scope) for _ in range(1 + self.choose.below(3))]
         columns = key_columns + [Column(f"a{i}", type_) for i, (_, type_) in enumerate(aggregates)]
         items = keys + [call for call, _ in aggregates]
-        named = ", ".join(f"{item} AS {column.name}" for item, column in zip(items, columns))
-        sql = f"SELECT {named} FROM {text}{self.where(scope)}"
+        sql = f"SELECT {select_list(items, columns)} FROM {text}{self.where(scope)}"
         if keys:
-            sql += " GROUP BY " + ", ".join(str(i + 1) for i in range(len(keys)))
-            if self.choose.chance(5):
-                sql += f" HAVING count(*) > {1 + self.choose.below(2)}"
+            by = (str(i + 1) for i in range(len(keys))) if self.choose.below(3) < 2 else keys
+            sql += " GROUP BY " + ", ".join(by)
+        if self.choose.chance(5):
+            having = self.choose.pick([f"count(*) > {1 + self.choose.below(2)}",
+                                       f"NOT {self.having(scope)}", self.having(scope)])
+            sql += f" HAVING {having}"
         return Query(sql, columns)
 
+    def having(self, scope):
+        column = self.choose.pick(scope)
+        return self.choose.pick([f"count({column.name}) = 1", f"count(DISTINCT {column.name}) < 3",
+                                 "count(*) <> 2"])
+
     def set_operation(self, depth):
-        types = [self.choose.pick(TYPES) for _ in range(1 + self.choose.below(2))]
-        columns = [Column(f"c{i}", type_) for i, type_ in enumerate(types)]
-        operator = self.choose.pick(["UNION ALL", "UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL",
-                                     "INTERSECT ALL"])
-        sides = []
-        for _ in range(2):
+        count = 1 + self.choose.below(2)
+        columns = [Column(f"c{i}", self.choose.pick(TYPES)) for i in range(count)]
+        operators = ["UNION ALL", "UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL"]
+
+        def side():
             text, scope = self.source(depth - 1)
-            items = ", ".join(f"{expression(self.choose, scope, c.type, 1)} AS {c.name}"
-                              for c in columns)
-            sides.append(f"SELECT {items} FROM {text}{self.where(scope)}")
-        return Query(f"{sides[0]} {operator} {sides[1]}", columns)
+            items = [expression(self.choose, scope, c.type, 1) for c in columns]
+            return f"SELECT {select_list(items, columns)} FROM {text}{self.where(scope)}"
+        sql = f"{side()} {self.choose.pick(operators)} {side()}"
+        if self.choose.chance(4):
+            sql = f"({sql}) {self.choose.pick(operators)} {side()}"
+        return Query(sql, columns)
+
+    def inner(self, depth):
+        """A query to order by all of its columns."""
+        if depth > 0 and self.choose.chance(3):
+            return self.grouped(depth - 1)
+        return self.plain(max(0, depth - 1))
+
+    def order(self, columns):
+        directions = ["", " DESC", " NULLS FIRST", " DESC NULLS LAST"]
+        return ", ".join(c.name + self.choose.pick(directions) for c in columns)
+
+    def partition(self, inner):
+        return self.choose.pick(["", f"PARTITION BY {inner.columns[0].name} "])
 
     def top_k(self, depth):
-        inner = self.plain(max(0, depth - 1))
-        partition = self.choose.pick(["", f"PARTITION BY {inner.columns[0].name} "])
-        order = ", ".join(f"{c.name}{self.choose.pick(['', ' DESC'])}" for c in inner.columns)
+        inner = self.inner(depth)
         k = 1 + self.choose.below(3)
         names = ", ".join(c.name for c in inner.columns)
+        number = self.choose.pick(["row_number", "rank", "dense_rank"])
+        order = self.order(inner.columns if number == "row_number" else inner.columns[-1:])
+        test = self.choose.pick([f"rn <= {k}", f"rn < {k + 1}", "rn = 1"])
+        shown, columns = names, inner.columns
+        if self.choose.chance(3):
+            shown, columns = f"{names}, rn", [*inner.columns, Column("rn", "bigint")]
         return Query(
-            f"SELECT {names} FROM (SELECT *, row_number() OVER ({partition}ORDER BY {order}) AS rn "
-            f"FROM ({inner.sql}) i) o WHERE rn <= {k}", inner.columns)
+            f"SELECT {shown} FROM (SELECT *, {number}() OVER ({self.partition(inner)}ORDER BY "
+            f"{order}) AS rn FROM ({inner.sql}) i) o WHERE {test}", columns)
 
     def distinct_on(self, depth):
-        inner = self.plain(max(0, depth - 1))
-        order = ", ".join([inner.columns[0].name] + [f"{c.name} DESC" for c in inner.columns[1:]])
-        return Query(f"SELECT DISTINCT ON ({inner.columns[0].name}) * FROM ({inner.sql}) i "
-                     f"ORDER BY {order}", inner.columns)
+        inner = self.inner(depth)
+        first = inner.columns[0].name
+        order = ", ".join(filter(None, [first + self.choose.pick(["", " DESC"]),
+                                        self.order(inner.columns[1:])]))
+        return Query(f"SELECT DISTINCT ON ({first}) * FROM ({inner.sql}) i ORDER BY {order}",
+                     inner.columns)
+
+    def limited(self, depth):
+        inner = self.inner(depth)
+        limit = f"LIMIT {1 + self.choose.below(4)}" + self.choose.pick(["", " OFFSET 1"])
+        order = self.order(inner.columns)
+        return Query(f"SELECT * FROM ({inner.sql}) i ORDER BY {order} {limit}", inner.columns)
+
+    def windowed(self, depth):
+        inner = self.inner(depth)
+        column = self.choose.pick(inner.columns)
+        calls = [("row_number()", "bigint"), ("rank()", "bigint"), ("dense_rank()", "bigint"),
+                 (f"lag({column.name})", column.type), (f"lead({column.name}, 2)", column.type),
+                 (f"first_value({column.name})", column.type), ("count(*)", "bigint"),
+                 (f"last_value({column.name})", column.type), ("ntile(2)", "int"),
+                 (f"nth_value({column.name}, 2)", column.type), (f"count({column.name})", "bigint"),
+                 ("percent_rank()::text", "text"), ("cume_dist()::text", "text")]
+        if column.type in EXTREMES:
+            calls += [(f"min({column.name})", column.type), (f"max({column.name})", column.type)]
+        if column.type == "int":
+            calls += [(f"sum({column.name})", "bigint"), (f"array_agg({column.name})", "ints")]
+        text, type_ = self.choose.pick(calls)
+        frame = ""
+        if not text.startswith(("ntile", "percent", "cume", "lag", "lead")):
+            frame = self.choose.pick([
+                "", " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW",
+                " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING",
+                " ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+                " RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+                " GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING"])
+        call, _, cast = text.partition("::")
+        over = f"{call} OVER ({self.partition(inner)}ORDER BY {self.order(inner.columns)}{frame})"
+        item = f"({over})::{cast}" if cast else over
+        return Query(f"SELECT *, {item} AS w FROM ({inner.sql}) i",
+                     [*inner.columns, Column("w", type_)])
 
     def with_subquery(self, depth):
         text, scope = self.source(max(0, depth - 1))
         items, columns = self.outputs(scope, 1 + self.choose.below(2))
-        named = ", ".join(f"{item} AS {column.name}" for item, column in zip(items, columns))
-        outer = self.choose.pick(scope)
         inner, inner_scope = self.one(0)
-        same = of_type(inner_scope, outer.type)
-        match = same[0] if same else f"NULL::{outer.type}"
-        test = self.choose.pick([
-            f"{outer.name} IN (SELECT {match} FROM {inner})",
-            f"EXISTS (SELECT 1 FROM {inner} WHERE {match} = {outer.name})",
-            f"NOT EXISTS (SELECT 1 FROM {inner} WHERE {match} = {outer.name})",
-            f"{outer.name} NOT IN (SELECT {match} FROM {inner})",
-            f"(SELECT count(*) FROM {inner}) > {self.choose.below(6)}"])
-        return Query(f"SELECT {named} FROM {text} WHERE {test}", columns)
+        match, outer = self.match(scope, inner_scope)
+        other, second = self.match(scope, inner_scope)
+        residual = f" AND {condition(self.choose, scope + inner_scope, 1)}" if self.choose.chance(
+            3) else ""
+        extreme = self.choose.pick(["min", "max"])
+        tests = [
+            f"{outer} IN (SELECT {match} FROM {inner})",
+            f"EXISTS (SELECT 1 FROM {inner} WHERE {match} = {outer}{residual})",
+            f"NOT EXISTS (SELECT 1 FROM {inner} WHERE {match} = {outer}{residual})",
+            f"{outer} NOT IN (SELECT {match} FROM {inner})",
+            f"(SELECT count(*) FROM {inner}) > {self.choose.below(6)}",
+            f"({outer}, {second}) IN (SELECT {match}, {other} FROM {inner})",
+            f"({outer}, {second}) NOT IN (SELECT {match}, {other} FROM {inner})",
+            f"{outer} NOT IN (SELECT {match} FROM {inner} WHERE {other} = {second})",
+            f"{outer} IN (SELECT {match} FROM {inner} WHERE {other} = {second})",
+            f"{outer} <> ALL (SELECT {match} FROM {inner})",
+            f"{outer} >= ALL (SELECT {match} FROM {inner})",
+            f"{outer} < ANY (SELECT {match} FROM {inner})",
+            f"EXISTS (SELECT 1 FROM {inner} WHERE {match} > {outer})",
+            f"EXISTS (SELECT 1 FROM {inner}) OR {outer} IS NULL",
+            f"({outer} IN (SELECT {match} FROM {inner}) OR {condition(self.choose, scope, 1)})",
+        ]
+        types = {column.name: column.type for column in scope}
+        if types.get(outer) in EXTREMES and "::" not in match:
+            tests += [f"{outer} = (SELECT {extreme}({match}) FROM {inner})",
+                      f"{outer} = (SELECT {extreme}({match}) FROM {inner} "
+                      f"WHERE {other} = {second})"]
+        return Query(f"SELECT {select_list(items, columns)} FROM {text} "
+                     f"WHERE {self.choose.pick(tests)}", columns)
+
+    def scalar_subquery(self, depth):
+        """Subqueries in the target list."""
+        text, scope = self.source(max(0, depth - 1))
+        items, columns = self.outputs(scope, 1 + self.choose.below(2), 1)
+        inner, inner_scope = self.one(0)
+        match, outer = self.match(scope, inner_scope)
+        of = self.choose.pick(inner_scope)
+        calls = [(f"(SELECT count(*) FROM {inner} WHERE {match} = {outer})", "bigint"),
+                 (f"(SELECT count({of.name}) FROM {inner})", "bigint"),
+                 (f"EXISTS (SELECT 1 FROM {inner} WHERE {match} = {outer})", "bool"),
+                 (f"{outer} IN (SELECT {match} FROM {inner})", "bool"),
+                 (f"coalesce((SELECT count(DISTINCT {of.name}) FROM {inner} WHERE {match} = "
+                  f"{outer} AND {condition(self.choose, scope + inner_scope, 1)}), -1)", "bigint")]
+        if of.type in EXTREMES:
+            calls += [(f"(SELECT max({of.name}) FROM {inner} WHERE {match} = {outer})", of.type),
+                      (f"(SELECT min({of.name}) FROM {inner})", of.type),
+                      (f"(SELECT {of.name} FROM {inner} WHERE {match} = {outer} ORDER BY 1 "
+                       f"LIMIT 1)", of.type)]
+        call, type_ = self.choose.pick(calls)
+        columns = [*columns, Column("s", type_)]
+        return Query(f"SELECT {select_list([*items, call], columns)} FROM {text}"
+                     f"{self.where(scope)}", columns)
 
     def cte(self, depth):
         name = self.fresh()
         inner = self.query(max(0, depth - 1))
         first, last = inner.columns[0], inner.columns[-1]
+        kind = self.choose.pick(["JOIN", "LEFT JOIN", "FULL JOIN"])
         return Query(f"WITH {name} AS ({inner.sql}) SELECT p.{first.name} AS x, q.{last.name} AS y "
-                     f"FROM {name} p JOIN {name} q ON p.{first.name} = q.{first.name}",
+                     f"FROM {name} p {kind} {name} q ON p.{first.name} = q.{first.name}",
                      [Column("x", first.type), Column("y", last.type)])
+
+    # ---- reads --------------------------------------------------------------------------------
+
+    def read(self, relation):
+        """A query that is only asked, of one relation: bounds, order, limits."""
+        self.uses.add(relation.name)
+        column = self.choose.pick(relation.columns)
+        value = self.choose.pick(DOMAINS[column.type])
+        where = self.choose.pick([
+            "", f" WHERE {column.name} = {value}::{SQL[column.type]}",
+            f" WHERE {column.name} > {value}::{SQL[column.type]}",
+            f" WHERE {condition(self.choose, relation.columns, 1)}"])
+        limit = self.choose.pick(["", f" LIMIT {self.choose.below(4)}", " LIMIT 2 OFFSET 1"])
+        order = self.order(relation.columns)
+        return f"SELECT * FROM {relation.name}{where} ORDER BY {order}{limit}"
