@@ -22,6 +22,7 @@ struct Option {
   // word, string, secret (its name): the value; numbers: as written; cast (SET TIME ZONE INTERVAL
   // '1' HOUR): the SQL text.
   std::string text;
+  std::string text_schema;  // secret: of its name, "" = none given
   std::vector<std::string> list;
   int32_t location = -1;
 };

@@ -342,6 +342,24 @@ Result<Upstream> describe_upstream(PgConnection& connection, const SourceConfig&
   return upstream;
 }
 
+namespace {
+
+// Columns of the index that says which row a change means: those of our key.
+constexpr std::string_view kIdentityKey =
+    "(SELECT string_agg(i.indkey::text || '/' || i.indnkeyatts, ',' ORDER BY i.indkey::text) "
+    "FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND CASE WHEN c.relreplident = 'i' "
+    "THEN i.indisreplident ELSE i.indisprimary END)";
+// All partitions below a root.
+constexpr std::string_view kPartitions =
+    "(SELECT string_agg(t.relid::oid::text, ',' ORDER BY t.relid::oid) "
+    "FROM pg_partition_tree(c.oid) t WHERE c.relkind = 'p')";
+// Their files: TRUNCATE gives a partition another one, and so does a rewrite.
+constexpr std::string_view kPartitionFiles =
+    "(SELECT string_agg(pg_relation_filenode(t.relid)::text, ',' ORDER BY t.relid::oid) "
+    "FROM pg_partition_tree(c.oid) t WHERE c.relkind = 'p')";
+
+}  // namespace
+
 Result<std::map<uint32_t, TableState>> read_table_states(PgConnection& connection,
                                                          const std::string& publication,
                                                          const std::vector<PgTable>& tables) {
@@ -361,17 +379,18 @@ Result<std::map<uint32_t, TableState>> read_table_states(PgConnection& connectio
       "SELECT c.oid, p.oid IS NOT NULL, concat_ws('|', p.oid, p.xmin, {}, "
       "(SELECT string_agg(pr.oid || ' ' || pr.xmin, ',' ORDER BY pr.oid) FROM pg_publication_rel "
       "pr "
-      "WHERE pr.prpubid = p.oid AND pr.prrelid = c.oid), {}, c.relreplident, "
-      "(SELECT string_agg(i.inhrelid::text, ',' ORDER BY i.inhrelid) FROM pg_inherits i "
-      "WHERE i.inhparent = c.oid)) "
+      "WHERE pr.prpubid = p.oid AND pr.prrelid = c.oid), {}, c.relreplident, {}, {}), {} "
       "FROM pg_class c LEFT JOIN pg_publication p ON p.pubname = {} WHERE c.oid IN ({})",
-      flags, schemas, connection.quote_text(publication), list);
+      flags, schemas, kIdentityKey, version >= kVersionViaRoot ? kPartitions : "''",
+      version >= kVersionViaRoot ? kPartitionFiles : "''", connection.quote_text(publication),
+      list);
   QW_ASSIGN_OR_RETURN(const PgAnswer answer, connection.query(sql));
   for (int row = 0; row < answer.rows(); row++) {
     TableState& state = states[static_cast<uint32_t>(answer.number(row, 0))];
     state.exists = true;
     state.published = answer.flag(row, 1);
     state.fingerprint = hash_bytes(answer.text(row, 2));
+    state.files = hash_bytes(answer.text(row, 3));
   }
   QW_ASSIGN_OR_RETURN(const PgAnswer columns,
                       connection.query(fmt::format(
@@ -407,8 +426,8 @@ std::string table_problem(const PgTable& table, uint64_t fingerprint, const Tabl
   }
   if (!now->published) return "the publication was dropped upstream";
   if (now->fingerprint != fingerprint) {
-    return "its publication, replica identity or partitions were changed upstream: changes may be "
-           "missing";
+    return "its publication, key, replica identity or partitions were changed upstream: changes "
+           "may be missing";
   }
   return "";
 }

@@ -34,7 +34,8 @@ Result<Upstream> describe_upstream(PgConnection& connection, const SourceConfig&
 // What the catalogs say of one table now.
 struct TableState {
   bool exists = false;
-  uint64_t fingerprint = 0;  // publication, its membership, its partitions
+  uint64_t fingerprint = 0;  // publication, its membership, key, partitions
+  uint64_t files = 0;        // of the partitions of a root
   bool published = false;
   std::map<std::string, PgColumn, std::less<>> columns;
 };

@@ -141,7 +141,8 @@ Error PgConnection::connection_error() const {
   }
   if (text.find("no pg_hba.conf entry") != std::string::npos) return invalid_authorization(text);
   if (text.find("must be superuser or replication role") != std::string::npos) {
-    return insufficient_privilege(text);
+    return insufficient_privilege(text).with_hint(fmt::format(
+        "On the upstream: ALTER ROLE {} REPLICATION;", quote_name(PQuser(connection_))));
   }
   if (text.find("role \"") != std::string::npos && text.ends_with("does not exist")) {
     return invalid_authorization(text);
@@ -271,7 +272,8 @@ std::string PgConnection::quote_text(std::string_view text) const {
 }
 
 bool is_transient(const Error& error) {
-  const std::string_view code = error.code().view();
+  const SqlState state = error.code();  // held: the view points into it
+  const std::string_view code = state.view();
   static constexpr std::array<std::string_view, 3> kDefiniteClasses = {"3D", "3F", "42"};
   static constexpr std::array<std::string_view, 9> kDefiniteCodes = {
       "28P01", "28000", "55000", "58P01", "0A000", "XX001", "22021", "57014", "22023"};

@@ -17,7 +17,7 @@ std::string PgPosition::encode() const {
   writer.put<Lsn>(resume).put_text(system_id).put<uint32_t>(timeline).put_text(database);
   writer.put<uint32_t>(static_cast<uint32_t>(tables.size()));
   for (const Table& table : tables) {
-    writer.put<uint64_t>(table.fingerprint).put_text(table.error);
+    writer.put<uint64_t>(table.fingerprint).put<uint64_t>(table.files).put_text(table.error);
   }
   return writer.take();
 }
@@ -33,6 +33,7 @@ Result<PgPosition> PgPosition::decode(std::string_view bytes) {
   for (uint32_t n = 0; n < count && n < kTablesMax && reader.good(); n++) {
     Table table;
     table.fingerprint = reader.get<uint64_t>();
+    table.files = reader.get<uint64_t>();
     table.error = reader.get_text();
     position.tables.push_back(std::move(table));
   }

@@ -21,6 +21,7 @@ struct PgPosition {
   Lsn resume = 0;  // everything before is in; START_REPLICATION goes here
   struct Table {
     uint64_t fingerprint = 0;  // of publication membership when the table was copied
+    uint64_t files = 0;        // of the partitions of a root, as far as its truncations are known
     std::string error;         // "" = running; a stopped table stays stopped
   };
   std::vector<Table> tables;

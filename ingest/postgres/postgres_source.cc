@@ -104,7 +104,7 @@ Result<void> PostgresSource::start(std::string_view position, SourceSink& sink) 
   for (uint32_t table = 0; table < tables_.size(); table++) {
     std::vector<Type> types;
     for (const Column& column : tables_[table].columns) types.push_back(column.type);
-    runs_.push_back(TableRun{std::nullopt, TableWriter(table, std::move(types)), "", 0});
+    runs_.push_back(TableRun(TableWriter(table, std::move(types))));
     table_by_oid_[pg_tables_[table].oid] = table;
   }
   status_ = {};
@@ -116,6 +116,7 @@ Result<void> PostgresSource::start(std::string_view position, SourceSink& sink) 
     }
     for (uint32_t table = 0; table < runs_.size(); table++) {
       runs_[table].fingerprint = position_.tables[table].fingerprint;
+      runs_[table].files = position_.tables[table].files;
       runs_[table].error = position_.tables[table].error;
     }
     durable_ = position_.resume;
@@ -467,8 +468,21 @@ void PostgresSource::on_relation(const PgMessage& message) {
       RelationMap::make(pg_tables_[*table], tables_[*table], message.relation);
   if (map) {
     runs_[*table].map = std::move(*map);
+    note_new_columns(*table, message.relation);
   } else {
     stop_table(*table, map.error().message());
+  }
+}
+
+// What was there is still true without them, so the table goes on.
+void PostgresSource::note_new_columns(uint32_t table, const PgRelation& relation) {
+  const PgTable& known = pg_tables_[table];
+  for (const PgRelationColumn& column : relation.columns) {
+    const bool read = std::any_of(known.columns.begin(), known.columns.end(),
+                                  [&](const PgColumn& each) { return each.name == column.name; });
+    if (read || !runs_[table].unread.insert(column.name).second) continue;
+    log::warn("source \"{}\": upstream table {} has a new column \"{}\", which is not read",
+              config_.name, known.qualified(), column.name);
   }
 }
 
@@ -493,7 +507,9 @@ Result<void> PostgresSource::on_change(const PgMessage& message) {
 void PostgresSource::on_truncate(const PgMessage& message) {
   for (const uint32_t oid : message.truncated) {
     const std::optional<uint32_t> table = table_of(oid);
-    if (table && runs_[*table].error.empty()) runs_[*table].writer.truncate();
+    if (!table || !runs_[*table].error.empty()) continue;
+    runs_[*table].writer.truncate();
+    runs_[*table].truncated = true;
   }
   txn_bytes_ += 64;
 }
@@ -521,20 +537,43 @@ Result<void> PostgresSource::poll_catalog() {
   last_poll_us_ = clock_.monotonic_us();
   auto states = read_table_states(*normal_, publication_, pg_tables_);
   if (!states) return fail(std::move(states.error()));
-  for (uint32_t table = 0; table < runs_.size(); table++) {
-    if (!runs_[table].error.empty()) continue;
-    const auto state = states->find(pg_tables_[table].oid);
-    const std::string problem = table_problem(pg_tables_[table], runs_[table].fingerprint,
-                                              state == states->end() ? nullptr : &state->second);
-    if (!problem.empty()) stop_table(table, problem);
-  }
   QW_ASSIGN_OR_RETURN(
       const PgAnswer end,
       normal_->query("SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
                      "ELSE pg_current_wal_lsn() END"));
   QW_ASSIGN_OR_RETURN(const Lsn now, parse_lsn(end.text(0, 0)));
+  for (uint32_t table = 0; table < runs_.size(); table++) {
+    if (!runs_[table].error.empty()) continue;
+    const auto state = states->find(pg_tables_[table].oid);
+    const std::string problem = table_problem(pg_tables_[table], runs_[table].fingerprint,
+                                              state == states->end() ? nullptr : &state->second);
+    if (!problem.empty()) {
+      stop_table(table, problem);
+    } else {
+      check_files(table, state->second.files, now);
+    }
+  }
   status_.lag = now > position_.resume ? static_cast<int64_t>(now - position_.resume) : 0;
   return {};
+}
+
+// TRUNCATE of one partition is not in the stream of its root, that of the root is: files that
+// changed without one, when the stream has come to where they had, mean rows that went unseen.
+void PostgresSource::check_files(uint32_t table, uint64_t files, Lsn now) {
+  TableRun& run = runs_[table];
+  if (files == run.files) {
+    run.files_changed_at = 0;
+  } else if (run.truncated) {
+    run.files = files;
+    run.files_changed_at = 0;
+  } else if (run.files_changed_at == 0) {
+    run.files_changed_at = now;
+  } else if (received_.load() >= run.files_changed_at) {
+    stop_table(table,
+               "a partition was truncated or rewritten upstream, which is not replicated "
+               "with publish_via_partition_root");
+  }
+  run.truncated = false;
 }
 
 // Without changes of ours the WAL still moves on: store that we are past it, then confirm it.
@@ -568,7 +607,8 @@ bool PostgresSource::push_txn() {
   txn_.position = encode_position();
   txn_.bytes = txn_bytes_ + 256;
   txn_.upstream_commit_us = pending_commit_us_;
-  table_stopped_ = false;
+  // Before the rows that show that the others went on.
+  if (std::exchange(table_stopped_, false)) report(SourceState::running);
   const bool go_on = sink_->push(std::move(txn_));
   begin_txn();
   return go_on;
@@ -577,7 +617,9 @@ bool PostgresSource::push_txn() {
 std::string PostgresSource::encode_position() const {
   PgPosition position = position_;
   position.tables.clear();
-  for (const TableRun& run : runs_) position.tables.push_back({run.fingerprint, run.error});
+  for (const TableRun& run : runs_) {
+    position.tables.push_back({run.fingerprint, run.files, run.error});
+  }
   return position.encode();
 }
 

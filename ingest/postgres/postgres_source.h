@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,10 +48,15 @@ class PostgresSource final : public Source {
 
  private:
   struct TableRun {
+    explicit TableRun(TableWriter rows) : writer(std::move(rows)) {}
     std::optional<RelationMap> map;  // of the last Relation message
     TableWriter writer;
     std::string error;  // "" = running
     uint64_t fingerprint = 0;
+    uint64_t files = 0;                         // see TableState
+    Lsn files_changed_at = 0;                   // no later than this; 0 = they have not
+    bool truncated = false;                     // came in the stream since the files were looked at
+    std::set<std::string, std::less<>> unread;  // columns that came later, for one warning each
   };
 
   void run(bool from_snapshot);
@@ -71,8 +77,10 @@ class PostgresSource final : public Source {
   Result<void> on_wal_data(std::string_view payload);
   Result<void> on_change(const PgMessage& message);
   void on_relation(const PgMessage& message);
+  void note_new_columns(uint32_t table, const PgRelation& relation);
   void on_truncate(const PgMessage& message);
   Result<void> poll_catalog();
+  void check_files(uint32_t table, uint64_t files, Lsn now);
   Result<void> advance_when_idle();
 
   void begin_txn();  // drops what was not pushed

@@ -15,6 +15,13 @@ Result<RelationMap> RelationMap::make(const PgTable& pg, const SourceTable& tabl
   if (!map.keyed_ && !table.append_only && relation.identity != 'f' && pg.identity == 'f') {
     return fail(object_not_in_prerequisite_state("its replica identity is no longer FULL"));
   }
+  // The old key of a change has the columns that the upstream takes for the key now.
+  const bool by_key = relation.identity == 'd' || relation.identity == 'i';
+  size_t key_columns = 0;
+  for (const PgRelationColumn& column : relation.columns) key_columns += column.key ? 1 : 0;
+  if (map.keyed_ && by_key && !table.append_only && key_columns != table.primary_key.size()) {
+    return fail(object_not_in_prerequisite_state("its key was changed upstream"));
+  }
   for (uint32_t index = 0; index < pg.columns.size(); index++) {
     const PgColumn& wanted = pg.columns[index];
     const auto found =
@@ -30,6 +37,9 @@ Result<RelationMap> RelationMap::make(const PgTable& pg, const SourceTable& tabl
     }
     const bool key = std::find(table.primary_key.begin(), table.primary_key.end(), index) !=
                      table.primary_key.end();
+    if (key && by_key && !table.append_only && !found->key) {
+      return fail(object_not_in_prerequisite_state("its key was changed upstream"));
+    }
     map.sources_.push_back({static_cast<uint32_t>(found - relation.columns.begin()),
                             TextColumn(index, table.columns[index].type, true), wanted.name, key});
   }

@@ -117,7 +117,10 @@ Result<void> PostgresSource::take_snapshot() {
   QW_ASSIGN_OR_RETURN(const auto states, read_table_states(*normal_, publication_, pg_tables_));
   for (uint32_t table = 0; table < runs_.size(); table++) {
     const auto state = states.find(pg_tables_[table].oid);
-    if (state != states.end()) runs_[table].fingerprint = state->second.fingerprint;
+    if (state != states.end()) {
+      runs_[table].fingerprint = state->second.fingerprint;
+      runs_[table].files = state->second.files;
+    }
     const std::string problem = table_problem(pg_tables_[table], runs_[table].fingerprint,
                                               state == states.end() ? nullptr : &state->second);
     if (!problem.empty()) {

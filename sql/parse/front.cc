@@ -197,7 +197,8 @@ Result<void> Front::option_value(Option& option) {
     take();
     option.type = Option::Type::secret;
     QW_ASSIGN_OR_RETURN(const RelationName secret, relation_name());
-    option.text = secret.schema.empty() ? secret.name : secret.schema + "." + secret.name;
+    option.text_schema = secret.schema;
+    option.text = secret.name;
     return {};
   }
   if (is_string(token)) {

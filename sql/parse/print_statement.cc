@@ -137,7 +137,9 @@ void Printer::option_value(const Option& option) {
       put("*");
       return;
     case Option::Type::secret:
-      put("SECRET ").name(option.text);
+      put("SECRET ");
+      if (!option.text_schema.empty()) name(option.text_schema).put(".");
+      name(option.text);
       return;
   }
 }

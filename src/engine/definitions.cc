@@ -124,7 +124,10 @@ Result<void> Definitions::load() {
   if (!known_id) QW_TRY(stored_->put_setting(kDatabaseId, database_id_));
   QW_ASSIGN_OR_RETURN(const auto swept,
                       stored_->sweep([](const storage::CatalogObject&) { return false; }));
-  for (const storage::CatalogObject& object : swept) dropped_relations_.push_back(object.id);
+  for (const storage::CatalogObject& object : swept) {
+    dropped_relations_.push_back(object.id);
+    if (object.kind == kind_name(NamedKind::source)) unfinished_sources_.push_back(object);
+  }
   QW_ASSIGN_OR_RETURN(std::vector<storage::CatalogObject> objects, stored_->list());
   if (objects.empty()) {
     QW_ASSIGN_OR_RETURN(const ObjectId id, stored_->allocate_objects(1));
@@ -261,6 +264,26 @@ Result<void> Definitions::finish_load() {
     }
   }
   source_objects_.clear();
+  for (const storage::CatalogObject& object : unfinished_sources_) {
+    if (auto freed = free_upstream(object); !freed) {
+      log::warn("unfinished source {}: {}", object.name, freed.error().to_string());
+    }
+  }
+  unfinished_sources_.clear();
+  return {};
+}
+
+// A source whose CREATE or DROP did not get to its end may have left a slot upstream.
+Result<void> Definitions::free_upstream(const storage::CatalogObject& object) {
+  QW_ASSIGN_OR_RETURN(const auto parsed, sql::parse(object.definition));
+  QW_ASSIGN_OR_RETURN(
+      SourceParts parts,
+      make_source_config(parsed.at(0).statement->as<ast::CreateSource>(), *view()->catalog,
+                         *stored_, object.schema, object.depends_on));
+  parts.config.id = object.id;
+  parts.config.database_id = database_id_;
+  QW_ASSIGN_OR_RETURN(auto source, ingest::Source::create(std::move(parts.config), *clock_));
+  sources_->drop_later(object.name, std::move(source));
   return {};
 }
 
@@ -508,7 +531,7 @@ Result<void> Definitions::create_source(const ast::CreateSource& statement,
     return fail(duplicate_object(fmt::format("source \"{}\" already exists", name)));
   }
   QW_ASSIGN_OR_RETURN(SourceParts parts,
-                      make_source_config(statement, *current->catalog, *stored_, schema));
+                      make_source_config(statement, *current->catalog, *stored_, schema, {}));
   parts.config.database_id = database_id_;
   QW_ASSIGN_OR_RETURN(parts.config.id, stored_->allocate_objects(1));
   const ObjectId source_id = parts.config.id;
@@ -610,9 +633,10 @@ Result<void> Definitions::run_source(ObjectId id, const DdlContext& context) {
   const auto current = view();
   const sql::NamedObject& object = current->catalog->objects.at(id);
   QW_ASSIGN_OR_RETURN(const auto parsed, sql::parse(object.definition));
-  QW_ASSIGN_OR_RETURN(SourceParts parts,
-                      make_source_config(parsed.at(0).statement->as<ast::CreateSource>(),
-                                         *current->catalog, *stored_, object.schema));
+  QW_ASSIGN_OR_RETURN(
+      SourceParts parts,
+      make_source_config(parsed.at(0).statement->as<ast::CreateSource>(), *current->catalog,
+                         *stored_, object.schema, object.depends_on));
   parts.config.id = id;
   parts.config.database_id = database_id_;
   std::map<uint32_t, ObjectId> relations;

@@ -88,6 +88,7 @@ class Definitions {
   Result<void> erase_objects(const std::vector<ObjectId>& ids, bool upstream,
                              const DdlContext& context);
   Result<void> run_source(ObjectId id, const DdlContext& context);
+  Result<void> free_upstream(const storage::CatalogObject& object);
 
   storage::Store* store_;
   storage::Catalog* stored_;
@@ -105,7 +106,7 @@ class Definitions {
   std::vector<ObjectId> rebuild_;
   std::vector<ObjectId> dropped_relations_;
   std::vector<StateId> dropped_states_;
-  std::vector<storage::CatalogObject> source_objects_;
+  std::vector<storage::CatalogObject> source_objects_, unfinished_sources_;
 };
 
 }  // namespace qw::engine

@@ -17,14 +17,28 @@ namespace {
 namespace ast = sql::ast;
 using Kind = sql::NamedObject::Kind;
 
+// A connection or secret by the name that a statement gives it. Without a schema it is looked for
+// beside the object that uses it, then in public; `used` has what was found at CREATE, so that
+// later objects of the name change nothing.
 Result<const sql::NamedObject*> find_named(const sql::Catalog& catalog, Kind kind,
-                                           const std::string& schema, const std::string& name,
-                                           std::string_view what) {
-  const sql::NamedObject* found = catalog.find_object(kind, schema, name);
+                                           const std::string& schema, const std::string& beside,
+                                           const std::string& name,
+                                           const std::vector<ObjectId>& used) {
+  for (const ObjectId id : used) {
+    const auto known = catalog.objects.find(id);
+    if (known == catalog.objects.end()) continue;
+    const sql::NamedObject& object = known->second;
+    if (object.kind != kind || object.name != name) continue;
+    if (schema.empty() || object.schema == schema) return &object;
+  }
+  const sql::NamedObject* found = catalog.find_object(kind, schema.empty() ? beside : schema, name);
+  if (found == nullptr && schema.empty()) found = catalog.find_object(kind, "public", name);
   if (found == nullptr) {
-    return fail(undefined_object(fmt::format("{} \"{}\" does not exist", what, name))
+    const std::string_view what = kind == Kind::secret ? "secret" : "connection";
+    const std::string full = schema.empty() ? name : schema + "." + name;
+    return fail(undefined_object(fmt::format("{} \"{}\" does not exist", what, full))
                     .with_hint(fmt::format("Create it first: CREATE {} {} ...",
-                                           what == "secret" ? "SECRET" : "CONNECTION", name)));
+                                           kind == Kind::secret ? "SECRET" : "CONNECTION", full)));
   }
   return found;
 }
@@ -32,7 +46,8 @@ Result<const sql::NamedObject*> find_named(const sql::Catalog& catalog, Kind kin
 // Options as text, secrets resolved; every secret value goes into `secrets`.
 Result<ingest::Options> options_of(const std::vector<ast::Option>& options,
                                    const sql::Catalog& catalog, const storage::Catalog& stored,
-                                   const std::string& schema, std::set<std::string>* secrets) {
+                                   const std::string& schema, const std::vector<ObjectId>& used,
+                                   std::set<std::string>* secrets) {
   ingest::Options out;
   for (const ast::Option& option : options) {
     std::string value = option.text;
@@ -45,8 +60,9 @@ Result<ingest::Options> options_of(const std::vector<ast::Option>& options,
     } else if (option.type == ast::Option::Type::none) {
       value = "true";
     } else if (option.type == ast::Option::Type::secret) {
-      QW_ASSIGN_OR_RETURN(const sql::NamedObject* secret,
-                          find_named(catalog, Kind::secret, schema, option.text, "secret"));
+      QW_ASSIGN_OR_RETURN(
+          const sql::NamedObject* secret,
+          find_named(catalog, Kind::secret, option.text_schema, schema, option.text, used));
       QW_ASSIGN_OR_RETURN(const auto found, stored.secret(secret->id));
       if (!found) {
         return fail(
@@ -190,16 +206,17 @@ Result<void> add_kafka(const ast::CreateSource& statement, ingest::SourceConfig&
 
 Result<SourceParts> make_source_config(const ast::CreateSource& statement,
                                        const sql::Catalog& catalog, const storage::Catalog& stored,
-                                       const std::string& schema) {
+                                       const std::string& schema,
+                                       const std::vector<ObjectId>& used) {
   QW_TRY(check_clauses(statement));
   SourceParts parts;
   ingest::SourceConfig& config = parts.config;
   config.name = statement.name.name;
   std::set<std::string> secrets;
-  QW_ASSIGN_OR_RETURN(config.options,
-                      options_of(statement.connection_options, catalog, stored, schema, &secrets));
+  QW_ASSIGN_OR_RETURN(config.options, options_of(statement.connection_options, catalog, stored,
+                                                 schema, used, &secrets));
   QW_ASSIGN_OR_RETURN(const ingest::Options with,
-                      options_of(statement.options, catalog, stored, schema, &secrets));
+                      options_of(statement.options, catalog, stored, schema, used, &secrets));
   for (const auto& [option, value] : with) {
     if (!config.options.emplace(option, value).second) {
       return fail(syntax_error(fmt::format("option \"{}\" specified more than once", option)));
@@ -219,11 +236,9 @@ Result<SourceParts> make_source_config(const ast::CreateSource& statement,
     }
     return parts;
   }
-  const std::string connection_schema =
-      statement.connection.schema.empty() ? schema : statement.connection.schema;
   QW_ASSIGN_OR_RETURN(const sql::NamedObject* connection,
-                      find_named(catalog, Kind::connection, connection_schema,
-                                 statement.connection.name, "connection"));
+                      find_named(catalog, Kind::connection, statement.connection.schema, schema,
+                                 statement.connection.name, used));
   if (connection->type != statement.type) {
     return fail(wrong_object_type(fmt::format("connection \"{}\" is to {}, not to {}",
                                               connection->name, connection->type, statement.type)));
@@ -231,8 +246,9 @@ Result<SourceParts> make_source_config(const ast::CreateSource& statement,
   parts.depends_on.push_back(connection->id);
   QW_ASSIGN_OR_RETURN(const auto parsed, sql::parse(connection->definition));
   const auto& definition = parsed.at(0).statement->as<ast::CreateConnection>();
-  QW_ASSIGN_OR_RETURN(config.connection, options_of(definition.options, catalog, stored,
-                                                    connection->schema, &secrets));
+  QW_ASSIGN_OR_RETURN(config.connection,
+                      options_of(definition.options, catalog, stored, connection->schema,
+                                 connection->depends_on, &secrets));
   config.secrets = std::move(secrets);
   if (statement.type == "kafka") {
     QW_TRY(add_kafka(statement, config));
@@ -259,8 +275,9 @@ Result<std::vector<ObjectId>> connection_dependencies(const ast::CreateConnectio
     const bool sensitive =
         option.name.find("password") != std::string::npos || option.name == "ssl_key";
     if (option.type == ast::Option::Type::secret) {
-      QW_ASSIGN_OR_RETURN(const sql::NamedObject* secret,
-                          find_named(catalog, Kind::secret, schema, option.text, "secret"));
+      QW_ASSIGN_OR_RETURN(
+          const sql::NamedObject* secret,
+          find_named(catalog, Kind::secret, option.text_schema, schema, option.text, {}));
       secrets.push_back(secret->id);
     } else if (sensitive) {
       return fail(invalid_parameter_value(fmt::format("option {} must name a secret", option.name))

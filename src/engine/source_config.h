@@ -20,9 +20,11 @@ struct SourceParts {
   std::vector<ObjectId> depends_on;
 };
 
+// `used`: the source's depends_on when it exists already, else empty.
 Result<SourceParts> make_source_config(const sql::ast::CreateSource& statement,
                                        const sql::Catalog& catalog, const storage::Catalog& stored,
-                                       const std::string& schema);
+                                       const std::string& schema,
+                                       const std::vector<ObjectId>& used);
 
 // Checks the statement and returns the secrets it names.
 Result<std::vector<ObjectId>> connection_dependencies(const sql::ast::CreateConnection& statement,

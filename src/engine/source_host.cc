@@ -14,6 +14,7 @@
 
 #include "src/base/assert.h"
 #include "src/base/log.h"
+#include "src/base/thread.h"
 
 namespace qw::engine {
 
@@ -42,7 +43,13 @@ class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
   ingest::Source& source() { return *source_; }
 
   // SourceSink, on the source's thread.
-  bool push(ingest::SourceTxn txn) override { return loop_->ingest(*this, std::move(txn)); }
+  bool push(ingest::SourceTxn txn) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (refused_) return false;
+    }
+    return loop_->ingest(*this, std::move(txn));
+  }
   void status(const ingest::SourceStatus& status) override {
     {
       const std::lock_guard lock(mutex_);
@@ -114,6 +121,49 @@ class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
   bool snapshot_done_ = false, refused_ = false;
 };
 
+// Tries to free what a source holds upstream, until it is done or the database stops.
+class SourceHost::Abandoned {
+ public:
+  Abandoned(std::string name, std::unique_ptr<ingest::Source> source)
+      : name_(std::move(name)), source_(std::move(source)) {
+    thread_ = Thread("qw-drop-source", [this] { run(); });
+  }
+  Abandoned(const Abandoned&) = delete;
+  Abandoned& operator=(const Abandoned&) = delete;
+  ~Abandoned() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    source_->stop();
+    thread_.join();
+  }
+
+ private:
+  void run() {
+    constexpr std::chrono::seconds kBackOffMax(30);
+    std::chrono::seconds back_off(1);
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      lock.unlock();
+      const auto dropped = source_->drop_upstream();
+      lock.lock();
+      if (dropped || stopping_) return;
+      log::warn("unfinished source \"{}\": {}", name_, dropped.error().to_string());
+      wake_.wait_for(lock, back_off, [&] { return stopping_; });
+      back_off = std::min(back_off * 2, kBackOffMax);
+    }
+  }
+
+  const std::string name_;
+  const std::unique_ptr<ingest::Source> source_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;  // guarded by mutex_
+  Thread thread_;
+};
+
 SourceHost::SourceHost(EpochLoop& loop, Clock& clock) : loop_(&loop), clock_(&clock) {}
 
 SourceHost::~SourceHost() { stop_all(); }
@@ -162,12 +212,21 @@ Result<void> SourceHost::drop(ObjectId id) {
   return dropped;
 }
 
+void SourceHost::drop_later(std::string name, std::unique_ptr<ingest::Source> source) {
+  auto abandoned = std::make_unique<Abandoned>(std::move(name), std::move(source));
+  const std::lock_guard lock(mutex_);
+  abandoned_.push_back(std::move(abandoned));
+}
+
 void SourceHost::stop_all() {
   std::map<ObjectId, std::shared_ptr<Running>> all;
+  std::vector<std::unique_ptr<Abandoned>> abandoned;
   {
     const std::lock_guard lock(mutex_);
     all.swap(running_);
+    abandoned.swap(abandoned_);
   }
+  abandoned.clear();
   for (const auto& [id, running] : all) running->stop();
 }
 

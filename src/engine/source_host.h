@@ -46,6 +46,8 @@ class SourceHost {
   void stop(ObjectId id);
   // Stops and frees what the source holds upstream.
   Result<void> drop(ObjectId id);
+  // Frees what a source that did not come into being holds upstream, for as long as it takes.
+  void drop_later(std::string name, std::unique_ptr<ingest::Source> source);
   void stop_all();
 
   std::vector<SourceView> list() const;
@@ -53,12 +55,14 @@ class SourceHost {
 
  private:
   class Running;
+  class Abandoned;
   std::shared_ptr<Running> get(ObjectId id) const;
 
   EpochLoop* loop_;
   Clock* clock_;
   mutable std::mutex mutex_;
   std::map<ObjectId, std::shared_ptr<Running>> running_;  // guarded by mutex_
+  std::vector<std::unique_ptr<Abandoned>> abandoned_;     // guarded by mutex_
 };
 
 }  // namespace qw::engine
