@@ -28,7 +28,8 @@ namespace qw::server {
 namespace {
 
 int exit_code(const Error& error) {
-  const std::string_view code = error.code().view();
+  const SqlState state = error.code();  // held: the view points into it
+  const std::string_view code = state.view();
   if (code == "55006") return EX_TEMPFAIL;  // another process has the data directory
   if (code == "XX001") return EX_DATAERR;
   if (code == "58030" || code == "53100") return EX_IOERR;
