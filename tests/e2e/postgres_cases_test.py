@@ -1,4 +1,4 @@
-"""PostgreSQL sources case by case: identities, types, definitions, refusals, changes of the upstream.
+"""PostgreSQL sources case by case: identities, types, names, refusals, changes of the upstream.
 
 Each case has a database upstream and a schema here, on one server and one cluster. The answers of
 both sides are compared as psql prints them, so that text is equal to the character.
@@ -216,11 +216,13 @@ def test_tables_without_an_identity_are_refused(world):
 
 
 PARTITIONED = """
-CREATE TABLE parted (id int, region text, n int, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE parted (id int, region text, n int, PRIMARY KEY (id, region))
+  PARTITION BY LIST (region);
 CREATE TABLE parted_eu PARTITION OF parted FOR VALUES IN ('EU');
 CREATE TABLE parted_us (n int, id int NOT NULL, region text NOT NULL);
 ALTER TABLE parted ATTACH PARTITION parted_us FOR VALUES IN ('US');
-INSERT INTO parted SELECT g, CASE WHEN g % 2 = 0 THEN 'EU' ELSE 'US' END, g FROM generate_series(1, 10) g;
+INSERT INTO parted
+  SELECT g, CASE WHEN g % 2 = 0 THEN 'EU' ELSE 'US' END, g FROM generate_series(1, 10) g;
 """
 PARTITION_CHANGES = [
     "UPDATE parted SET n = n + 1", "UPDATE parted SET region = 'EU' WHERE id = 3",
@@ -267,7 +269,8 @@ TYPES = {
     "numeric": ["'NaN'", "'Infinity'", "'-Infinity'", "0.00", "-1.2300", "1e-30", "1e60",
                 "123456789012345678901234567890123456789.123456789"],
     "numeric(12,3)": ["1.5", "-999999999.999"], "numeric(5,-2)": ["12345"],
-    "text": ["''", "E'a\\tb\\nc\\\\d\\re'", "'\\N'", "'\u00e9\u4e16\U0001f600'", "repeat('x', 3000)",
+    "text": ["''", "E'a\\tb\\nc\\\\d\\re'", "'\\N'", "'\u00e9\u4e16\U0001f600'",
+             "repeat('x', 3000)",
              "E'\\b\\f\\v'", "'null'"],
     "varchar(5)": ["'abc  '", "''"], "varchar": ["'abc'"], "char(5)": ["'ab'", "''"],
     "bpchar": ["'ab '"], "name": ["'some_name'"], "\"char\"": ["'x'"],
