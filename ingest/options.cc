@@ -233,7 +233,7 @@ std::string OptionReader::one_of(std::string_view name, std::string_view otherwi
 }
 
 Result<void> OptionReader::finish() {
-  if (error_) return fail(*error_);
+  // A misspelt name explains why another one is missing.
   for (const auto& [name, value] : options_) {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
     std::vector<std::string> known;
@@ -242,6 +242,7 @@ Result<void> OptionReader::finish() {
         invalid_parameter_value(fmt::format("unknown {} option: {}", what_, sql_option(name)))
             .with_hint(fmt::format("Known options: {}.", fmt::join(known, ", "))));
   }
+  if (error_) return fail(*error_);
   return {};
 }
 

@@ -1,11 +1,17 @@
 // Source: see source.h. The factory is the one place that knows all kinds.
 #include "ingest/source.h"
 
+#include <chrono>
 #include <utility>
 
 #include "ingest/generators/generator_source.h"
+#include "ingest/kafka/client.h"
 #include "ingest/kafka/kafka_source.h"
+#include "ingest/options.h"
+#include "ingest/postgres/connection.h"
 #include "ingest/postgres/postgres_source.h"
+#include "ingest/stop_signal.h"
+#include "src/base/assert.h"
 
 namespace qw::ingest {
 
@@ -46,6 +52,33 @@ Result<std::unique_ptr<Source>> Source::create(SourceConfig config, Clock& clock
       break;
   }
   return fail(feature_not_supported("a test source is made by the test that scripts it"));
+}
+
+Result<void> check_connection(const SourceConfig& config) {
+  if (config.kind == SourceKind::kafka) {
+    QW_TRY(KafkaClient::open(config));
+  } else {
+    QW_ASSERT(config.kind == SourceKind::postgres);
+    QW_TRY(pg_target(config));
+  }
+  return {};
+}
+
+Result<void> try_connection(const SourceConfig& config) {
+  constexpr std::chrono::milliseconds kTimeout{10'000};
+  const StopSignal never;
+  Result<void> answer;
+  if (config.kind == SourceKind::kafka) {
+    QW_ASSIGN_OR_RETURN(const auto client, KafkaClient::open(config));
+    answer = client->ping(kTimeout, never);
+  } else {
+    QW_ASSERT(config.kind == SourceKind::postgres);
+    QW_ASSIGN_OR_RETURN(const PgTarget target, pg_target(config));
+    const auto connection = PgConnection::open(target, PgConnection::Mode::normal, never);
+    if (!connection) answer = fail(connection.error());
+  }
+  if (!answer) return fail(scrub(answer.error(), config.secrets));
+  return {};
 }
 
 }  // namespace qw::ingest

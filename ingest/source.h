@@ -119,6 +119,13 @@ struct TableStatus {
   std::string error;  // set when failed: this table gets no more changes, the others go on
 };
 
+// What is durable of one Kafka partition, and where it ends upstream.
+struct PartitionStatus {
+  int32_t partition = 0;
+  int64_t next = 0;   // offset of the next message to be read
+  int64_t high = -1;  // -1 = unknown
+};
+
 // A full picture each time; the engine keeps the last one for qw.source_status.
 struct SourceStatus {
   SourceState state = SourceState::starting;
@@ -130,8 +137,9 @@ struct SourceStatus {
   // How far behind: Kafka messages or Postgres WAL bytes not read yet; -1 = unknown.
   int64_t lag = -1;
   uint64_t quarantined = 0;       // since start
-  std::string upstream_position;  // "0/16B3748"; "0:1042, 1:77"
+  std::string upstream_position;  // "0/16B3748"; "0:1042, 1:77"; durable
   std::vector<TableStatus> tables;
+  std::vector<PartitionStatus> partitions;  // Kafka
 };
 
 // The engine's side. Called on the source's own thread.
@@ -175,5 +183,11 @@ class Source {
   // error tells what is left behind and how to remove it.
   virtual Result<void> drop_upstream() = 0;
 };
+
+// Checks the options of a connection without connecting. Of `config` only kind, connection and
+// secrets count.
+Result<void> check_connection(const SourceConfig& config);
+// Connects, authenticates and disconnects; seconds at worst.
+Result<void> try_connection(const SourceConfig& config);
 
 }  // namespace qw::ingest

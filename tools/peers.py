@@ -13,6 +13,7 @@ only. Tests use the classes; they run in the virtual environment that tools/setu
 
 import argparse
 import contextlib
+import fcntl
 import os
 import pathlib
 import random
@@ -100,9 +101,11 @@ KAFKA_SETTINGS = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{sasl}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config={jaas} required user_bob="bob-secret";
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={data}
@@ -130,6 +133,7 @@ log.cleaner.dedupe.buffer.size=8388608
 log.cleaner.backoff.ms=200
 log.cleaner.min.cleanable.ratio=0.01
 """
+KAFKA_JAAS = "org.apache.kafka.common.security.plain.PlainLoginModule"
 KAFKA_CLUSTER = "cXVpY2t3YXRlci10ZXN0cw"  # any 16 bytes in base64
 KAFKA_JVM = [
     "java", "-Xms64m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
@@ -151,8 +155,17 @@ class Kafka:
 
     @property
     def address(self):
+        return self._listener("PLAINTEXT")
+
+    @property
+    def sasl_address(self):
+        """Takes user bob with password bob-secret, by PLAIN."""
+        return self._listener("SASL")
+
+    def _listener(self, name):
         text = (self.directory / "server.properties").read_text()
-        return re.search(r"^advertised\.listeners=PLAINTEXT://(\S+)$", text, re.M).group(1)
+        listeners = re.search(r"^advertised\.listeners=(\S+)$", text, re.M).group(1)
+        return dict(each.split("://") for each in listeners.split(","))[name]
 
     @property
     def running(self):
@@ -188,8 +201,13 @@ class Kafka:
     @classmethod
     def prepare(cls):
         """Formats a data folder and archives the broker's loaded classes, once per cache."""
-        if (cls.home / "classes.jsa").exists():
-            return
+        with open(cls.home / "prepare.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (cls.home / "classes.jsa").exists():
+                cls._prepare()
+
+    @classmethod
+    def _prepare(cls):
         template = cls.home / "template"
         shutil.rmtree(template, ignore_errors=True)
         template.mkdir(parents=True)
@@ -209,8 +227,9 @@ class Kafka:
         archive.rename(cls.home / "classes.jsa")
 
     def _write_settings(self):
-        port, controller = free_ports(2)
-        text = KAFKA_SETTINGS.format(port=port, controller=controller, data=self.directory / "data")
+        port, sasl, controller = free_ports(3)
+        text = KAFKA_SETTINGS.format(port=port, sasl=sasl, controller=controller, jaas=KAFKA_JAAS,
+                                     data=self.directory / "data")
         (self.directory / "server.properties").write_text(text.lstrip() + self.settings)
 
     def _launch(self, *options):

@@ -20,6 +20,7 @@ constexpr uint64_t kBatchEventsDefault = 20'000;
 // A push after a long pause stays bounded.
 constexpr uint64_t kCatchUpEventsMax = 200'000;
 constexpr int64_t kWaitSliceUs = 10'000;
+constexpr int64_t kStatusUs = 500'000;
 
 // What the queue of the engine counts: fixed parts, and texts by their usual size.
 size_t estimated_bytes(const SourceTxn& txn) {
@@ -142,7 +143,7 @@ void GeneratorSource::run(SourceSink& sink) {
   sink.status(status);
   const int64_t began_us = clock_.monotonic_us();
   const uint64_t began_event = next_event_;
-  int64_t tick = 0;
+  int64_t tick = 0, told_us = 0;
   while (up_to_ == 0 || next_event_ < up_to_) {
     uint64_t events = batch_events_;
     if (rate_ > 0) {
@@ -166,7 +167,12 @@ void GeneratorSource::run(SourceSink& sink) {
     txn.bytes = estimated_bytes(txn);
     txn.upstream_commit_us = clock_.now_us();
     if (!sink.push(std::move(txn))) return;
+    if (clock_.monotonic_us() - told_us < kStatusUs) continue;
+    told_us = clock_.monotonic_us();
+    status.upstream_position = fmt::format("event {}", next_event_);
+    sink.status(status);
   }
+  status.upstream_position = fmt::format("event {}", next_event_);
   status.state = SourceState::done;
   sink.status(status);
 }

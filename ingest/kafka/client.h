@@ -17,12 +17,15 @@
 #include <vector>
 
 #include "ingest/source.h"
+#include "ingest/stop_signal.h"
 #include "src/base/result.h"
 
 struct rd_kafka_s;
 struct rd_kafka_queue_s;
 struct rd_kafka_message_s;
 struct rd_kafka_conf_s;
+struct rd_kafka_topic_s;
+struct rd_kafka_metadata;
 
 namespace qw::ingest {
 
@@ -32,13 +35,18 @@ struct Watermarks {
 
 class KafkaClient {
  public:
+  // Checks the options; connects later, by itself.
   static Result<std::unique_ptr<KafkaClient>> open(const SourceConfig& config);
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
   ~KafkaClient();
 
-  // Number of partitions; undefined_object when there is no such topic.
-  Result<int32_t> partition_count(const std::string& topic, std::chrono::milliseconds timeout);
+  // Number of partitions; undefined_object when there is no such topic. Ends early when all brokers
+  // are down, refuse the credentials, or `stop` is raised.
+  Result<int32_t> partition_count(const std::string& topic, std::chrono::milliseconds timeout,
+                                  const StopSignal& stop);
+  // Whether a broker answers: the same without a topic.
+  Result<void> ping(std::chrono::milliseconds timeout, const StopSignal& stop);
   Result<std::string> cluster_id(std::chrono::milliseconds timeout);
   Result<Watermarks> watermarks(const std::string& topic, int32_t partition,
                                 std::chrono::milliseconds timeout);
@@ -70,6 +78,12 @@ class KafkaClient {
  private:
   explicit KafkaClient(const SourceConfig& config) : secrets_(config.secrets) {}
   Error error_of(int code, const std::string& doing) const;
+  // Waits for metadata; the caller destroys it.
+  Result<const struct rd_kafka_metadata*> metadata(rd_kafka_topic_s* topic,
+                                                   std::chrono::milliseconds timeout,
+                                                   const StopSignal& stop);
+  // Side errors come on a queue of their own, so that no message is taken with them.
+  void serve_callbacks();
   static void on_error(rd_kafka_s* handle, int code, const char* reason, void* self);
 
   const std::set<std::string> secrets_;
@@ -77,7 +91,10 @@ class KafkaClient {
   rd_kafka_queue_s* queue_ = nullptr;
   std::optional<SideError> side_error_;
   std::string last_reason_;
+  bool refused_ = false;  // the credentials, when we last heard
   bool all_down_ = false;
+  bool assigned_ = false;
+  bool keep_references_ = false;  // see kDestroyAtOnce
 };
 
 }  // namespace qw::ingest

@@ -28,9 +28,14 @@ constexpr size_t kTxnBytesMax = 1 << 20;
 constexpr milliseconds kDescribeTimeout{10'000};
 constexpr milliseconds kQueryTimeout{5'000};
 constexpr milliseconds kProbeTimeout{1'000};
+constexpr int64_t kTopicGoneUs = 10 * kSecondUs;
 constexpr int64_t kBackOffFirstMs = 200, kBackOffMaxMs = 10'000;
 
-bool heals(const Error& error) { return error.code() == SqlState("08006"); }
+// What may get well without us: brokers come back, credentials and rights are put right.
+bool heals(const Error& error) {
+  const SqlState code = error.code();
+  return code == SqlState("08006") || code == SqlState("28P01") || code == SqlState("42501");
+}
 
 }  // namespace
 
@@ -103,7 +108,7 @@ Result<std::vector<SourceTable>> KafkaSource::describe() {
   if (!config_.stored_tables.empty()) return config_.stored_tables;
   QW_ASSIGN_OR_RETURN(const auto client, KafkaClient::open(config_));
   QW_ASSIGN_OR_RETURN(const int32_t partitions,
-                      client->partition_count(settings_.topic, kDescribeTimeout));
+                      client->partition_count(settings_.topic, kDescribeTimeout, stop_));
   if (settings_.start_offsets.size() > static_cast<size_t>(partitions)) {
     return fail(invalid_parameter_value(
         fmt::format("START OFFSET names {} partitions, topic \"{}\" has {}",
@@ -123,6 +128,7 @@ Result<void> KafkaSource::start(std::string_view position, SourceSink& sink) {
   if (!fresh_) {
     QW_ASSIGN_OR_RETURN(position_, KafkaPosition::decode(position));
   }
+  durable_ = position_;
   status_ = {};
   status_.tables.resize(decoder_.tables().size());
   thread_ = Thread("qw-kafka", [this] { run(); });
@@ -151,22 +157,29 @@ void KafkaSource::run() {
     }
     if (stop_.raised()) break;
     if (result) break;
+    const bool again = is_worth_retrying(result.error());
+    report_error(again ? SourceState::stalled : SourceState::failed, result.error());
     client_.reset();
-    if (!heals(result.error())) {
-      report_error(SourceState::failed, result.error());
-      break;
-    }
-    report_error(SourceState::stalled, result.error());
+    if (!again) break;
     stop_.wait_drain(milliseconds(back_off_ms));
     back_off_ms = std::min(back_off_ms * 2, kBackOffMaxMs);
   }
   client_.reset();
 }
 
+// A broker that has just started may not know its topics yet.
+bool KafkaSource::is_worth_retrying(const Error& error) {
+  if (heals(error)) return true;
+  if (error.code() != SqlState("42704")) return false;
+  const int64_t now_us = clock_.monotonic_us();
+  if (gone_since_us_ == 0) gone_since_us_ = now_us;
+  return now_us - gone_since_us_ < kTopicGoneUs;
+}
+
 Result<void> KafkaSource::open() {
   QW_ASSIGN_OR_RETURN(client_, KafkaClient::open(config_));
   QW_ASSIGN_OR_RETURN(const int32_t partitions,
-                      client_->partition_count(settings_.topic, kQueryTimeout));
+                      client_->partition_count(settings_.topic, kQueryTimeout, stop_));
   QW_TRY(check_cluster());
   if (!position_.next.empty() && position_.next.rbegin()->first >= partitions) {
     return fail(
@@ -180,6 +193,7 @@ Result<void> KafkaSource::open() {
     QW_TRY(client_->add_partition(settings_.topic, partition, offset));
   }
   last_discovery_us_ = clock_.monotonic_us();
+  gone_since_us_ = 0;
   return {};
 }
 
@@ -228,7 +242,7 @@ Result<void> KafkaSource::find_start(int32_t partition_count) {
 Result<void> KafkaSource::discover() {
   last_discovery_us_ = clock_.monotonic_us();
   QW_ASSIGN_OR_RETURN(const int32_t partitions,
-                      client_->partition_count(settings_.topic, kProbeTimeout));
+                      client_->partition_count(settings_.topic, kProbeTimeout, stop_));
   const std::map<int32_t, int64_t> before = position_.next;
   QW_TRY(find_start(partitions));
   for (const auto& [partition, offset] : position_.next) {
@@ -273,10 +287,20 @@ Result<void> KafkaSource::consume() {
       if (!push(std::move(txn))) return {};
     }
     QW_TRY(std::move(result));
+    if (!push_advance()) return {};
     QW_TRY(probe());
     if (messages == 0) stop_.wait_drain(milliseconds(100));
   }
   return {};
+}
+
+// Control records alone move the position too, lest lag never becomes zero; not in every epoch,
+// since most are followed by messages.
+bool KafkaSource::push_advance() {
+  if (!advanced_ || clock_.monotonic_us() - last_message_us_ < kSecondUs / 2) return true;
+  SourceTxn txn;
+  txn.arena = pool_.take();
+  return push(std::move(txn));
 }
 
 void KafkaSource::on_message(const rd_kafka_message_s& message) {
@@ -321,22 +345,20 @@ Result<void> KafkaSource::on_event(const rd_kafka_message_s& message) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF: {
       // Its offset is where the next fetch goes: past control records too.
       int64_t& next = position_.next[message.partition];
+      advanced_ |= message.offset > next;
       next = std::max(next, message.offset);
+      ended_[message.partition] = next;
       return {};
     }
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
       return on_lost_offset(message.partition);
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      return fail(
-          undefined_object(fmt::format("topic \"{}\" does not exist any more", settings_.topic))
-              .with_hint("DROP SOURCE, or make the topic again and recreate the source."));
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       return fail(insufficient_privilege(
           fmt::format("no permission to read topic \"{}\"", settings_.topic)));
     default:
-      break;  // NOLINT: foreign codes; librdkafka retries what can be retried
+      // Foreign codes; librdkafka retries what can be retried. Opening anew finds out whether a
+      // topic or partition is unknown for good.
+      break;  // NOLINT
   }
   return fail(
       connection_failure(fmt::format("topic \"{}\" partition {}: {}", settings_.topic,
@@ -380,7 +402,7 @@ Result<void> KafkaSource::probe() {
   const bool doubtful =
       side || status_.state == SourceState::stalled || now_us - last_message_us_ >= kSecondUs;
   if (doubtful && now_us - last_probe_us_ >= kSecondUs) {
-    const auto alive = client_->partition_count(settings_.topic, kProbeTimeout);
+    const auto alive = client_->partition_count(settings_.topic, kProbeTimeout, stop_);
     last_probe_us_ = clock_.monotonic_us();
     if (alive) {
       if (status_.state == SourceState::stalled) report(SourceState::running);
@@ -403,18 +425,26 @@ Result<void> KafkaSource::probe() {
 
 void KafkaSource::commit_acknowledged() {
   last_commit_us_ = clock_.monotonic_us();
+  take_acknowledged();
+  if (durable_.next == told_) return;
+  told_ = durable_.next;
+  client_->commit(settings_.topic, told_);
+}
+
+void KafkaSource::take_acknowledged() {
   std::string acknowledged;
   {
     const std::lock_guard lock(acknowledged_mutex_);
     acknowledged.swap(acknowledged_);
   }
   if (acknowledged.empty()) return;
-  if (const auto position = KafkaPosition::decode(acknowledged))
-    client_->commit(settings_.topic, position->next);
+  // They are our own.
+  if (auto position = KafkaPosition::decode(acknowledged)) durable_ = std::move(*position);
 }
 
 bool KafkaSource::push(SourceTxn txn) {
   txn.position = position_.encode();
+  advanced_ = false;
   return sink_->push(std::move(txn));
 }
 
@@ -427,16 +457,28 @@ void KafkaSource::report(SourceState state, const std::string& message, const st
   status_.code = code;
   status_.quarantined = quarantined_;
   for (TableStatus& table : status_.tables) table.state = state;
+  take_acknowledged();
   status_.upstream_position.clear();
+  status_.partitions.clear();
   int64_t lag = 0;
-  for (const auto& [partition, next] : position_.next) {
+  for (const auto& [partition, next] : durable_.next) {
     if (!status_.upstream_position.empty()) status_.upstream_position += ", ";
     status_.upstream_position += fmt::format("{}:{}", partition, next);
-    const auto high =
-        client_ == nullptr ? std::nullopt : client_->cached_high(settings_.topic, partition);
-    if (lag >= 0) lag = high ? lag + std::max<int64_t>(*high - next, 0) : -1;
+    int64_t high = -1;
+    if (client_ != nullptr) {
+      high = client_->cached_high(settings_.topic, partition).value_or(-1);
+    }
+    if (lag >= 0) lag = high >= 0 ? lag + std::max<int64_t>(high - next, 0) : -1;
+    status_.partitions.push_back({partition, next, high});
+    // Committed readers are told that the partition has ended, while its end has moved on.
+    const auto ended = ended_.find(partition);
+    if (state == SourceState::running && next < high && ended != ended_.end() &&
+        ended->second == next && last_status_us_ - last_message_us_ >= kSecondUs) {
+      status_.message =
+          fmt::format("partition {} waits at offset {} for an open transaction", partition, next);
+    }
   }
-  status_.lag = lag;
+  status_.lag = durable_.next.empty() ? -1 : lag;
   sink_->status(status_);
 }
 

@@ -62,6 +62,7 @@ class KafkaSource final : public Source {
  private:
   void run();
   Result<void> open();
+  bool is_worth_retrying(const Error& error);
   Result<void> find_start(int32_t partition_count);
   Result<void> check_cluster();
   Result<void> discover();
@@ -71,10 +72,12 @@ class KafkaSource final : public Source {
   void on_message(const rd_kafka_message_s& message);
   Result<void> probe();
   bool push(SourceTxn txn);
+  bool push_advance();
   void report(SourceState state, const std::string& message = "", const std::string& hint = "",
               SqlState code = {"00000"});
   void report_error(SourceState state, const Error& error);
   void commit_acknowledged();
+  void take_acknowledged();
 
   const SourceConfig config_;
   const Settings settings_;
@@ -87,13 +90,17 @@ class KafkaSource final : public Source {
   std::unique_ptr<KafkaClient> client_;
   ArenaPool pool_;
   KafkaPosition position_;
-  bool fresh_ = true;  // no position yet: find the starting offsets
+  KafkaPosition durable_;            // as last acknowledged
+  std::map<int32_t, int64_t> told_;  // the broker, as the group's offsets
+  bool advanced_ = false;            // position_ has moved past control records since the last push
+  std::map<int32_t, int64_t> ended_;  // partition -> offset of its last end-of-partition event
+  bool fresh_ = true;                 // no position yet: find the starting offsets
   KafkaMessage message_;
   size_t txn_bytes_ = 0;
   int64_t oldest_us_ = 0;
   SourceStatus status_;
   int64_t last_discovery_us_ = 0, last_status_us_ = 0, last_probe_us_ = 0, last_commit_us_ = 0;
-  int64_t last_message_us_ = 0;
+  int64_t last_message_us_ = 0, gone_since_us_ = 0;
   uint64_t quarantined_ = 0;
 
   std::mutex acknowledged_mutex_;

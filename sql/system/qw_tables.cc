@@ -15,6 +15,7 @@ Result<std::vector<SystemRow>> engine_rows(const SystemContext& context) {
 
 constexpr char kSourceStatus[] = "source_status";
 constexpr char kSourceTables[] = "source_tables";
+constexpr char kSourcePartitions[] = "source_partitions";
 constexpr char kViewStatus[] = "view_status";
 constexpr char kViewErrors[] = "view_errors";
 constexpr char kProgress[] = "progress";
@@ -36,8 +37,18 @@ std::vector<SystemTable> qw_tables() {
                                       {"quarantined", TypeId::int8},
                                       {"snapshot_rows_done", TypeId::int8},
                                       {"snapshot_rows_estimated", TypeId::int8},
-                                      {"last_commit", TypeId::timestamptz}},
+                                      {"last_commit", TypeId::timestamptz},
+                                      {"last_error", TypeId::text},
+                                      {"last_error_at", TypeId::timestamptz}},
                                      engine_rows<kSourceStatus>));
+  tables.push_back(make_system_table(15905, "qw", kSourcePartitions,
+                                     {{"schema", TypeId::text},
+                                      {"source", TypeId::text},
+                                      {"partition", TypeId::int4},
+                                      {"next_offset", TypeId::int8},
+                                      {"end_offset", TypeId::int8},
+                                      {"lag", TypeId::int8}},
+                                     engine_rows<kSourcePartitions>));
   tables.push_back(make_system_table(15901, "qw", kSourceTables,
                                      {{"source", TypeId::text},
                                       {"table", TypeId::text},

@@ -261,6 +261,7 @@ Result<void> Definitions::finish_load() {
     const DdlContext quiet;
     if (auto started = run_source(object.id, quiet); !started) {
       log::warn("source {}: {}", object.name, started.error().to_string());
+      sources_->refuse(object.id, object.name, started.error());
     }
   }
   source_objects_.clear();
@@ -378,6 +379,10 @@ Result<void> Definitions::create_connection(const ast::CreateConnection& stateme
   storage::CatalogObject object;
   QW_ASSIGN_OR_RETURN(object.depends_on,
                       connection_dependencies(statement, *current->catalog, schema));
+  QW_ASSIGN_OR_RETURN(
+      const ingest::SourceConfig config,
+      make_connection_config(statement, *current->catalog, *stored_, schema, object.depends_on));
+  QW_TRY(ingest::check_connection(config));
   QW_ASSIGN_OR_RETURN(object.id, stored_->allocate_objects(1));
   object.kind = kind_name(NamedKind::connection);
   object.name_class = object.kind;
@@ -392,6 +397,15 @@ Result<void> Definitions::create_connection(const ast::CreateConnection& stateme
                                   text,      object.depends_on};
   });
   return {};
+}
+
+Result<void> Definitions::validate_connection(const sql::NamedObject& connection) const {
+  QW_ASSIGN_OR_RETURN(const auto parsed, sql::parse(connection.definition));
+  QW_ASSIGN_OR_RETURN(
+      const ingest::SourceConfig config,
+      make_connection_config(parsed.at(0).statement->as<ast::CreateConnection>(), *view()->catalog,
+                             *stored_, connection.schema, connection.depends_on));
+  return ingest::try_connection(config);
 }
 
 // ---- views ------------------------------------------------------------------------------------

@@ -61,6 +61,8 @@ class Definitions {
                              const std::string& value);
   Result<void> create_connection(const sql::ast::CreateConnection& statement,
                                  const std::string& schema, const std::string& text);
+  // Connects, authenticates and disconnects. Takes no lock while it waits.
+  Result<void> validate_connection(const sql::NamedObject& connection) const;
   Result<void> create_source(const sql::ast::CreateSource& statement, const std::string& schema,
                              const std::string& text, const DdlContext& context);
   // Objects found by the caller; dependents are refused (2BP01) or dropped too.

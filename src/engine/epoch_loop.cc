@@ -525,7 +525,7 @@ void EpochLoop::commit_main() {
     if (result) {
       for (Ack& ack : next->acks) {
         if (measurement_ != nullptr) measurement_->rows_committed += ack.rows;
-        ack.feed->committed(ack.position, ack.snapshot_done, ack.rows, ack.upstream_commit_us);
+        ack.feed->committed(ack.position, ack.snapshot_done, ack.upstream_commit_us);
       }
     }
     for (auto& writer : next->writers) {

@@ -67,7 +67,7 @@ class SourceFeed {
   virtual ObjectId id() const = 0;
   virtual ObjectId relation(uint32_t table) const = 0;
   // Commit thread: durable up to here. Must not wait.
-  virtual void committed(const std::string& position, bool snapshot_done, uint64_t rows,
+  virtual void committed(const std::string& position, bool snapshot_done,
                          int64_t upstream_commit_us) = 0;
   // Epoch thread: the source broke a promise; it is to stop with this error.
   virtual void refused(const Error& error) = 0;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "ingest/options.h"
 #include "sql/binder.h"
 #include "sql/parser.h"
 
@@ -245,10 +246,12 @@ Result<SourceParts> make_source_config(const ast::CreateSource& statement,
   }
   parts.depends_on.push_back(connection->id);
   QW_ASSIGN_OR_RETURN(const auto parsed, sql::parse(connection->definition));
-  const auto& definition = parsed.at(0).statement->as<ast::CreateConnection>();
-  QW_ASSIGN_OR_RETURN(config.connection,
-                      options_of(definition.options, catalog, stored, connection->schema,
-                                 connection->depends_on, &secrets));
+  QW_ASSIGN_OR_RETURN(
+      const ingest::SourceConfig reached,
+      make_connection_config(parsed.at(0).statement->as<ast::CreateConnection>(), catalog, stored,
+                             connection->schema, connection->depends_on));
+  config.connection = reached.connection;
+  secrets.insert(reached.secrets.begin(), reached.secrets.end());
   config.secrets = std::move(secrets);
   if (statement.type == "kafka") {
     QW_TRY(add_kafka(statement, config));
@@ -260,6 +263,20 @@ Result<SourceParts> make_source_config(const ast::CreateSource& statement,
     config.tables.push_back({table.upstream.schema, table.upstream.name, table.as.name});
   }
   return parts;
+}
+
+Result<ingest::SourceConfig> make_connection_config(const ast::CreateConnection& statement,
+                                                    const sql::Catalog& catalog,
+                                                    const storage::Catalog& stored,
+                                                    const std::string& schema,
+                                                    const std::vector<ObjectId>& used) {
+  ingest::SourceConfig config;
+  config.name = statement.name.name;
+  config.kind =
+      statement.type == "kafka" ? ingest::SourceKind::kafka : ingest::SourceKind::postgres;
+  QW_ASSIGN_OR_RETURN(config.connection, options_of(statement.options, catalog, stored, schema,
+                                                    used, &config.secrets));
+  return config;
 }
 
 Result<std::vector<ObjectId>> connection_dependencies(const ast::CreateConnection& statement,
@@ -280,8 +297,10 @@ Result<std::vector<ObjectId>> connection_dependencies(const ast::CreateConnectio
           find_named(catalog, Kind::secret, option.text_schema, schema, option.text, {}));
       secrets.push_back(secret->id);
     } else if (sensitive) {
-      return fail(invalid_parameter_value(fmt::format("option {} must name a secret", option.name))
-                      .with_hint("CREATE SECRET name AS '...', then write PASSWORD SECRET name."));
+      const std::string name = ingest::sql_option(option.name);
+      return fail(invalid_parameter_value(fmt::format("option {} must name a secret", name))
+                      .with_hint(fmt::format(
+                          "CREATE SECRET name AS '...', then write {} SECRET name.", name)));
     }
   }
   return secrets;

@@ -26,6 +26,13 @@ Result<SourceParts> make_source_config(const sql::ast::CreateSource& statement,
                                        const std::string& schema,
                                        const std::vector<ObjectId>& used);
 
+// The connection as ingest/ understands it, secrets resolved. `used` as above.
+Result<ingest::SourceConfig> make_connection_config(const sql::ast::CreateConnection& statement,
+                                                    const sql::Catalog& catalog,
+                                                    const storage::Catalog& stored,
+                                                    const std::string& schema,
+                                                    const std::vector<ObjectId>& used);
+
 // Checks the statement and returns the secrets it names.
 Result<std::vector<ObjectId>> connection_dependencies(const sql::ast::CreateConnection& statement,
                                                       const sql::Catalog& catalog,

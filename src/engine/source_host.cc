@@ -20,9 +20,10 @@ namespace qw::engine {
 
 class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
  public:
-  Running(EpochLoop& loop, ObjectId id, std::string name, std::unique_ptr<ingest::Source> source,
-          std::vector<ObjectId> relations)
+  Running(EpochLoop& loop, Clock& clock, ObjectId id, std::string name,
+          std::unique_ptr<ingest::Source> source, std::vector<ObjectId> relations)
       : loop_(&loop),
+        clock_(&clock),
         id_(id),
         name_(std::move(name)),
         source_(std::move(source)),
@@ -31,8 +32,8 @@ class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
   Result<void> start(const std::string& position) {
     QW_ASSIGN_OR_RETURN(const std::vector<ingest::SourceTable> tables, source_->describe());
     QW_ASSERT(tables.size() == relations_.size());
-    for (const ingest::SourceTable& table : tables) {
-      tables_.push_back(table.name);
+    for (size_t t = 0; t < tables.size(); ++t) {
+      tables_.push_back({tables[t].name, relations_[t], tables[t].quarantine});
     }
     return source_->start(position, *this);
   }
@@ -58,6 +59,7 @@ class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
         log::info("source {}: {} {}", name_, ingest::to_string(status.state), status.message);
       }
       status_ = status;
+      remember_error();
     }
     changed_.notify_all();
   }
@@ -65,12 +67,11 @@ class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
   // SourceFeed.
   ObjectId id() const override { return id_; }
   ObjectId relation(uint32_t table) const override { return relations_.at(table); }
-  void committed(const std::string& position, bool snapshot_done, uint64_t rows,
+  void committed(const std::string& position, bool snapshot_done,
                  int64_t upstream_commit_us) override {
     source_->acknowledge(position);
     {
       const std::lock_guard lock(mutex_);
-      rows_ += rows;
       last_commit_us_ = std::max(last_commit_us_, upstream_commit_us);
       snapshot_done_ |= snapshot_done;
     }
@@ -83,6 +84,7 @@ class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
       status_.state = ingest::SourceState::failed;
       status_.message = error.message();
       status_.code = error.code();
+      remember_error();
     }
     changed_.notify_all();
   }
@@ -102,23 +104,41 @@ class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
 
   SourceView view() const {
     const std::lock_guard lock(mutex_);
-    return {id_, name_, status_, tables_, rows_, last_commit_us_};
+    return {id_, name_, status_, tables_, last_commit_us_, last_error_, last_error_us_};
   }
 
  private:
+  // With mutex_ held.
+  void remember_error() {
+    const bool bad = status_.state == ingest::SourceState::stalled ||
+                     status_.state == ingest::SourceState::failed;
+    std::string text = bad ? status_.message : std::string();
+    for (const ingest::TableStatus& table : status_.tables) {
+      if (text.empty()) text = table.error;
+    }
+    // The same trouble counts from when it began.
+    if (!text.empty() && (text != last_error_ || !in_trouble_)) {
+      last_error_ = text;
+      last_error_us_ = clock_->now_us();
+    }
+    in_trouble_ = !text.empty();
+  }
+
   EpochLoop* loop_;
+  Clock* clock_;
   const ObjectId id_;
   const std::string name_;
   std::unique_ptr<ingest::Source> source_;
   const std::vector<ObjectId> relations_;
-  std::vector<std::string> tables_;
+  std::vector<SourceView::Table> tables_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   ingest::SourceStatus status_;  // guarded by mutex_, as all below
-  uint64_t rows_ = 0;
   int64_t last_commit_us_ = 0;
-  bool snapshot_done_ = false, refused_ = false;
+  std::string last_error_;
+  int64_t last_error_us_ = 0;
+  bool snapshot_done_ = false, refused_ = false, in_trouble_ = false;
 };
 
 // Tries to free what a source holds upstream, until it is done or the database stops.
@@ -177,7 +197,7 @@ std::shared_ptr<SourceHost::Running> SourceHost::get(ObjectId id) const {
 Result<void> SourceHost::start(ObjectId id, std::string name,
                                std::unique_ptr<ingest::Source> source,
                                std::vector<ObjectId> relations, const std::string& position) {
-  auto running = std::make_shared<Running>(*loop_, id, std::move(name), std::move(source),
+  auto running = std::make_shared<Running>(*loop_, *clock_, id, std::move(name), std::move(source),
                                            std::move(relations));
   {
     const std::lock_guard lock(mutex_);
@@ -186,6 +206,18 @@ Result<void> SourceHost::start(ObjectId id, std::string name,
   auto started = running->start(position);
   if (!started) running->refused(started.error());
   return started;
+}
+
+void SourceHost::refuse(ObjectId id, const std::string& name, const Error& error) {
+  SourceView view;
+  view.id = id;
+  view.name = name;
+  view.status.state = ingest::SourceState::failed;
+  view.status.message = view.last_error = error.message();
+  view.status.hint = error.hint();
+  view.last_error_us = clock_->now_us();
+  const std::lock_guard lock(mutex_);
+  if (!running_.contains(id)) refused_[id] = std::move(view);
 }
 
 Result<bool> SourceHost::wait_snapshot(ObjectId id, int64_t wait_ms) {
@@ -204,7 +236,11 @@ void SourceHost::stop(ObjectId id) {
 
 Result<void> SourceHost::drop(ObjectId id) {
   const auto running = get(id);
-  if (!running) return {};
+  if (!running) {
+    const std::lock_guard lock(mutex_);
+    refused_.erase(id);
+    return {};
+  }
   running->stop();
   auto dropped = running->source().drop_upstream();
   const std::lock_guard lock(mutex_);
@@ -234,13 +270,16 @@ std::vector<SourceView> SourceHost::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<SourceView> out;
   for (const auto& [id, running] : running_) out.push_back(running->view());
+  for (const auto& [id, view] : refused_) out.push_back(view);
   return out;
 }
 
 std::optional<SourceView> SourceHost::find(ObjectId id) const {
-  const auto running = get(id);
-  if (!running) return std::nullopt;
-  return running->view();
+  if (const auto running = get(id)) return running->view();
+  const std::lock_guard lock(mutex_);
+  const auto refused = refused_.find(id);
+  if (refused == refused_.end()) return std::nullopt;
+  return refused->second;
 }
 
 }  // namespace qw::engine

@@ -21,12 +21,18 @@
 namespace qw::engine {
 
 struct SourceView {
+  struct Table {
+    std::string name;
+    ObjectId relation;
+    bool quarantine = false;
+  };
   ObjectId id;
   std::string name;
   ingest::SourceStatus status;
-  std::vector<std::string> tables;  // names, in the order of status.tables
-  uint64_t rows = 0;                // committed since start
-  int64_t last_commit_us = 0;       // upstream commit time of the newest visible change
+  std::vector<Table> tables;   // in the order of status.tables
+  int64_t last_commit_us = 0;  // upstream commit time of the newest visible change
+  std::string last_error;      // stays when all is well again
+  int64_t last_error_us = 0;
 };
 
 class SourceHost {
@@ -39,6 +45,8 @@ class SourceHost {
   // Takes over a source whose tables are known; `relations[t]` is where table t goes. Pushes begin.
   Result<void> start(ObjectId id, std::string name, std::unique_ptr<ingest::Source> source,
                      std::vector<ObjectId> relations, const std::string& position);
+  // Remembers a source that could not be started, for its status.
+  void refuse(ObjectId id, const std::string& name, const Error& error);
   // Waits until the initial snapshot is visible, at most `wait_ms`; true = it is. An error when the
   // source has failed. A source without a snapshot has it from the start.
   Result<bool> wait_snapshot(ObjectId id, int64_t wait_ms);
@@ -63,6 +71,7 @@ class SourceHost {
   mutable std::mutex mutex_;
   std::map<ObjectId, std::shared_ptr<Running>> running_;  // guarded by mutex_
   std::vector<std::unique_ptr<Abandoned>> abandoned_;     // guarded by mutex_
+  std::map<ObjectId, SourceView> refused_;                // guarded by mutex_
 };
 
 }  // namespace qw::engine

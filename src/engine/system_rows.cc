@@ -23,22 +23,55 @@ using Rows = std::vector<sql::SystemRow>;
 
 Datum count(uint64_t value) { return Datum::int8(static_cast<int64_t>(value)); }
 
-Rows source_status(SessionImpl& session, const sql::Catalog& catalog) {
+Datum moment(int64_t us) {
+  return us == 0 ? Datum::null(TypeId::timestamptz) : Datum::of<int64_t>(TypeId::timestamptz, us);
+}
+
+SourceView find_source(SessionImpl& session, const sql::NamedObject& object) {
+  auto found = session.database().sources().find(object.id);
+  if (found) return std::move(*found);
+  SourceView starting;
+  starting.id = object.id;
+  starting.name = object.name;
+  return starting;
+}
+
+Rows source_status(SessionImpl& session, const Transaction& transaction,
+                   const sql::Catalog& catalog) {
   Rows rows;
   for (const auto& [id, object] : catalog.objects) {
     if (object.kind != sql::NamedObject::Kind::source) continue;
-    const SourceView source =
-        session.database().sources().find(id).value_or(SourceView{id, object.name, {}, {}, 0, 0});
+    const SourceView source = find_source(session, object);
     const ingest::SourceStatus& status = source.status;
+    // Counted by the snapshot that the statement reads, so they agree with what it sees.
+    int64_t good = 0, quarantined = 0;
+    for (const SourceView::Table& table : source.tables) {
+      (table.quarantine ? quarantined : good) += transaction.snapshot->row_count(table.relation);
+    }
     rows.push_back({Datum::text(object.schema), Datum::text(object.name), Datum::text(object.type),
                     Datum::text(ingest::to_string(status.state)), Datum::text(status.message),
                     Datum::text(status.hint), Datum::text(status.upstream_position),
                     status.lag < 0 ? Datum::null(TypeId::int8) : Datum::int8(status.lag),
-                    count(source.rows), count(status.quarantined), count(status.snapshot_rows_done),
-                    count(status.snapshot_rows_estimated),
-                    source.last_commit_us == 0
-                        ? Datum::null(TypeId::timestamptz)
-                        : Datum::of<int64_t>(TypeId::timestamptz, source.last_commit_us)});
+                    Datum::int8(good), Datum::int8(quarantined), count(status.snapshot_rows_done),
+                    count(status.snapshot_rows_estimated), moment(source.last_commit_us),
+                    Datum::text(source.last_error), moment(source.last_error_us)});
+  }
+  return rows;
+}
+
+Rows source_partitions(SessionImpl& session, const sql::Catalog& catalog) {
+  const auto offset = [](int64_t value) {
+    return value < 0 ? Datum::null(TypeId::int8) : Datum::int8(value);
+  };
+  Rows rows;
+  for (const auto& [id, object] : catalog.objects) {
+    if (object.kind != sql::NamedObject::Kind::source) continue;
+    for (const auto& each : find_source(session, object).status.partitions) {
+      const int64_t lag = each.high < 0 ? -1 : std::max<int64_t>(each.high - each.next, 0);
+      rows.push_back({Datum::text(object.schema), Datum::text(object.name),
+                      Datum::int4(each.partition), Datum::int8(each.next), offset(each.high),
+                      offset(lag)});
+    }
   }
   return rows;
 }
@@ -49,7 +82,7 @@ Rows source_tables(SessionImpl& session) {
     for (size_t t = 0; t < source.tables.size(); ++t) {
       const ingest::TableStatus status =
           t < source.status.tables.size() ? source.status.tables[t] : ingest::TableStatus();
-      rows.push_back({Datum::text(source.name), Datum::text(source.tables[t]),
+      rows.push_back({Datum::text(source.name), Datum::text(source.tables[t].name),
                       Datum::text(ingest::to_string(status.state)), Datum::text(status.error)});
     }
   }
@@ -224,7 +257,8 @@ SystemRows system_rows(SessionImpl& session, const Transaction& transaction,
     context.prepared = [&] { return prepared_list(session); };
     context.row_count = [&](ObjectId id) { return transaction.snapshot->row_count(id); };
     context.qw_rows = [&](std::string_view table) -> Result<Rows> {
-      if (table == "source_status") return source_status(session, catalog);
+      if (table == "source_status") return source_status(session, transaction, catalog);
+      if (table == "source_partitions") return source_partitions(session, catalog);
       if (table == "source_tables") return source_tables(session);
       if (table == "view_status") return view_status(session, transaction, catalog);
       if (table == "view_errors") return view_errors(transaction, catalog);

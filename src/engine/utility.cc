@@ -265,6 +265,21 @@ Result<UtilityResult> create_connection(SessionImpl& session, const Statement& s
   return tagged("CREATE CONNECTION");
 }
 
+Result<UtilityResult> validate_connection(SessionImpl& session,
+                                          const ast::ValidateConnection& statement) {
+  const auto view = session.database().definitions().view();
+  const std::string& name = statement.name.name;
+  std::vector<std::string> schemas = session.settings().search_path();
+  if (!statement.name.schema.empty()) schemas = {statement.name.schema};
+  for (const std::string& schema : schemas) {
+    const auto* found = view->catalog->find_object(NamedKind::connection, schema, name);
+    if (found == nullptr) continue;
+    QW_TRY(session.database().definitions().validate_connection(*found));
+    return tagged("VALIDATE CONNECTION");
+  }
+  return fail(undefined_object(fmt::format("connection \"{}\" does not exist", name)));
+}
+
 Result<UtilityResult> create_schema(SessionImpl& session, const ast::CreateSchema& schema) {
   const std::string& name = schema.name.empty() ? schema.authorization : schema.name;
   if (!schema.elements.empty()) {
@@ -677,6 +692,9 @@ Result<UtilityResult> run_utility(SessionImpl& session, Statement& statement,
   if (const auto* s = tree.try_as<ast::CreateSecret>()) return create_secret(session, *s);
   if (const auto* s = tree.try_as<ast::CreateConnection>()) {
     return create_connection(session, statement, *s);
+  }
+  if (const auto* s = tree.try_as<ast::ValidateConnection>()) {
+    return validate_connection(session, *s);
   }
   if (const auto* s = tree.try_as<ast::CreateSchema>()) return create_schema(session, *s);
   if (const auto* s = tree.try_as<ast::Drop>()) return drop_objects(session, *s);
