@@ -17,6 +17,7 @@
 #include "src/base/hash.h"
 #include "src/types/array.h"
 #include "src/types/jsonb.h"
+#include "src/types/numeric.h"
 #include "src/types/str.h"
 #include "src/types/text.h"
 
@@ -30,6 +31,13 @@ constexpr int64_t kUnixToPostgresUs = 946'684'800'000'000;
 constexpr uint32_t kOrderMax = 1024;  // members of a message whose order is remembered
 constexpr int32_t kUnknownMember = -1;
 constexpr size_t kErrorValueBytesMax = 100;
+// Decimals of that many digits go through 64 bits, the others through the input function.
+constexpr uint32_t kFastDigitsMax = 18;
+constexpr auto kPowersOfTen = [] {
+  std::array<int64_t, kFastDigitsMax + 1> powers{1};
+  for (size_t n = 1; n < powers.size(); n++) powers[n] = powers[n - 1] * 10;
+  return powers;
+}();
 
 // How a column takes its values.
 enum class Target : uint8_t {
@@ -39,6 +47,7 @@ enum class Target : uint8_t {
   int8,
   float4,
   float8,
+  numeric,
   plain_text,  // text without a length
   timestamp,   // timestamp and timestamptz
   json,        // keeps the text
@@ -58,6 +67,7 @@ constexpr std::array kTypeTargets = {
     TypeTarget{TypeId::int8, Target::int8},
     TypeTarget{TypeId::float4, Target::float4},
     TypeTarget{TypeId::float8, Target::float8},
+    TypeTarget{TypeId::numeric, Target::numeric},
     TypeTarget{TypeId::text, Target::plain_text},
     TypeTarget{TypeId::varchar, Target::plain_text},
     TypeTarget{TypeId::timestamp, Target::timestamp},
@@ -189,7 +199,7 @@ class JsonDecoder::Impl {
 
  private:
   struct Member {
-    std::string name;  // as it stands between the quotes
+    std::string name;  // as it stands after its opening quote, with the closing one
     int32_t field = kUnknownMember;
   };
 
@@ -219,10 +229,10 @@ class JsonDecoder::Impl {
     return true;
   }
 
-  static bool is_member(const char* raw, const Member& expected) {
-    // The padding ends every document with bytes that are no quote, so this cannot run beyond it.
-    return std::strncmp(raw, expected.name.data(), expected.name.size()) == 0 &&
-           raw[expected.name.size()] == '"';
+  bool is_member(const char* raw, const Member& expected) const {
+    const size_t size = expected.name.size();
+    return raw + size <= padded_.data() + padded_.size() &&
+           std::memcmp(raw, expected.name.data(), size) == 0;
   }
 
   template <typename MemberResult>
@@ -240,7 +250,7 @@ class JsonDecoder::Impl {
     field = found == by_name_.end() ? kUnknownMember : found->second;
     if (!escaped && position < kOrderMax) {
       if (order_.size() <= position) order_.resize(position + 1);
-      order_[position] = {std::string(name), field};
+      order_[position] = {std::string(name) + '"', field};
     }
     return true;
   }
@@ -280,7 +290,8 @@ class JsonDecoder::Impl {
       return string(0, text.substr(1, text.size() - 2));
     const Result<std::string> document = jsonb::parse(text);
     if (!document) return invalid(0, document.error());
-    return string(0, JsonView(*document).string());
+    const std::string_view plain = JsonView(*document).string();
+    return is_text(0, plain) && string(0, plain);
   }
 
   bool decode_value(ondemand::value& value, size_t index) {
@@ -298,7 +309,7 @@ class JsonDecoder::Impl {
       if (const auto bad = value.get_string().get(plain); bad != simdjson::SUCCESS) {
         return syntax(bad);
       }
-      return string(index, plain);
+      return is_text(index, plain) && string(index, plain);
     }
     if (token[0] == '{') {
       ondemand::object object;
@@ -325,13 +336,17 @@ class JsonDecoder::Impl {
     return scalar(index, token);
   }
 
+  // An escape may have made a character that JSON itself refuses to hold.
+  bool is_text(size_t index, std::string_view text) {
+    if (std::memchr(text.data(), '\0', text.size()) == nullptr) return true;
+    error_ =
+        fmt::format("member \"{}\": text cannot hold the character U+0000", fields_[index].name);
+    return false;
+  }
+
   // Text of a JSON string, without quotes and escapes.
   bool string(size_t index, std::string_view text) {
     const JsonField& field = fields_[index];
-    if (std::memchr(text.data(), '\0', text.size()) != nullptr) {
-      error_ = fmt::format("member \"{}\": text cannot hold the character U+0000", field.name);
-      return false;
-    }
     switch (targets_[index]) {
       case Target::plain_text:
         writer_->set(field.column, row_, Str::copy(text, writer_->arena()));
@@ -347,6 +362,7 @@ class JsonDecoder::Impl {
       case Target::int8:
       case Target::float4:
       case Target::float8:
+      case Target::numeric:
       case Target::timestamp:
       case Target::array:
       case Target::other:
@@ -364,6 +380,37 @@ class JsonDecoder::Impl {
       return true;
     }
     return input(index, token);  // for the input function's message
+  }
+
+  // A number that fits its column as it is written; rounding and overflow are for the input
+  // function.
+  bool decimal(size_t index, std::string_view token) {
+    const JsonField& field = fields_[index];
+    const bool negative = token[0] == '-';
+    int64_t mantissa = 0;
+    uint32_t digits = 0, scale = 0;
+    bool behind_point = false;
+    for (const char letter : token.substr(negative ? 1 : 0)) {
+      if (letter == '.') {
+        behind_point = true;
+        continue;
+      }
+      if (!is_digit(letter) || ++digits > kFastDigitsMax) return input(index, token);
+      mantissa = mantissa * 10 + (letter - '0');
+      scale += behind_point ? 1 : 0;
+    }
+    if (const int32_t typmod = field.type.typmod; typmod >= 0) {
+      const int32_t precision = numeric_precision(typmod), wanted = numeric_scale(typmod);
+      if (wanted < static_cast<int32_t>(scale)) return input(index, token);
+      const uint32_t more = static_cast<uint32_t>(wanted) - scale;
+      if (digits + more > std::min<uint32_t>(kFastDigitsMax, static_cast<uint32_t>(precision))) {
+        return input(index, token);
+      }
+      mantissa *= kPowersOfTen[more];
+      scale = static_cast<uint32_t>(wanted);
+    }
+    writer_->set(field.column, row_, Numeric::narrow(negative ? -mantissa : mantissa, scale));
+    return true;
   }
 
   // true, false, null or a number.
@@ -398,6 +445,9 @@ class JsonDecoder::Impl {
         writer_->set(field.column, row_, number);
         return true;
       }
+      case Target::numeric:
+        if (!word) return decimal(index, token);
+        break;
       case Target::plain_text:
         writer_->set(field.column, row_, Str::copy(token, writer_->arena()));
         return true;
@@ -464,6 +514,7 @@ class JsonDecoder::Impl {
       case Target::int8:
       case Target::float4:
       case Target::float8:
+      case Target::numeric:
       case Target::timestamp:
       case Target::other:
         break;

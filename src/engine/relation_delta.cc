@@ -2,7 +2,10 @@
 #include "src/engine/relation_delta.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +24,40 @@ constexpr std::string_view kNone{};
 bool exists(std::string_view row) { return row.data() != nullptr; }
 
 bool same_row(std::string_view a, std::string_view b) { return exists(a) == exists(b) && a == b; }
+
+// The eight bytes of `key` from `skip` on as a number that orders as they do; what is missing
+// counts as zeros, so equal numbers decide nothing.
+uint64_t key_word(std::string_view key, size_t skip) {
+  std::array<char, 8> word{};
+  std::memcpy(word.data(), key.data() + skip, std::min<size_t>(8, key.size() - skip));
+  return load_be<uint64_t>(word.data());
+}
+
+// Indexes of `keys` in the order of the keys. Keys of one relation begin alike and differ soon
+// after, so nearly every comparison is one of two integers.
+std::vector<uint32_t> key_order(std::span<const std::string_view> keys) {
+  struct Item {
+    uint64_t word;
+    uint32_t index;
+  };
+  size_t common = keys.empty() ? 0 : keys[0].size();
+  for (const std::string_view key : keys) {
+    common = std::min(common, key.size());
+    if (std::memcmp(key.data(), keys[0].data(), common) == 0) continue;
+    const auto differs =
+        std::mismatch(key.begin(), key.begin() + static_cast<ptrdiff_t>(common), keys[0].begin());
+    common = static_cast<size_t>(differs.first - key.begin());
+  }
+  std::vector<Item> items(keys.size());
+  for (uint32_t i = 0; i < keys.size(); ++i) items[i] = {key_word(keys[i], common), i};
+  std::sort(items.begin(), items.end(), [&](const Item& a, const Item& b) {
+    if (a.word != b.word) return a.word < b.word;
+    return keys[a.index] < keys[b.index];
+  });
+  std::vector<uint32_t> order(keys.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = items[i].index;
+  return order;
+}
 
 }  // namespace
 
@@ -349,23 +386,28 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_keyed(const OnBatch&
 
 // A view's output per key: after netting, at most one row goes and one comes.
 Result<storage::RelationDelta> RelationDeltaBuilder::finish_weighted_keyed() {
-  std::sort(weighted_.begin(), weighted_.end(), [](const Weighted& a, const Weighted& b) {
-    const int order = a.key.compare(b.key);
-    return order != 0 ? order < 0 : a.row < b.row;
-  });
+  std::vector<std::string_view> keys;
+  keys.reserve(weighted_.size());
+  for (const Weighted& each : weighted_) keys.push_back(each.key);
+  const std::vector<uint32_t> order = key_order(keys);
   storage::RelationDelta delta;
   delta.relation = layout_->id();
-  for (size_t i = 0; i < weighted_.size();) {
-    const std::string_view key = weighted_[i].key;
+  std::vector<Weighted> group;  // of one key
+  for (size_t i = 0; i < order.size();) {
+    const std::string_view key = weighted_[order[i]].key;
+    group.clear();
+    for (; i < order.size() && weighted_[order[i]].key == key; ++i) {
+      group.push_back(weighted_[order[i]]);
+    }
+    std::sort(group.begin(), group.end(),
+              [](const Weighted& a, const Weighted& b) { return a.row < b.row; });
     std::string_view comes = kNone;
     int64_t total = 0;
     bool goes = false;
-    while (i < weighted_.size() && weighted_[i].key == key) {
-      const std::string_view row = weighted_[i].row;
+    for (size_t g = 0; g < group.size();) {
+      const std::string_view row = group[g].row;
       int64_t weight = 0;
-      for (; i < weighted_.size() && weighted_[i].key == key && weighted_[i].row == row; ++i) {
-        weight += weighted_[i].weight;
-      }
+      for (; g < group.size() && group[g].row == row; ++g) weight += group[g].weight;
       if (weight == 0) continue;
       if (weight < -1 || weight > 1 || (weight == 1 && exists(comes)) || (weight == -1 && goes)) {
         return fail(internal_error(fmt::format(

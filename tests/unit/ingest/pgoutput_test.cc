@@ -268,11 +268,12 @@ TEST_CASE("positions and descriptors survive their bytes") {
   position.timeline = 2;
   position.database = "shop";
   position.resume = 0x1'0000'0abcU;
-  position.tables = {{5, ""}, {6, "stopped"}};
+  position.tables = {{5, 8, ""}, {6, 9, "stopped"}};
   const auto read = PgPosition::decode(position.encode());
   REQUIRE(read.has_value());
   CHECK(read->system_id == position.system_id);
   CHECK(read->resume == position.resume);
+  CHECK(read->tables[1].files == 9);
   CHECK(read->tables[1].error == "stopped");
   CHECK(!PgPosition::decode("").has_value());
   CHECK(!PgPosition::decode(position.encode().substr(0, 20)).has_value());
