@@ -40,6 +40,10 @@ bool covered(const std::vector<Key>& keys, Key columns) {
                      [&](const Key& key) { return contains_all(columns, key); });
 }
 
+bool any_not_null(const Key& key, const Properties& of) {
+  return std::any_of(key.begin(), key.end(), [&](uint32_t column) { return of.not_null[column]; });
+}
+
 bool has(const std::vector<uint32_t>& columns, uint32_t column) {
   return std::find(columns.begin(), columns.end(), column) != columns.end();
 }
@@ -318,6 +322,11 @@ class Computer {
       }
       for (const Key& a : left.unique_keys) {
         for (const Key& b : right.unique_keys) {
+          // A row that only the left side has and one that only the right side has look alike when
+          // all of both keys may be NULL.
+          if (join.type == JoinType::full && !any_not_null(a, left) && !any_not_null(b, right)) {
+            continue;
+          }
           Key both = a;
           for (uint32_t column : b) both.push_back(column + shift);
           add_key(out.unique_keys, std::move(both));
@@ -385,6 +394,7 @@ class Computer {
     if (topk.row_number) {
       const auto number = static_cast<uint32_t>(plan.schema.size() - 1);
       out.not_null[number] = true;
+      if (topk.with_ties) return;  // ties share their number
       Key key = topk.partition;
       key.push_back(number);
       add_key(out.unique_keys, std::move(key));
