@@ -5,7 +5,7 @@
 #include <string>
 
 #include "sql/expr/declare.h"
-#include "sql/expr/json_value.h"
+#include "sql/json_value.h"
 #include "src/types/array.h"
 #include "src/types/jsonb.h"
 #include "src/types/text.h"

@@ -579,8 +579,10 @@ class SubqueryPlanner {
       case SubqueryKind::scalar: {
         if (PlanPtr out = scalar_aggregate(input, subquery)) return out;
         if (PlanPtr out = scalar_row(input, subquery)) return out;
-        return apply(input, subquery, Apply::Kind::scalar,
-                     "a scalar subquery that may return more than one row");
+        if (target_ == OptimizeFor::view) {
+          if (PlanPtr out = checked_row(input, subquery)) return out;
+        }
+        return apply(input, subquery, Apply::Kind::scalar, "this form of a scalar subquery");
       }
       case SubqueryKind::exists:
         if (PlanPtr out = exists_value(input, subquery)) return out;
@@ -708,6 +710,51 @@ class SubqueryPlanner {
     return make_pick(std::move(joined), columns);
   }
 
+  // A subquery of any number of rows: per binding one of its values and how many there are, which
+  // fails where it is looked at and more than 1.
+  PlanPtr checked_row(const PlanPtr& input, Expr& subquery) {
+    std::optional<Carried> carried = carry(input, subquery.plan);
+    if (!carried) return nullptr;
+    const auto k = static_cast<uint32_t>(carried->bindings.size());
+    Aggregate node;
+    Join join;
+    join.type = JoinType::left;
+    for (uint32_t i = 0; i < k; ++i) {
+      node.groups.push_back(1 + i);
+      join.keys.push_back({carried->bindings[i], i, carried->null_safe});
+    }
+    AggregateCall value, rows;
+    value.function = function_of("any_value", 1);
+    value.arguments = {0};
+    value.type = subquery.type;
+    rows.function = function_of("count", 0);
+    rows.type = TypeId::int8;
+    node.calls.push_back(std::move(value));
+    node.calls.push_back(std::move(rows));
+    const PlanPtr groups = make_aggregate(
+        values_by_binding(*carried, column_of(carried->plan->schema, 0)), std::move(node));
+    const auto width = static_cast<uint32_t>(input->schema.size());
+    PlanPtr joined = make_join(input, groups, std::move(join));
+    std::vector<ExprPtr> count;
+    count.push_back(column_of(joined->schema, width + k + 1));
+    std::vector<ExprPtr> checked;
+    checked.push_back(make_call(*function_of("$single_row", 1), std::move(count), TypeId::boolean));
+    checked.push_back(column_of(joined->schema, width + k));
+    checked.push_back(make_constant(Datum::null(subquery.type)));
+    std::vector<ExprPtr> expressions = all_columns(*joined, width);
+    std::vector<std::string> names = all_names(*joined, width);
+    expressions.push_back(make_node(ExprKind::case_when, subquery.type, std::move(checked)));
+    names.push_back(subquery.plan->schema.columns[0].name);
+    return make_project(std::move(joined), std::move(expressions), std::move(names));
+  }
+
+  static const Function* function_of(std::string_view name, size_t arguments) {
+    for (const Function* function : Registry::instance().functions(name)) {
+      if (function->args.size() == arguments) return function;
+    }
+    QW_UNREACHABLE();
+  }
+
   PlanPtr exists_value(const PlanPtr& input, Expr& subquery) {
     PlanPtr plan = strip_for_exists(subquery.plan);
     std::optional<Carried> carried = carry(input, plan);
@@ -757,7 +804,6 @@ class SubqueryPlanner {
     const PlanPtr values = values_by_binding(*carried, std::move(inner));
     const PlanPtr matches = some_value(values);
     const PlanPtr nulls = null_among(values, k);
-    if (nulls == nullptr) return nullptr;
     const Type outer_type = outer->type;
     std::vector<ExprPtr> appended;
     appended.push_back(std::move(outer));
@@ -837,8 +883,6 @@ class SubqueryPlanner {
 
   // Per binding whether some v is NULL; without bindings one row, NULL when there is no v at all.
   static PlanPtr null_among(const PlanPtr& values, uint32_t bindings) {
-    const auto found = Registry::instance().functions("bool_or");
-    if (found.size() != 1) return nullptr;
     std::vector<ExprPtr> expressions;
     std::vector<std::string> names;
     Aggregate node;
@@ -851,7 +895,7 @@ class SubqueryPlanner {
         make_node(ExprKind::is_null, TypeId::boolean, column_of(values->schema, 0)));
     names.emplace_back("is_null");
     AggregateCall call;
-    call.function = found[0];
+    call.function = function_of("bool_or", 1);
     call.arguments = {bindings};
     call.type = TypeId::boolean;
     node.calls.push_back(std::move(call));
