@@ -5,8 +5,7 @@
 
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
-#include "src/types/array.h"
-#include "src/types/str.h"
+#include "views/operators/collect.h"
 
 namespace qw::views {
 namespace {
@@ -52,34 +51,8 @@ BagCall::BagCall(Spec spec, const KeyEncoder& encoder, KeyedTable& table)
 BagCall::~BagCall() { free_retired(); }
 
 bool BagCall::supports(AggregateKind kind) {
-  switch (kind) {
-    case AggregateKind::min:
-    case AggregateKind::max:
-    case AggregateKind::array_agg:
-    case AggregateKind::string_agg:
-    case AggregateKind::bit_and:
-    case AggregateKind::bit_or:
-    case AggregateKind::bit_xor:
-    case AggregateKind::any_value:
-      return true;
-    case AggregateKind::none:
-    case AggregateKind::count_star:
-    case AggregateKind::count:
-    case AggregateKind::sum:
-    case AggregateKind::avg:
-    case AggregateKind::bool_and:
-    case AggregateKind::bool_or:
-    case AggregateKind::stddev_samp:
-    case AggregateKind::stddev_pop:
-    case AggregateKind::var_samp:
-    case AggregateKind::var_pop:
-    case AggregateKind::json_object_agg:
-    case AggregateKind::jsonb_agg:
-    case AggregateKind::json_agg:
-    case AggregateKind::jsonb_object_agg:
-      return false;
-  }
-  return false;
+  return is_collected(kind) || kind == AggregateKind::min || kind == AggregateKind::max ||
+         kind == AggregateKind::any_value;
 }
 
 std::string_view BagCall::key_bytes(const KeyWords& words) const {
@@ -156,11 +129,12 @@ void BagCall::free_retired() {
   retired_.clear();
 }
 
-void BagCall::refresh(Entry* entry, Arena& arena, sql::RowErrors& errors) {
+void BagCall::refresh(Entry* entry, const TextStyle& style, Arena& arena) {
   Slot& at = slot(entry);
   std::string_view value;
   std::string made;
-  bool present = at.bag != nullptr && !at.bag->rows.empty();
+  bool failed = false;
+  const bool present = at.bag != nullptr && !at.bag->rows.empty();
   if (present) {
     if (spec_.spelling || spec_.kind == AggregateKind::min ||
         spec_.kind == AggregateKind::any_value) {
@@ -168,13 +142,20 @@ void BagCall::refresh(Entry* entry, Arena& arena, sql::RowErrors& errors) {
     } else if (spec_.kind == AggregateKind::max) {
       value = (*at.bag->rows.rbegin())->row();
     } else {
-      present = compute(*at.bag, arena, made, errors);
+      auto computed = compute(*at.bag, style, arena);
+      failed = !computed;
+      made = computed ? std::move(*computed)
+                      : std::string(computed.error().code().view()) + computed.error().message();
       value = made;
     }
   }
-  if (present && at.value != nullptr && std::string_view(at.value, at.value_size) == value) return;
+  if (present && at.value != nullptr && (at.failed != 0) == failed &&
+      std::string_view(at.value, at.value_size) == value) {
+    return;
+  }
   if (at.value != nullptr) retired_.emplace_back(at.value, at.value_size);
   at.value = nullptr;
+  at.failed = failed ? 1 : 0;
   if (!present) return;
   at.value = table_.heap().allocate(value.size());
   at.value_size = value.size();
@@ -203,52 +184,33 @@ Vector BagCall::stored_column(const OrderedBag& bag, uint32_t field, Arena& aren
   return columns[0];
 }
 
-bool BagCall::compute(const OrderedBag& bag, Arena& arena, std::string& out,
-                      sql::RowErrors&) const {
+Result<std::string> BagCall::compute(const OrderedBag& bag, const TextStyle& style,
+                                     Arena& arena) const {
   const Arena::Mark mark = arena.mark();
   uint32_t count = 0;
-  const Vector values = stored_column(bag, first_argument_, arena, count);
+  std::vector<Vector> arguments;
+  for (uint32_t a = 0; a < spec_.arguments.size(); ++a) {
+    arguments.push_back(stored_column(bag, first_argument_ + a, arena, count));
+  }
   Batch result;
   result.rows = 1;
-  result.columns.push_back(Vector::flat(spec_.result, 1, arena));
-  bool present = true;
-  if (spec_.kind == AggregateKind::array_agg) {
-    result.columns[0].values<Str>()[0] = array::make(values, 0, count, arena);
-  } else if (spec_.kind == AggregateKind::string_agg) {
-    uint32_t delimiters_count = 0;
-    const Vector delimiters = stored_column(bag, first_argument_ + 1, arena, delimiters_count);
-    std::string text;
-    for (uint32_t i = 0; i < count; ++i) {
-      if (i != 0 && !delimiters.is_null(i)) text.append(delimiters.at<Str>(i).view());
-      text.append(values.at<Str>(i).view());
-    }
-    result.columns[0].values<Str>()[0] = Str::copy(text, arena);
-  } else {
-    const bool all = spec_.kind == AggregateKind::bit_and;
-    const uint32_t bytes = spec_.result.bytes();
-    QW_ASSERT(bytes <= 8);
-    uint64_t bits = all ? ~uint64_t{0} : 0;
-    for (uint32_t i = 0; i < count; ++i) {
-      uint64_t value = 0;
-      std::memcpy(&value, static_cast<const char*>(values.data) + size_t{bytes} * i, bytes);
-      const bool exclusive = spec_.kind == AggregateKind::bit_xor;
-      bits = all ? bits & value : exclusive ? bits ^ value : bits | value;
-    }
-    std::memcpy(result.columns[0].data, &bits, bytes);
-  }
-  if (count == 0) present = false;
-  if (present) {
+  result.columns.resize(1);
+  const auto made =
+      collect({spec_.kind, spec_.result}, arguments, count, style, arena, result.columns[0]);
+  std::string out;
+  if (made) {
     std::string_view packed;
     const uint32_t columns[1] = {0};
     result_codec_.pack(result, columns, arena, &packed);
     out.assign(packed);
   }
   arena.rewind(mark);
-  return present;
+  if (!made) return fail(made.error());
+  return out;
 }
 
-void BagCall::results(std::span<const char* const> states, Arena& arena,
-                      std::vector<Vector>& out) const {
+void BagCall::results(std::span<const char* const> states, Arena& arena, std::vector<Vector>& out,
+                      sql::RowErrors& errors) const {
   const auto count = static_cast<uint32_t>(states.size());
   auto* rows = arena.allocate_array<std::string_view>(count);
   // NULLs are unpacked from a row of NULLs.
@@ -266,7 +228,10 @@ void BagCall::results(std::span<const char* const> states, Arena& arena,
   }
   for (uint32_t i = 0; i < count; ++i) {
     const auto& at = *reinterpret_cast<const Slot*>(states[i]);
-    rows[i] = at.value == nullptr ? nulls : std::string_view(at.value, at.value_size);
+    const std::string_view value(at.value, at.value == nullptr ? 0 : at.value_size);
+    rows[i] = at.value == nullptr || at.failed != 0 ? nulls : value;
+    if (at.value == nullptr || at.failed == 0) continue;
+    errors.add(i, Error(SqlState::from(value.substr(0, 5)), std::string(value.substr(5))));
   }
   result_codec_.unpack({rows, count}, {}, arena, out);
 }

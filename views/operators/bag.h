@@ -1,10 +1,10 @@
 // BagCall: an aggregate that needs all values of its group: min and max under retractions,
-// array_agg, string_agg, the spelling of a group's keys.
+// what collect() makes of them (array_agg, string_agg, json_agg), the spelling of a group's keys.
 //
 // The slot holds a pointer to an ordered bag and the value given out last, as a packed row of one
-// column (or of all key columns, for spellings). Updates only change the bag; refresh() computes
-// the value once per epoch. A bag is a state of its own in the log: its records are the group's
-// key, a row and a weight.
+// column (or of all key columns, for spellings), or the error that took its place. Updates only
+// change the bag; refresh() computes the value once per epoch. A bag is a state of its own in the
+// log: its records are the group's key, a row and a weight.
 //   record: varint zigzag weight, varint key size, key, varint row size, row
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
@@ -29,7 +29,7 @@ class BagCall final : public State {
     OrderedBag* bag;
     char* value;  // nullptr = NULL
     uint64_t value_size;
-    uint64_t padding;
+    uint64_t failed;  // 1 = `value` is a SQLSTATE and a message
   };
   struct Spec {
     sql::AggregateKind kind = sql::AggregateKind::min;
@@ -47,10 +47,11 @@ class BagCall final : public State {
   void update(const Batch& batch, const uint16_t* rows, const int64_t* weights,
               Entry* const* entries, uint32_t count, Arena& arena);
   // Computes the value of a group; what it replaces is freed by free_retired().
-  void refresh(Entry* entry, Arena& arena, sql::RowErrors& errors);
+  void refresh(Entry* entry, const TextStyle& style, Arena& arena);
   void free_retired();
   // One column (spelling: one per argument).
-  void results(std::span<const char* const> states, Arena& arena, std::vector<Vector>& out) const;
+  void results(std::span<const char* const> states, Arena& arena, std::vector<Vector>& out,
+               sql::RowErrors& errors) const;
   bool empty(const Entry* entry) const;
   void release(char* state);
   int64_t negative_rows() const { return negative_; }
@@ -70,7 +71,7 @@ class BagCall final : public State {
   Slot& slot(Entry* entry) const { return *reinterpret_cast<Slot*>(entry->payload() + offset); }
   void apply(Entry* entry, std::string_view order_key, std::string_view row, int64_t weight);
   void order_keys(const Batch& stored, Arena& arena, std::string_view* out) const;
-  bool compute(const OrderedBag& bag, Arena& arena, std::string& out, sql::RowErrors& errors) const;
+  Result<std::string> compute(const OrderedBag& bag, const TextStyle& style, Arena& arena) const;
   Vector stored_column(const OrderedBag& bag, uint32_t field, Arena& arena, uint32_t& count) const;
   void append_record(std::string& out, std::string_view key, std::string_view row,
                      int64_t weight) const;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "src/base/assert.h"
+#include "views/operators/collect.h"
 
 namespace qw::views {
 namespace {
@@ -64,10 +65,7 @@ Result<void> GroupOperator::add_calls() {
   for (size_t c = 0; c < spec_.calls.size(); ++c) {
     const auto& call = spec_.calls[c];
     const auto kind = call.function->aggregate;
-    if (!call.distinct || ignores_duplicates(kind) || kind == sql::AggregateKind::array_agg ||
-        kind == sql::AggregateKind::string_agg) {
-      continue;
-    }
+    if (!call.distinct || ignores_duplicates(kind) || is_collected(kind)) continue;
     size_t g = 0;
     while (g < gates.size() && gates[g].arguments != call.arguments) ++g;
     if (g == gates.size()) gates.push_back({call.arguments, {}});
@@ -89,7 +87,7 @@ Result<void> GroupOperator::add_calls() {
     call.arguments = from.arguments;
     call.filter = from.filter;
     call.count_rows = kind == sql::AggregateKind::count_star;
-    call.keep_nulls = kind == sql::AggregateKind::array_agg;
+    call.keep_nulls = collects_nulls(kind);
     const std::vector<Type> arguments = pick_types(spec_.input, from.arguments);
     call.sum = make_accumulator(kind, arguments, from.type, spec_.append_only);
     if (call.sum != nullptr) {
@@ -104,9 +102,7 @@ Result<void> GroupOperator::add_calls() {
       bag.kind = kind;
       bag.distinct = from.distinct;
       bag.arguments = from.arguments;
-      if (kind == sql::AggregateKind::array_agg || kind == sql::AggregateKind::string_agg) {
-        bag.order = from.order;
-      }
+      if (is_collected(kind)) bag.order = from.order;
       bag.input = spec_.input;
       bag.result = from.type;
       call.bag = std::make_unique<BagCall>(std::move(bag), encoder_, table_);

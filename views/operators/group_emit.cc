@@ -94,14 +94,14 @@ bool GroupOperator::produce(Batch& out) {
 
 // Emissions come in pairs: 2n is the old row of dirty slot n, 2n + 1 its new row; weight 0 = none.
 void GroupOperator::collect(size_t from, size_t to, std::vector<Emission>& emissions) {
-  sql::RowErrors errors;
+  const TextStyle& style = host().context().style;
   emissions.reserve((to - from) * 2);
   for (size_t i = from; i < to; ++i) {
     Dirty& item = dirty_[i];
     for (Call& call : calls_) {
-      if (call.bag != nullptr) call.bag->refresh(item.entry, out_arena_, errors);
+      if (call.bag != nullptr) call.bag->refresh(item.entry, style, out_arena_);
     }
-    if (spelling_ != nullptr) spelling_->refresh(item.entry, out_arena_, errors);
+    if (spelling_ != nullptr) spelling_->refresh(item.entry, style, out_arena_);
     const bool given = item.old != nullptr && (!spec_.single_row || single_row_given_);
     emissions.push_back({given ? item.old : item.entry->payload(), item.entry->key,
                          given ? -multiplicity(item.old) : 0});
@@ -123,18 +123,18 @@ bool GroupOperator::build(std::vector<Emission>& emissions, Batch& out) {
     weights[i] = emissions[i].weight;
   }
   encoder_.decode({keys, count}, arena, out.columns);
+  sql::RowErrors errors;
   if (spelling_ != nullptr) {
     for (uint32_t i = 0; i < count; ++i) states[i] = emissions[i].payload + spelling_->offset;
     std::vector<Vector> spelled;
-    spelling_->results({states, count}, arena, spelled);
+    spelling_->results({states, count}, arena, spelled, errors);
     for (size_t l = 0; l < lossy_.size(); ++l) out.columns[lossy_[l]] = spelled[l];
   }
-  sql::RowErrors errors;
   for (const Call& call : calls_) {
     if (call.bag != nullptr) {
       for (uint32_t i = 0; i < count; ++i) states[i] = emissions[i].payload + call.bag->offset;
       std::vector<Vector> column;
-      call.bag->results({states, count}, arena, column);
+      call.bag->results({states, count}, arena, column, errors);
       out.columns.push_back(column[0]);
     } else {
       for (uint32_t i = 0; i < count; ++i) states[i] = emissions[i].payload + call.sum->offset;
@@ -289,7 +289,7 @@ Result<void> GroupOperator::Main::replay(std::string_view records) {
 
 void GroupOperator::finish_recovery() {
   Arena arena;
-  sql::RowErrors errors;
+  const TextStyle& style = host().context().style;
   for (uint32_t p = 0; p < kPartitionCount; ++p) {
     std::vector<Entry*> gone;
     table_.each(p, [&](Entry* entry) {
@@ -298,11 +298,11 @@ void GroupOperator::finish_recovery() {
       for (const Call& call : calls_) {
         if (call.bag == nullptr) continue;
         empty = empty && call.bag->empty(entry);
-        call.bag->refresh(entry, arena, errors);
+        call.bag->refresh(entry, style, arena);
       }
       if (spelling_ != nullptr) {
         empty = empty && spelling_->empty(entry);
-        spelling_->refresh(entry, arena, errors);
+        spelling_->refresh(entry, style, arena);
       }
       if (empty) gone.push_back(entry);
       arena.reset();

@@ -101,8 +101,7 @@ void WindowOperator::compute(Entry* entry) {
   std::vector<std::string_view> values(rows.count);
   if (rows.count != 0) {
     state_.codec().unpack(packed, {}, step_arena_, rows.columns);
-    Batch made;
-    made.rows = rows.count;
+    std::vector<Vector> made;
     std::vector<uint32_t> all;
     for (const auto& call : own_calls_) {
       auto column = compute_window(call, rows, step_arena_);
@@ -111,9 +110,12 @@ void WindowOperator::compute(Entry* entry) {
         return;
       }
       all.push_back(static_cast<uint32_t>(all.size()));
-      made.columns.push_back(*column);
+      made.push_back(*column);
     }
-    call_codec_.pack(made, all, step_arena_, values.data());
+    for (uint32_t from = 0; from < rows.count; from += kBatchRowsMax) {
+      const Batch slice = flat_slice(made, from, std::min(kBatchRowsMax, rows.count - from));
+      call_codec_.pack(slice, all, step_arena_, values.data() + from);
+    }
   }
   size_t at = 0;
   for (BagRow* row : bag.rows) {

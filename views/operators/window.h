@@ -26,6 +26,8 @@ struct WindowRows {
   std::vector<uint32_t> group_begin;                       // per group, and the end
 };
 
+// Rows [from, from + count) of flat vectors; `from` is a multiple of 64.
+Batch flat_slice(std::span<const Vector> columns, uint32_t from, uint32_t count);
 // Computes one call over a partition. In operators/window_call.cc.
 Result<Vector> compute_window(const sql::WindowCall& call, const WindowRows& rows, Arena& arena);
 // 0A000 for calls that cannot be computed.

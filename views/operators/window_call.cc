@@ -5,6 +5,7 @@
 
 #include "src/base/assert.h"
 #include "src/types/key_codec.h"
+#include "views/operators/collect.h"
 #include "views/operators/window.h"
 
 namespace qw::views {
@@ -208,7 +209,7 @@ bool counts(const sql::WindowCall& call, const WindowRows& rows, uint32_t row) {
     if (filter.is_null(row) || filter.at<uint8_t>(row) == 0) return false;
   }
   return call.function->aggregate == AggregateKind::count_star || call.arguments.empty() ||
-         !rows.columns[call.arguments[0]].is_null(row);
+         collects_nulls(call.function->aggregate) || !rows.columns[call.arguments[0]].is_null(row);
 }
 
 // min and max over frames: the best row, looked for anew when it leaves the frame.
@@ -216,11 +217,12 @@ Result<Vector> extremes(const sql::WindowCall& call, const WindowRows& rows, Are
   const bool greatest = call.function->aggregate == AggregateKind::max;
   const Vector& value = rows.columns[call.arguments[0]];
   std::vector<std::string_view> keys(rows.count);
-  Batch batch;
-  batch.rows = rows.count;
-  batch.columns.push_back(value);
+  const KeyCodec codec({{value.type, {}}});
   const uint32_t columns[1] = {0};
-  KeyCodec({{value.type, {}}}).encode(batch, columns, arena, keys.data());
+  for (uint32_t from = 0; from < rows.count; from += kBatchRowsMax) {
+    const Batch batch = flat_slice({&value, 1}, from, std::min(kBatchRowsMax, rows.count - from));
+    codec.encode(batch, columns, arena, keys.data() + from);
+  }
   std::vector<uint32_t> pick(rows.count, kNoRow);
   uint32_t best = kNoRow;
   Frame last{0, 0};
@@ -319,7 +321,45 @@ Result<Vector> aggregate(const sql::WindowCall& call, const WindowRows& rows, Ar
   return out;
 }
 
+// The frame's values laid side by side, per row: costs the sum of the frames.
+Result<Vector> collected(const sql::WindowCall& call, const WindowRows& rows, Arena& arena) {
+  const AggregateKind kind = call.function->aggregate;
+  Vector out = Vector::flat(call.type, rows.count, arena);
+  const uint32_t bytes = call.type.bytes();
+  for (uint32_t i = 0; i < rows.count; ++i) {
+    QW_ASSIGN_OR_RETURN(const Frame frame, frame_of(call, rows, i));
+    std::vector<uint32_t> pick;
+    for (uint32_t row = frame.begin; row < frame.end; ++row) {
+      if (counts(call, rows, row)) pick.push_back(row);
+    }
+    std::vector<Vector> arguments;
+    for (const uint32_t column : call.arguments) {
+      arguments.push_back(gather(rows.columns[column], rows.columns[column].type, pick, arena));
+    }
+    Vector one;
+    QW_TRY(collect({kind, call.type}, arguments, static_cast<uint32_t>(pick.size()), TextStyle{},
+                   arena, one));
+    std::memcpy(static_cast<char*>(out.data) + size_t{bytes} * i, one.data, bytes);
+    if (one.is_null(0)) out.set_null(i, rows.count, arena);
+  }
+  return out;
+}
+
 }  // namespace
+
+Batch flat_slice(std::span<const Vector> columns, uint32_t from, uint32_t count) {
+  QW_ASSERT(from % 64 == 0);
+  Batch out;
+  out.rows = count;
+  for (const Vector& column : columns) {
+    QW_ASSERT(column.form == Form::flat);
+    Vector slice = column;
+    slice.data = static_cast<char*>(column.data) + size_t{column.type.bytes()} * from;
+    if (column.validity != nullptr) slice.validity = column.validity + from / 64;
+    out.columns.push_back(slice);
+  }
+  return out;
+}
 
 Result<void> check_window(const sql::WindowCall& call, std::span<const Type> input) {
   if (call.mode == Mode::range && (call.start_offset || call.end_offset)) {
@@ -327,7 +367,7 @@ Result<void> check_window(const sql::WindowCall& call, std::span<const Type> inp
   }
   if (call.function->window != WindowKind::none) return {};
   const AggregateKind kind = call.function->aggregate;
-  if (kind == AggregateKind::min || kind == AggregateKind::max) return {};
+  if (kind == AggregateKind::min || kind == AggregateKind::max || is_collected(kind)) return {};
   std::vector<Type> types;
   for (const uint32_t column : call.arguments) types.push_back(input[column]);
   if (kind == AggregateKind::none || accumulator_for(call, types) == nullptr) {
@@ -359,6 +399,7 @@ Result<Vector> compute_window(const sql::WindowCall& call, const WindowRows& row
   }
   const AggregateKind kind = call.function->aggregate;
   if (kind == AggregateKind::min || kind == AggregateKind::max) return extremes(call, rows, arena);
+  if (is_collected(kind)) return collected(call, rows, arena);
   return aggregate(call, rows, arena);
 }
 
