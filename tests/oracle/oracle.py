@@ -28,6 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tools")]
 
 import psycopg  # noqa: E402
+from psycopg.pq import TransactionStatus  # noqa: E402
 
 import harness  # noqa: E402
 import peers  # noqa: E402
@@ -65,6 +66,13 @@ class Side:
     def run(self, sql):
         self.send(sql)
         return self.answer()
+
+    def settle(self):
+        """Makes the connection usable again after whatever went wrong while it was asked."""
+        if self.connection.pgconn.transaction_status in (TransactionStatus.ACTIVE,
+                                                         TransactionStatus.UNKNOWN):
+            self.connection.close()
+            self.connect()
 
     def send(self, sql):
         self.sent = sql
@@ -254,10 +262,11 @@ class Case:
     def clean(self, world):
         for side in (world.ours, world.theirs):
             try:
+                side.settle()
                 side.run("ROLLBACK")
                 for table in self.tables:
                     side.run(f"DROP TABLE {table.name} CASCADE")
-            except (Mismatch, psycopg.Error):
+            except (Mismatch, psycopg.Error, OSError):
                 pass  # the failure that brought us here has been reported
 
 
