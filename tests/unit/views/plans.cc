@@ -36,6 +36,14 @@ sql::PlanPtr make_plan(sql::Plan::Op op, std::vector<sql::PlanPtr> inputs,
   return plan;
 }
 
+sql::PlanPtr scan_plan(uint32_t table) {
+  sql::Scan scan;
+  scan.relation = ObjectId{table};
+  scan.name = fmt::format("t{}", table);
+  scan.columns = {0, 1, 2, 3};
+  return make_plan(std::move(scan), {}, table_types());
+}
+
 class TableCursor final : public RowCursor {
  public:
   TableCursor(const Table& table, std::vector<uint32_t> columns) : columns_(std::move(columns)) {
@@ -80,6 +88,71 @@ class TableSources final : public QuerySources {
 };
 
 }  // namespace
+
+sql::PlanPtr aggregate_plan(std::vector<uint32_t> groups, uint32_t column, bool distinct) {
+  sql::PlanPtr input = scan_plan(1);
+  const std::vector<Type> input_types = table_types();
+  sql::Aggregate aggregate;
+  std::vector<Type> types;
+  for (const uint32_t group : groups) types.push_back(input_types[group]);
+  aggregate.groups = std::move(groups);
+  for (const char* name :
+       {"count", "sum", "avg", "min", "max", "bit_or", "var_pop", "array_agg", "any_value"}) {
+    const bool any = std::string_view(name) == "count" || std::string_view(name) == "any_value";
+    sql::AggregateCall call;
+    call.function = aggregate_function(name, any ? TypeId::any : input_types[column].id);
+    if (std::string_view(name) == "any_value") {
+      call.function = aggregate_function(name, TypeId::anyelement);
+    }
+    if (call.function == nullptr) continue;
+    call.arguments = {column};
+    call.distinct = distinct;
+    call.type = call.function->result;
+    if (call.type.id == TypeId::anyelement) call.type = input_types[column];
+    types.push_back(call.type);
+    aggregate.calls.push_back(std::move(call));
+  }
+  sql::AggregateCall rows;
+  rows.function = aggregate_function("count", TypeId::void_);
+  rows.type = TypeId::int8;
+  types.push_back(rows.type);
+  aggregate.calls.push_back(std::move(rows));
+  return make_plan(std::move(aggregate), {std::move(input)}, std::move(types));
+}
+
+sql::PlanPtr distinct_plan() { return make_plan(sql::Distinct{}, {scan_plan(1)}, table_types()); }
+
+sql::PlanPtr top_k_plan(uint32_t limit, bool row_number, bool with_ties) {
+  sql::TopK top;
+  top.partition = {0};
+  top.order = {{3, {false, false}}};
+  top.limit = limit;
+  top.row_number = row_number;
+  top.with_ties = with_ties;
+  std::vector<Type> types = table_types();
+  if (row_number) types.push_back(TypeId::int8);
+  return make_plan(std::move(top), {scan_plan(1)}, std::move(types));
+}
+
+sql::PlanPtr set_op_plan(sql::SetOpKind kind, uint32_t right) {
+  return make_plan(sql::SetOp{kind}, {scan_plan(1), scan_plan(right)}, table_types());
+}
+
+sql::PlanPtr join_plan(sql::Join join, uint32_t right, bool residual) {
+  std::vector<Type> types = table_types();
+  if (residual) {
+    std::vector<sql::ExprPtr> args;
+    args.push_back(sql::make_column(1, TypeId::int4));
+    args.push_back(sql::make_column(5, TypeId::int4));
+    join.residual = sql::make_call(*sql::Registry::instance().less(TypeId::int4), std::move(args),
+                                   TypeId::boolean);
+  }
+  if (join.type != sql::JoinType::semi && join.type != sql::JoinType::anti) {
+    const std::vector<Type> more = table_types();
+    types.insert(types.end(), more.begin(), more.end());
+  }
+  return make_plan(std::move(join), {scan_plan(1), scan_plan(right)}, std::move(types));
+}
 
 uint64_t Generator::next() {
   state_ ^= state_ << 13;
@@ -173,16 +246,22 @@ void add_rows(const Batch& batch, Bag& bag) {
 
 Result<Bag> run_query(std::shared_ptr<const sql::Plan> plan, const std::vector<Table>& tables) {
   QW_ASSIGN_OR_RETURN(auto query, Query::compile(std::move(plan)));
+  return run_query(*query, tables);
+}
+
+Result<Bag> run_query(Query& query, const std::vector<Table>& tables) {
   sql::EvalContext context;
   TableSources sources(tables);
-  QW_TRY(query->start(context, sources, {}));
+  QW_TRY(query.start(context, sources, {}));
   Bag bag;
   Batch batch;
   while (true) {
-    QW_ASSIGN_OR_RETURN(const bool more, query->next(batch));
-    if (!more) return bag;
+    QW_ASSIGN_OR_RETURN(const bool more, query.next(batch));
+    if (!more) break;
     add_rows(batch, bag);
   }
+  query.close();
+  return bag;
 }
 
 int32_t Generator::column_of(const sql::Plan& plan, TypeId type) {
@@ -193,13 +272,7 @@ int32_t Generator::column_of(const sql::Plan& plan, TypeId type) {
   return found.empty() ? -1 : found[below(static_cast<uint32_t>(found.size()))];
 }
 
-sql::PlanPtr Generator::scan() {
-  sql::Scan scan;
-  scan.relation = ObjectId{1 + below(3)};
-  scan.name = fmt::format("t{}", scan.relation);
-  scan.columns = {0, 1, 2, 3};
-  return make_plan(std::move(scan), {}, table_types());
-}
+sql::PlanPtr Generator::scan() { return scan_plan(1 + below(3)); }
 
 sql::PlanPtr Generator::narrow(sql::PlanPtr input) {
   sql::Project project;

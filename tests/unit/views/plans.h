@@ -55,6 +55,14 @@ class Generator {
   uint64_t state_;
 };
 
+// Single operators over whole tables. All aggregates of one column that its type has:
+sql::PlanPtr aggregate_plan(std::vector<uint32_t> groups, uint32_t column, bool distinct);
+sql::PlanPtr distinct_plan();
+sql::PlanPtr top_k_plan(uint32_t limit, bool row_number, bool with_ties);
+sql::PlanPtr set_op_plan(sql::SetOpKind kind, uint32_t right);
+// With `residual`: and left.int4 < right.int4.
+sql::PlanPtr join_plan(sql::Join join, uint32_t right, bool residual);
+
 // A batch of rows with weights, all columns, bytes in `arena`.
 Batch make_batch(const std::vector<Change>& changes, Arena& arena);
 std::vector<Type> table_types();
@@ -64,6 +72,7 @@ using Bag = std::map<std::string, int64_t>;
 void add_rows(const Batch& batch, Bag& bag);
 // The plan's answer over the tables, by a query.
 Result<Bag> run_query(std::shared_ptr<const sql::Plan> plan, const std::vector<Table>& tables);
+Result<Bag> run_query(Query& query, const std::vector<Table>& tables);
 std::string describe(const sql::Plan& plan, int indent = 0);
 
 }  // namespace qw::views::testing
