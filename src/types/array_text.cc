@@ -196,18 +196,19 @@ Result<void> Parser::value_list(uint32_t depth) {
   spaces();
   if (peek() == '}' && !done()) {
     // Empty braces are an empty array only as the whole value.
+    if (depth > 1) return fail(unexpected('}'));
     ++at_;
-    if (depth > 1 || lengths_[0] >= 0) {
-      if (depth > 1 && leaf_depth_ != 0) return fail(uneven());
-      if (depth > 1 && lengths_[depth - 1] > 0) return fail(uneven());
-    }
     lengths_[depth - 1] = 0;
     return {};
   }
+  const bool of_lists = peek() == '{';
   while (true) {
     spaces();
     if (done()) return fail(end_of_input());
-    if (peek() == '{') {
+    if (count > 0 && (peek() == '{') != of_lists) {
+      return fail(of_lists ? malformed(text_, "Unexpected array element.") : unexpected('{'));
+    }
+    if (of_lists) {
       if (leaf_depth_ != 0 && depth >= leaf_depth_) return fail(uneven());
       ++at_;
       QW_TRY(value_list(depth + 1));

@@ -267,7 +267,9 @@ Result<int64_t> make_time(int32_t hour, int32_t minute, double second) {
   if (total < 0 || total > kUsPerDay) {
     return fail(datetime_field_overflow(
         fmt::format("time field value out of range: {}:{:02}:{}", hour, minute,
-                    second < 10 ? fmt::format("0{}", second) : fmt::format("{}", second))));
+                    std::isfinite(second) ? fmt::format("{:02g}", second)
+                    : std::isnan(second)  ? "NaN"
+                                          : (second < 0 ? "-Infinity" : "Infinity"))));
   }
   return total;
 }

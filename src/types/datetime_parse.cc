@@ -265,7 +265,7 @@ class Decoder {
   Failure field(const std::vector<Field>& fields, size_t index, uint32_t& mask);
   Failure number_field(const std::string& text, uint32_t& mask);
   Failure word_field(const std::vector<Field>& fields, size_t index, uint32_t& mask);
-  Failure date_field(const std::string& text, uint32_t& mask);
+  Failure date_field(const std::string& text, bool may_be_date, uint32_t& mask);
   Failure decode_date(std::string_view text, uint32_t& mask);
   Failure decode_number(std::string_view text, bool text_month, uint32_t have, uint32_t& mask);
   Failure decode_run(std::string_view text, uint32_t have, uint32_t& mask);
@@ -493,8 +493,8 @@ Failure Decoder::decode_date(std::string_view text, uint32_t& mask) {
     have |= one;
     mask |= one;
   }
-  return (have & ~(kDayOfYear | kZone)) == kDate || (have & kDate) == kDate ? Failure::none
-                                                                            : Failure::syntax;
+  // A date in numbers stands before its time.
+  return (have & ~(kDayOfYear | kZone)) == kDate ? Failure::none : Failure::syntax;
 }
 
 Failure Decoder::julian_day(std::string_view text, uint32_t& mask) {
@@ -518,7 +518,8 @@ Failure Decoder::julian_day(std::string_view text, uint32_t& mask) {
   return Failure::none;
 }
 
-Failure Decoder::date_field(const std::string& text, uint32_t& mask) {
+// `may_be_date`: among the fields of a time only the first one can be a date.
+Failure Decoder::date_field(const std::string& text, bool may_be_date, uint32_t& mask) {
   const bool timed = expect_ == Expect::time;
   if (expect_ == Expect::julian) {
     // "J2451187-04": a Julian day with a zone.
@@ -533,9 +534,7 @@ Failure Decoder::date_field(const std::string& text, uint32_t& mask) {
     return zone_failure;
   }
   const bool have_date = (seen & (kMonth | kDay)) == (kMonth | kDay);
-  const bool clock_first =
-      time_only_ && is_digit(text.front()) && (seen & kTime) != kTime && have_date;
-  if (!timed && !have_date && !clock_first) return decode_date(text, mask);
+  if (!timed && !have_date && may_be_date) return decode_date(text, mask);
   if (!is_digit(text.front()) && !timed) return named_zone(text, mask);
   // Run-together time with a zone: hhmmss-zz.
   expect_ = Expect::nothing;
@@ -662,11 +661,11 @@ Failure Decoder::word_field(const std::vector<Field>& fields, size_t index, uint
       return Failure::none;
     case Meaning::infinity:
       special = Special::infinity;
-      mask = kDate | kTime | kZone;
+      mask = (kDate | kTime | kZone) & ~seen;  // whatever was said before
       return Failure::none;
     case Meaning::minus_infinity:
       special = Special::minus_infinity;
-      mask = kDate | kTime | kZone;
+      mask = (kDate | kTime | kZone) & ~seen;
       return Failure::none;
     case Meaning::iso_time: {
       mask = 0;
@@ -695,7 +694,11 @@ Failure Decoder::field(const std::vector<Field>& fields, size_t index, uint32_t&
   const Field& one = fields[index];
   switch (one.kind) {
     case Kind::date:
-      return date_field(one.text, mask);
+      return date_field(
+          one.text,
+          !time_only_ || (index == 0 && fields.size() > 1 &&
+                          (fields.back().kind == Kind::date || fields[1].kind == Kind::time)),
+          mask);
     case Kind::time:
       if (expect_ == Expect::julian) return Failure::syntax;
       expect_ = Expect::nothing;

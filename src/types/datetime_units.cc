@@ -95,7 +95,7 @@ constexpr std::array<Name, 73> kNames = {{
 
 std::string_view unit_name(Unit unit) {
   constexpr std::array<std::string_view, 22> names = {
-      "microsecond",   "millisecond",    "second",     "minute",  "hour",
+      "microseconds",  "milliseconds",   "second",     "minute",  "hour",
       "day",           "week",           "month",      "quarter", "year",
       "decade",        "century",        "millennium", "dow",     "isodow",
       "doy",           "isoyear",        "julian",     "epoch",   "timezone",
@@ -106,6 +106,15 @@ std::string_view unit_name(Unit unit) {
 Error unsupported(Unit unit, TypeId type) {
   return feature_not_supported(fmt::format("unit \"{}\" not supported for type {}", unit_name(unit),
                                            type_info(type).sql_name));
+}
+
+// date_trunc() knows the units of extract() that are no spans only by their absence.
+Error not_a_span(Unit unit, TypeId type) {
+  const bool only_extracted = unit == Unit::dow || unit == Unit::isodow || unit == Unit::doy ||
+                              unit == Unit::isoyear || unit == Unit::julian || unit == Unit::epoch;
+  if (!only_extracted) return unsupported(unit, type);
+  return invalid_parameter_value(fmt::format("unit \"{}\" not recognized for type {}",
+                                             unit_name(unit), type_info(type).sql_name));
 }
 
 // Years since which the unit's current span runs; PostgreSQL counts centuries from year 1.
@@ -179,7 +188,7 @@ int64_t step_of(Unit unit) {
 Result<int64_t> trunc_local(Unit unit, int64_t ts, TypeId type) {
   if (const int64_t step = step_of(unit); step != 0) return truncate_time(ts, step);
   int32_t date = 0;
-  if (!trunc_days(unit, civil_of_timestamp(ts), date)) return fail(unsupported(unit, type));
+  if (!trunc_days(unit, civil_of_timestamp(ts), date)) return fail(not_a_span(unit, type));
   const int64_t out = int64_t{date} * kUsPerDay;
   if (!timestamp_valid(out)) return fail(datetime_field_overflow("timestamp out of range"));
   return out;
@@ -305,8 +314,10 @@ Result<bool> extract_infinite(Unit unit, bool positive, TypeId type, Numeric& ou
     case Unit::timezone:
     case Unit::timezone_hour:
     case Unit::timezone_minute:
-      if (type != TypeId::timestamptz) return fail(unsupported(unit, type));
-      return false;
+      // Only "timezone" itself, and only of an infinite timestamp, is NULL without a zone.
+      if (type == TypeId::timestamptz) return false;
+      if (type == TypeId::timestamp && unit == Unit::timezone) return false;
+      return fail(unsupported(unit, type));
   }
   return false;
 }
@@ -390,7 +401,7 @@ Result<Interval> trunc_interval(Unit unit, const Interval& value) {
   if (unit == Unit::decade) step = 120;
   if (unit == Unit::century) step = 1200;
   if (unit == Unit::millennium) step = 12000;
-  if (step == 0) return fail(unsupported(unit, TypeId::interval));
+  if (step == 0) return fail(not_a_span(unit, TypeId::interval));
   out.months = value.months / step * step;
   return out;
 }

@@ -319,6 +319,8 @@ std::optional<JsonView> get(const JsonView& value, std::string_view key) {
 }
 
 std::optional<JsonView> get(const JsonView& value, int32_t index) {
+  // A scalar answers as an array of itself.
+  if (value.is_scalar()) return index == 0 || index == -1 ? std::optional(value) : std::nullopt;
   if (!value.is_array()) return std::nullopt;
   int64_t at = index;
   if (at < 0) at += value.size();

@@ -53,12 +53,14 @@ Result<T> parse_integer(std::string_view type_name, std::string_view text) {
   T value = 0;
   const char* end = digits.data() + digits.size();
   const auto [at, status] = std::from_chars(digits.data(), end, value);
-  // "+-1" is no number; digits that overflow and then trail off are bad syntax, not out of range.
+  // "+-1" is no number. Digits that overflow are out of range whatever follows them.
+  if (status == std::errc::result_out_of_range && !(plus && digits.front() == '-')) {
+    return fail(out_of_range(type_name, text));
+  }
   if (at != end || digits.empty() || (plus && digits.front() == '-') ||
       status == std::errc::invalid_argument) {
     return fail(bad_syntax(type_name, text));
   }
-  if (status == std::errc::result_out_of_range) return fail(out_of_range(type_name, text));
   return value;
 }
 

@@ -77,7 +77,11 @@ std::vector<std::string> answer(qw::Type type, const std::string& input,
   const auto back = qw::from_binary(type, binary);
   if (!back) return {"binary form refused: " + back.error().to_string()};
   if (qw::to_text(*back, style) != qw::to_text(*value, style)) return {"binary form differs"};
-  return {qw::to_text(*value, style), hex(binary)};
+  // The file holds value::text, which spells booleans out and drops the padding of char(n).
+  std::string text = qw::to_text(*value, style);
+  if (type.id == qw::TypeId::boolean) text = text == "t" ? "true" : "false";
+  if (type.id == qw::TypeId::bpchar) text.erase(text.find_last_not_of(' ') + 1);
+  return {std::move(text), hex(binary)};
 }
 
 }  // namespace
