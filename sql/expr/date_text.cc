@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "sql/expr/date_format.h"
 #include "sql/expr/declare.h"
 #include "sql/expr/utf8.h"
 #include "sql/expr/zone.h"
@@ -15,83 +16,10 @@
 namespace qw::sql {
 namespace {
 
+using Key = DateKey;
+using Keyword = DateKeyword;
 namespace dt = datetime;
 using View = std::string_view;
-
-constexpr View kMonths[] = {"January", "February", "March",     "April",   "May",      "June",
-                            "July",    "August",   "September", "October", "November", "December"};
-constexpr View kDays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                          "Thursday", "Friday", "Saturday"};
-constexpr View kRoman[] = {"I",   "II",   "III", "IV", "V",  "VI",
-                           "VII", "VIII", "IX",  "X",  "XI", "XII"};
-
-// Keywords, longer before their prefixes. A cased one is matched as it stands and in lower case.
-enum class Key : uint8_t {
-  ad_dots,
-  am_dots,
-  ad,
-  am,
-  cc,
-  day,
-  ddd,
-  dd,
-  dy,
-  d,
-  ff,
-  fx,
-  hh24,
-  hh,
-  iddd,
-  id,
-  iw,
-  iyyy,
-  iyy,
-  iy,
-  i,
-  j,
-  mi,
-  mm,
-  month,
-  mon,
-  ms,
-  of,
-  q,
-  rm,
-  sssss,
-  ss,
-  tzh,
-  tzm,
-  tz,
-  us,
-  ww,
-  w,
-  y_yyy,
-  yyyy,
-  yyy,
-  yy,
-  y,
-};
-struct Keyword {
-  View text;
-  Key key;
-};
-constexpr Keyword kKeywords[] = {
-    {"A.D.", Key::ad_dots}, {"B.C.", Key::ad_dots}, {"A.M.", Key::am_dots}, {"P.M.", Key::am_dots},
-    {"AD", Key::ad},        {"BC", Key::ad},        {"AM", Key::am},        {"PM", Key::am},
-    {"CC", Key::cc},        {"DAY", Key::day},      {"Day", Key::day},      {"DDD", Key::ddd},
-    {"DD", Key::dd},        {"DY", Key::dy},        {"Dy", Key::dy},        {"D", Key::d},
-    {"FF1", Key::ff},       {"FF2", Key::ff},       {"FF3", Key::ff},       {"FF4", Key::ff},
-    {"FF5", Key::ff},       {"FF6", Key::ff},       {"FX", Key::fx},        {"HH24", Key::hh24},
-    {"HH12", Key::hh},      {"HH", Key::hh},        {"IDDD", Key::iddd},    {"ID", Key::id},
-    {"IW", Key::iw},        {"IYYY", Key::iyyy},    {"IYY", Key::iyy},      {"IY", Key::iy},
-    {"I", Key::i},          {"J", Key::j},          {"MI", Key::mi},        {"MM", Key::mm},
-    {"MONTH", Key::month},  {"Month", Key::month},  {"MON", Key::mon},      {"Mon", Key::mon},
-    {"MS", Key::ms},        {"OF", Key::of},        {"Q", Key::q},          {"RM", Key::rm},
-    {"SSSSS", Key::sssss},  {"SSSS", Key::sssss},   {"SS", Key::ss},        {"TZH", Key::tzh},
-    {"TZM", Key::tzm},      {"TZ", Key::tz},        {"US", Key::us},        {"WW", Key::ww},
-    {"W", Key::w},          {"Y,YYY", Key::y_yyy},  {"YYYY", Key::yyyy},    {"YYY", Key::yyy},
-    {"YY", Key::yy},        {"Y", Key::y},
-};
 
 std::string lowered(View text) {
   std::string out;
@@ -122,7 +50,6 @@ class Printer {
   Result<void> run(View format);
 
  private:
-  const Keyword* match(View rest) const;
   Result<void> print(const Keyword& keyword, View spelled, View rest, size_t& used);
   Result<void> number(const Keyword& keyword, bool& numeric);
   Result<void> name(const Keyword& keyword, View spelled);
@@ -153,14 +80,6 @@ class Printer {
   std::string& out_;
   bool fill_ = true;  // FM takes the padding away
 };
-
-const Keyword* Printer::match(View rest) const {
-  for (const Keyword& keyword : kKeywords) {
-    const View spelled = rest.substr(0, keyword.text.size());
-    if (spelled == keyword.text || spelled == lowered(keyword.text)) return &keyword;
-  }
-  return nullptr;
-}
 
 Result<void> Printer::number(const Keyword& keyword, bool& numeric) {
   numeric = true;
@@ -292,7 +211,10 @@ Result<void> Printer::name(const Keyword& keyword, View spelled) {
       return {};
     case Key::rm:
       if (f_.month == 0 && !(f_.is_interval && f_.year != 0)) return {};
-      padded(cased(kRoman[f_.month == 0 ? 11 : f_.month > 0 ? f_.month - 1 : 11 + f_.month]), 4);
+      padded(cased(kRomanMonths[f_.month == 0  ? 11
+                                : f_.month > 0 ? f_.month - 1
+                                               : 11 + f_.month]),
+             4);
       return {};
     default:
       break;
@@ -306,16 +228,16 @@ Result<void> Printer::name(const Keyword& keyword, View spelled) {
       out_ += cased(f_.year <= 0 ? "B.C." : "A.D.");
       return {};
     case Key::month:
-      padded(cased(kMonths[f_.month - 1]), 9);
+      padded(cased(kMonthNames[f_.month - 1]), 9);
       return {};
     case Key::mon:
-      out_ += cased(kMonths[f_.month - 1].substr(0, 3));
+      out_ += cased(kMonthNames[f_.month - 1].substr(0, 3));
       return {};
     case Key::day:
-      padded(cased(kDays[weekday()]), 9);
+      padded(cased(kDayNames[weekday()]), 9);
       return {};
     case Key::dy:
-      out_ += cased(kDays[weekday()].substr(0, 3));
+      out_ += cased(kDayNames[weekday()].substr(0, 3));
       return {};
     case Key::tz:
       out_ += lower ? lowered(f_.zone) : std::string(f_.zone);
@@ -391,7 +313,7 @@ Result<void> Printer::run(View format) {
     } else if (two == "TM" || two == "tm") {
       prefix = 2;
     }
-    const Keyword* keyword = match(rest.substr(prefix));
+    const Keyword* keyword = date_keyword(rest.substr(prefix));
     if (keyword == nullptr) {
       if (prefix != 0) {
         at += prefix;
@@ -466,6 +388,14 @@ std::optional<Str> interval_text(const Interval& value, View format, Row& row) {
 }
 
 }  // namespace
+
+const DateKeyword* date_keyword(std::string_view rest) {
+  for (const Keyword& keyword : kDateKeywords) {
+    const View spelled = rest.substr(0, keyword.text.size());
+    if (spelled == keyword.text || spelled == lowered(keyword.text)) return &keyword;
+  }
+  return nullptr;
+}
 
 void declare_date_text(Declarations& d) {
   d.add(2049, "to_char(timestamp,text) text stable", each<timestamp_text>());

@@ -4,6 +4,7 @@
 
 #include <unordered_map>
 
+#include "sql/expr/arguments.h"
 #include "src/base/hash.h"
 
 namespace qw::sql {
@@ -36,15 +37,26 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-void parse_argument(std::string_view text, Function& function) {
+using ArgumentInfos = std::unordered_map<uint32_t, ArgumentInfo>;
+ArgumentInfos& argument_infos() {
+  static ArgumentInfos infos;
+  return infos;
+}
+
+void parse_argument(std::string_view text, Function& function, ArgumentInfo& info) {
   constexpr std::string_view kVariadic = "variadic ";
   if (text.substr(0, kVariadic.size()) == kVariadic) {
     function.variadic = true;
     text.remove_prefix(kVariadic.size());
   }
-  if (text.back() == '=') {
+  if (const size_t equals = text.find('='); equals != std::string_view::npos) {
     ++function.defaults;
-    text.remove_suffix(1);
+    info.defaults.push_back(text.substr(equals + 1));
+    text = text.substr(0, equals);
+  }
+  if (const size_t space = text.find(' '); space != std::string_view::npos) {
+    info.names.push_back(text.substr(0, space));
+    text.remove_prefix(space + 1);
   }
   function.args.push_back(declared_type(text));
 }
@@ -57,6 +69,12 @@ Type declared_type(std::string_view name) {
   return found->second;
 }
 
+const ArgumentInfo& argument_info(const Function& function) {
+  static const ArgumentInfo kNone;
+  const auto found = argument_infos().find(function.oid);
+  return found == argument_infos().end() ? kNone : found->second;
+}
+
 Function& Declarations::declare(uint32_t oid, std::string_view signature) {
   Function& function = functions.emplace_back();
   function.oid = oid;
@@ -64,11 +82,16 @@ Function& Declarations::declare(uint32_t oid, std::string_view signature) {
   QW_ASSERT(open != std::string_view::npos && close != std::string_view::npos);
   function.name = signature.substr(0, open);
   std::string_view arguments = signature.substr(open + 1, close - open - 1);
+  ArgumentInfo info;
   while (!arguments.empty()) {
     const size_t comma = arguments.find(',');
-    parse_argument(trim(arguments.substr(0, comma)), function);
+    parse_argument(trim(arguments.substr(0, comma)), function, info);
     if (comma == std::string_view::npos) break;
     arguments.remove_prefix(comma + 1);
+  }
+  if (!info.names.empty() || !info.defaults.empty()) {
+    QW_ASSERT(oid != 0);
+    argument_infos()[oid] = std::move(info);
   }
   std::string_view rest = trim(signature.substr(close + 1));
   for (bool first = true; !rest.empty(); first = false) {

@@ -1,10 +1,11 @@
 // Declarations: how a family of functions enters the registry.
 //
-// A line is PostgreSQL's oid, a signature "name(type, type=, variadic type) result [flags]" and a
-// kernel. Types are pg_type names, "_int4" is an array; "=" marks an argument with a default; flags
-// are stable, volatile, nonstrict. Operators and casts come from PostgreSQL's catalogue
-// (operators.inc, casts.inc) and join functions by oid: they exist as soon as their function is
-// declared. Start-up only, one thread. Tests: tests/unit/sql_expr/registry_test.cc.
+// A line is PostgreSQL's oid, a signature "name(type, name type=default, variadic type) result
+// [flags]" and a kernel. Types are pg_type names, "_int4" is an array; arguments may have a name
+// (all or none of them) and a default value as text; flags are stable, volatile, nonstrict.
+// Operators and casts come from PostgreSQL's catalogue (operators.inc, casts.inc) and join
+// functions by oid: they exist as soon as their function is declared. Start-up only, one thread.
+// Tests: tests/unit/sql_expr/registry_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,7 @@ void declare_compare_float(Declarations& d);
 void declare_compare_nested(Declarations& d);
 void declare_compare_wide(Declarations& d);
 void declare_date_fields(Declarations& d);
+void declare_date_parse(Declarations& d);
 void declare_date_text(Declarations& d);
 void declare_date_time(Declarations& d);
 void declare_float(Declarations& d);
@@ -54,6 +56,7 @@ void declare_jsonb_build(Declarations& d);
 void declare_like(Declarations& d);
 void declare_math(Declarations& d);
 void declare_numeric(Declarations& d);
+void declare_number_text(Declarations& d);
 void declare_numeric_math(Declarations& d);
 void declare_regex(Declarations& d);
 void declare_row_sets(Declarations& d);

@@ -106,6 +106,7 @@ void Registry::Tables::build() {
   declare_compare_nested(d);
   declare_compare_wide(d);
   declare_date_fields(d);
+  declare_date_parse(d);
   declare_date_text(d);
   declare_date_time(d);
   declare_float(d);
@@ -114,6 +115,7 @@ void Registry::Tables::build() {
   declare_jsonb_build(d);
   declare_like(d);
   declare_math(d);
+  declare_number_text(d);
   declare_numeric(d);
   declare_numeric_math(d);
   declare_regex(d);
