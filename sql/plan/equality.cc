@@ -45,6 +45,23 @@ std::string_view comparison_name(const Expr& expression, bool any_types) {
   return "";
 }
 
+bool widen(ExprPtr& value, Type to) {
+  if (value->type.same(to)) return true;
+  const Type target = to.without_typmod();
+  const Cast* cast = Registry::instance().cast(value->type.without_typmod(), target);
+  if (cast == nullptr || cast->context != CastContext::implicit) return false;
+  if (target.id == TypeId::float4 || target.id == TypeId::float8) return false;
+  if (cast->function == nullptr) {
+    value->type = target;
+    return true;
+  }
+  if (cast->function->volatility != Volatility::immutable) return false;
+  std::vector<ExprPtr> args;
+  args.push_back(std::move(value));
+  value = make_call(*cast->function, std::move(args), target);
+  return true;
+}
+
 std::string_view operator_name(const Function& function) {
   const auto found = operators().find(&function);
   return found == operators().end() ? std::string_view() : found->second->name;

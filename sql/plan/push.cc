@@ -84,26 +84,7 @@ struct KeyPair {
 };
 
 // Brings both sides of "=" to one type by a cast that loses nothing.
-bool unify_types(ExprPtr& a, ExprPtr& b) {
-  if (a->type.same(b->type)) return true;
-  const Registry& registry = Registry::instance();
-  for (ExprPtr* from : {&a, &b}) {
-    const Type to = (from == &a ? b : a)->type.without_typmod();
-    const Cast* cast = registry.cast((*from)->type.without_typmod(), to);
-    if (cast == nullptr || cast->context != CastContext::implicit) continue;
-    if (to.id == TypeId::float4 || to.id == TypeId::float8) continue;
-    if (cast->function == nullptr) {
-      (*from)->type = to;
-      return true;
-    }
-    if (cast->function->volatility != Volatility::immutable) continue;
-    std::vector<ExprPtr> args;
-    args.push_back(std::move(*from));
-    *from = make_call(*cast->function, std::move(args), to);
-    return true;
-  }
-  return false;
-}
+bool unify_types(ExprPtr& a, ExprPtr& b) { return widen(a, b->type) || widen(b, a->type); }
 
 class Pusher {
  public:

@@ -16,8 +16,8 @@ namespace {
 // The largest row number that passes `term`, when the term is an upper bound of column `number`;
 // `exact`: the term says nothing more than that bound.
 std::optional<int64_t> row_bound(const Expr& term, uint32_t number, bool& exact) {
-  const bool equal = is_equality(term);
-  std::string_view op = equal ? "=" : comparison_name(term);
+  const bool equal = is_equality_operator(term);
+  std::string_view op = equal ? "=" : comparison_name(term, /*any_types=*/true);
   if (op.empty()) return std::nullopt;
   const Expr* column = term.args[0].get();
   const Expr* value = term.args[1].get();
@@ -35,8 +35,16 @@ std::optional<int64_t> row_bound(const Expr& term, uint32_t number, bool& exact)
   }
   if (column->kind != ExprKind::column || column->index != number) return std::nullopt;
   if (value->kind != ExprKind::constant || value->value.is_null()) return std::nullopt;
-  if (value->type.id != TypeId::int8) return std::nullopt;
-  const auto bound = value->value.get<int64_t>();
+  int64_t bound = 0;
+  if (value->type.id == TypeId::int8) {
+    bound = value->value.get<int64_t>();
+  } else if (value->type.id == TypeId::int4) {
+    bound = value->value.get<int32_t>();
+  } else if (value->type.id == TypeId::int2) {
+    bound = value->value.get<int16_t>();
+  } else {
+    return std::nullopt;
+  }
   exact = true;
   if (op == "<=") return bound;
   if (op == "<") return bound == INT64_MIN ? bound : bound - 1;
@@ -61,6 +69,9 @@ class Shaper {
       if (!read_top) out = node->inputs[0];
     } else if (node->as<Project>()) {
       node->inputs[0] = run(node->inputs[0], presented);
+    } else if (const auto* apply = node->as<Apply>(); apply && apply->kind == Apply::Kind::array) {
+      node->inputs[0] = run(node->inputs[0], false);
+      node->inputs[1] = run(node->inputs[1], true);
     } else {
       for (PlanPtr& input : node->inputs) input = run(input, false);
       if (node->as<Filter>()) out = row_numbers(node);

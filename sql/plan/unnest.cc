@@ -127,7 +127,7 @@ class Unnester {
   }
 
   bool take_equality(const Expr& term, std::vector<ExprPtr>& found) const {
-    if (!is_equality(term)) return false;
+    if (!is_equality_operator(term)) return false;
     for (size_t side = 0; side < 2; ++side) {
       const Expr& outer = *term.args[side];
       const Expr& inner = *term.args[1 - side];
@@ -135,7 +135,7 @@ class Unnester {
       ExprPtr copy = inner.clone();
       if (is_correlated(*copy) || has_subquery(*copy) || is_volatile(*copy)) continue;
       const Type wanted = outer_->schema.columns[outer.index].type;
-      if (!copy->type.same(wanted) || !outer.type.same(wanted)) continue;
+      if (!outer.type.same(wanted) || !widen(copy, wanted)) continue;
       ExprPtr& place = found[slot(outer.index)];
       if (place != nullptr) continue;
       place = std::move(copy);

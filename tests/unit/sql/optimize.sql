@@ -38,3 +38,22 @@ VIEW SELECT now(), name FROM person
 VIEW SELECT count(*) FROM bid
 VIEW SELECT id FROM person WHERE false
 SELECT g, name FROM person, generate_series(1, id) AS g
+SELECT * FROM acc, bid WHERE acc.aid = bid.auction AND acc.bal = 5
+VIEW SELECT bidder FROM bid WHERE bidder IN (SELECT aid FROM acc)
+VIEW SELECT * FROM acc a JOIN acc b ON a.aid + 1 = b.aid
+VIEW SELECT auction FROM bid WHERE EXISTS (SELECT 1 FROM acc WHERE acc.aid = bid.bidder)
+VIEW SELECT auction FROM bid WHERE price > (SELECT avg(bal) FROM acc WHERE acc.aid = bid.bidder)
+VIEW SELECT x FROM (SELECT auction AS x, price FROM bid UNION ALL SELECT aid, bal FROM acc) q WHERE x > 5
+VIEW SELECT auction, rn FROM (SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS rn FROM bid) q WHERE rn <= 10
+VIEW SELECT auction FROM (SELECT *, row_number() OVER (ORDER BY price) AS rn FROM bid) q WHERE 3 >= rn AND price > 7
+VIEW SELECT auction FROM (SELECT *, rank() OVER (PARTITION BY auction ORDER BY price) AS r FROM bid) q WHERE r = 1
+VIEW SELECT state, city, count(*) FROM person GROUP BY ROLLUP (state, city)
+VIEW SELECT p.id, ARRAY(SELECT price FROM bid b WHERE b.bidder = p.id ORDER BY ts) AS prices FROM person p
+VIEW SELECT jsonb_agg(name ORDER BY id) FROM person
+SELECT a, b FROM unnest(ARRAY[1, 2], ARRAY['x']) AS t(a, b)
+VIEW PROPERTIES SELECT a.id, p.name FROM auction a JOIN person p ON p.id = a.seller
+VIEW PROPERTIES SELECT DISTINCT auction FROM bid
+VIEW SELECT p.name, a.item FROM person p LEFT JOIN auction a ON a.seller = p.id WHERE a.category > 3 OR a.item = 'x'
+VIEW SELECT p.name FROM person p WHERE p.city IS NULL AND 1 = 1
+VIEW SELECT name FROM person p WHERE EXISTS (SELECT 1 FROM auction a JOIN bid b ON b.auction = a.id WHERE a.seller = p.id)
+VIEW SELECT id FROM person EXCEPT SELECT seller FROM auction

@@ -1,5 +1,9 @@
 // Plans as EXPLAIN shows them: optimize.cases, a view's plan for statements that begin with VIEW,
-// else a read's; PROPERTIES adds what is proven.
+// else a read's; PROPERTIES adds what is proven. With QW_ACCEPT set the file is written anew from
+// optimize.sql: read the difference before it is kept.
+#include <cstdlib>
+#include <fstream>
+
 #include <doctest/doctest.h>
 
 #include "sql/plan/build.h"
@@ -24,24 +28,38 @@ Fixture auction_fixture() {
   return fixture;
 }
 
+std::string plan_of(const Fixture& fixture, std::string sql) {
+  OptimizeFor target = OptimizeFor::read;
+  bool properties = false;
+  if (sql.rfind("VIEW ", 0) == 0) {
+    target = OptimizeFor::view;
+    sql = sql.substr(5);
+  }
+  if (sql.rfind("PROPERTIES ", 0) == 0) {
+    properties = true;
+    sql = sql.substr(11);
+  }
+  return fixture.explained(sql, target, properties);
+}
+
+void accept_plans(const Fixture& fixture) {
+  const std::string folder = std::getenv("QW_CASES");
+  std::ifstream statements(folder + "/optimize.sql");
+  std::ofstream cases(folder + "/optimize.cases");
+  std::string sql;
+  for (bool first = true; std::getline(statements, sql); first = false) {
+    cases << (first ? "" : "\n") << sql << "\n" << plan_of(fixture, sql) << "\n";
+  }
+}
+
 TEST_CASE("plans") {
   const Fixture fixture = auction_fixture();
+  if (std::getenv("QW_ACCEPT") != nullptr) accept_plans(fixture);
   const std::vector<Case> cases = read_cases("optimize.cases");
-  REQUIRE(cases.size() > 10);
+  REQUIRE(cases.size() > 50);
   for (const Case& entry : cases) {
     CAPTURE(entry.sql);
-    std::string sql = entry.sql;
-    OptimizeFor target = OptimizeFor::read;
-    bool properties = false;
-    if (sql.rfind("VIEW ", 0) == 0) {
-      target = OptimizeFor::view;
-      sql = sql.substr(5);
-    }
-    if (sql.rfind("PROPERTIES ", 0) == 0) {
-      properties = true;
-      sql = sql.substr(11);
-    }
-    CHECK_EQ(fixture.explained(sql, target, properties), entry.expected);
+    CHECK_EQ(plan_of(fixture, entry.sql), entry.expected);
   }
 }
 
