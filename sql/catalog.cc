@@ -41,15 +41,24 @@ std::vector<ObjectId> Catalog::dependents(ObjectId id) const {
   const auto names_it = [&](const std::vector<ObjectId>& ids) {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
   };
+  // A schema is depended on by all that lies in it.
+  std::string_view schema;
+  for (const auto& [name, info] : schemas) {
+    if (info.id == id) schema = name;
+  }
+  const auto lies_in = [&](std::string_view name) { return !schema.empty() && name == schema; };
   std::vector<ObjectId> found;
   for (const auto& [other, relation] : relations) {
-    if (names_it(relation->depends_on) || (relation->source == id && id)) found.push_back(other);
+    if (names_it(relation->depends_on) || (relation->source == id && id) ||
+        lies_in(relation->schema)) {
+      found.push_back(other);
+    }
   }
   for (const auto& [other, index] : indexes) {
     if (index.relation == id) found.push_back(other);
   }
   for (const auto& [other, object] : objects) {
-    if (names_it(object.depends_on)) found.push_back(other);
+    if (names_it(object.depends_on) || lies_in(object.schema)) found.push_back(other);
   }
   return found;
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "sql/bind/expression.h"
+#include "sql/expr/arguments.h"
 #include "sql/parser.h"
 #include "sql/plan/build.h"
 #include "sql/plan/walk.h"
@@ -86,20 +87,78 @@ bool same_aggregate(const PendingAggregate& a, const PendingAggregate& b) {
 
 }  // namespace
 
+// Brings f(name => value) into the order of the declaration, defaults between filled in.
+Result<void> ExpressionBinder::place_named_arguments(const ast::FunctionCall& call,
+                                                     std::vector<ExprPtr>& args) {
+  size_t positional = 0;
+  while (positional < call.arguments.size() && call.arguments[positional].name.empty()) {
+    ++positional;
+  }
+  if (positional == call.arguments.size()) return {};
+  std::string types;
+  for (size_t i = 0; i < call.arguments.size(); ++i) {
+    const std::string& name = call.arguments[i].name;
+    if (i > positional && name.empty()) {
+      return state_.fail_at(syntax_error("positional argument cannot follow named argument"),
+                            args[i]->location);
+    }
+    for (size_t k = positional; k < i; ++k) {
+      if (call.arguments[k].name != name) continue;
+      return state_.fail_at(
+          syntax_error(fmt::format("argument name \"{}\" used more than once", name)),
+          args[i]->location);
+    }
+    types += fmt::format("{}{}{}{}", i == 0 ? "" : ", ", name, name.empty() ? "" : " => ",
+                         args[i]->type.without_typmod().sql_name());
+  }
+  for (const Function* function : state_.registry.functions(call.name.back())) {
+    const std::vector<std::string_view>& names = argument_info(*function).names;
+    if (names.empty() || args.size() > names.size()) continue;
+    std::vector<ExprPtr*> placed(names.size(), nullptr);
+    bool fits = true;
+    for (size_t i = 0; i < args.size() && fits; ++i) {
+      const auto at = i < positional ? names.begin() + static_cast<ptrdiff_t>(i)
+                                     : std::find(names.begin(), names.end(),
+                                                 std::string_view(call.arguments[i].name));
+      const auto index = static_cast<size_t>(at - names.begin());
+      fits = at != names.end() && placed[index] == nullptr;
+      if (fits) placed[index] = &args[i];
+    }
+    const size_t required = names.size() - function->defaults;
+    for (size_t i = 0; i < required && fits; ++i) fits = placed[i] != nullptr;
+    if (!fits) continue;
+    std::vector<ExprPtr> ordered;
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (placed[i] != nullptr) {
+        ordered.push_back(std::move(*placed[i]));
+        continue;
+      }
+      QW_ASSIGN_OR_RETURN(ExprPtr value, default_argument(state_, *function, i));
+      ordered.push_back(std::move(value));
+    }
+    args = std::move(ordered);
+    return {};
+  }
+  return state_.fail_at(
+      undefined_function(fmt::format("function {}({}) does not exist", call.name.back(), types))
+          .with_hint("No function matches the given name and argument types. You might need to add "
+                     "explicit type casts."),
+      call.location);
+}
+
 Result<ExprPtr> ExpressionBinder::bind_call(const ast::FunctionCall& call) {
   const std::string& name = call.name.back();
   const int32_t location = call.location;
-  for (const ast::FunctionCall::Argument& argument : call.arguments) {
-    if (!argument.name.empty()) return not_supported("a named argument", location);
-  }
   if (call.within_group) return not_supported("WITHIN GROUP", location);
   std::vector<ExprPtr> args;
   std::vector<Type> types;
   for (const ast::FunctionCall::Argument& argument : call.arguments) {
     QW_ASSIGN_OR_RETURN(ExprPtr bound, bind(*argument.value));
-    types.push_back(bound->type);
     args.push_back(std::move(bound));
   }
+  QW_TRY(place_named_arguments(call, args));
+  types.clear();
+  for (const ExprPtr& arg : args) types.push_back(arg->type);
   bool ambiguous = false;
   std::optional<Overload> overload = choose_function(state_, name, types, ambiguous, call.variadic);
   const bool plain = !call.star && !call.distinct && call.order_by.empty() &&
@@ -125,17 +184,7 @@ Result<ExprPtr> ExpressionBinder::bind_call(const ast::FunctionCall& call) {
     return state_.fail_at(function_not_found(shown, types), location);
   }
   const Function& function = *overload->function;
-  for (size_t i = 0; i < args.size(); ++i) {
-    const Type target = overload->arguments[i];
-    if (target.id == TypeId::unknown) {
-      return state_.fail_at(
-          datatype_mismatch("could not determine polymorphic type because input has type unknown"),
-          location);
-    }
-    if (args[i]->type.same(target)) continue;
-    QW_ASSIGN_OR_RETURN(args[i], coerce(state_, std::move(args[i]), target.without_typmod(),
-                                        CastContext::implicit));
-  }
+  QW_TRY(complete_arguments(state_, *overload, args, location));
   switch (function.kind) {
     case FunctionKind::aggregate:
       if (call.over != nullptr) return bind_window(call, *overload, std::move(args));
@@ -213,6 +262,9 @@ Result<ExprPtr> ExpressionBinder::bind_aggregate(const ast::FunctionCall& call,
   if (belongs_outside(args)) {
     return not_supported("an aggregate of an enclosing query's columns", location);
   }
+  for (ExprPtr& arg : args) {
+    QW_ASSIGN_OR_RETURN(arg, resolve_unknown(state_, std::move(arg)));
+  }
   PendingAggregate aggregate;
   aggregate.function = overload.function;
   aggregate.type = overload.result;
@@ -268,7 +320,16 @@ Result<ExprPtr> ExpressionBinder::bind_aggregate(const ast::FunctionCall& call,
     }
   }
   aggregate.arguments = std::move(args);
+  const AggregateKind kind = aggregate.function->aggregate;
+  if (kind == AggregateKind::jsonb_agg || kind == AggregateKind::jsonb_object_agg) {
+    return bind_jsonb_aggregate(std::move(aggregate));
+  }
+  return add_aggregate(std::move(aggregate));
+}
+
+ExprPtr ExpressionBinder::add_aggregate(PendingAggregate aggregate) {
   const Type type = aggregate.type;
+  const int32_t location = aggregate.location;
   for (uint32_t i = 0; i < pending_->aggregates.size(); ++i) {
     if (same_aggregate(pending_->aggregates[i], aggregate)) {
       return placeholder(kAggregateBase + i, type, location);
@@ -277,6 +338,28 @@ Result<ExprPtr> ExpressionBinder::bind_aggregate(const ast::FunctionCall& call,
   const auto index = static_cast<uint32_t>(pending_->aggregates.size());
   pending_->aggregates.push_back(std::move(aggregate));
   return placeholder(kAggregateBase + index, type, location);
+}
+
+// jsonb_agg(x) is to_jsonb(array_agg(to_jsonb(x))), jsonb_object_agg(k, v) puts together what
+// array_agg() collects of {k: v}: one kind of state serves all three.
+Result<ExprPtr> ExpressionBinder::bind_jsonb_aggregate(PendingAggregate aggregate) {
+  const int32_t location = aggregate.location;
+  const bool object = aggregate.function->aggregate == AggregateKind::jsonb_object_agg;
+  QW_ASSIGN_OR_RETURN(ExprPtr element,
+                      make_named_call(state_, object ? "jsonb_build_object" : "to_jsonb",
+                                      std::move(aggregate.arguments), location));
+  const Type types[] = {element->type};
+  bool ambiguous = false;
+  const std::optional<Overload> collect = choose_function(state_, "array_agg", types, ambiguous);
+  QW_ASSERT(collect);
+  aggregate.function = collect->function;
+  aggregate.type = collect->result;
+  aggregate.arguments.clear();
+  aggregate.arguments.push_back(std::move(element));
+  std::vector<ExprPtr> collected;
+  collected.push_back(add_aggregate(std::move(aggregate)));
+  return make_named_call(state_, object ? kJsonbMergeFunction : "to_jsonb", std::move(collected),
+                         location);
 }
 
 Result<ExprPtr> ExpressionBinder::bind_set(const ast::FunctionCall& call, const Overload& overload,
@@ -502,6 +585,9 @@ Result<ExprPtr> ExpressionBinder::bind_window(const ast::FunctionCall& call,
   window.function = overload.function;
   window.type = overload.result;
   window.location = location;
+  for (ExprPtr& arg : args) {
+    QW_ASSIGN_OR_RETURN(arg, resolve_unknown(state_, std::move(arg)));
+  }
   window.arguments = std::move(args);
   if (call.filter != nullptr) {
     if (overload.function->kind != FunctionKind::aggregate) {

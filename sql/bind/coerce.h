@@ -38,6 +38,7 @@ struct Overload {
   const Function* function = nullptr;
   std::vector<Type> arguments;
   Type result;
+  bool variadic = false;  // the repeated arguments stand one by one
 };
 // Among the functions of that name; nullopt when none fits (or, `ambiguous` set, too many do).
 std::optional<Overload> choose_function(const BindState& state, std::string_view name,
@@ -49,7 +50,12 @@ std::optional<Overload> choose_operator(const BindState& state, std::string_view
 // left op right (left null: prefix), casts included. Errors 42883, 42725.
 Result<ExprPtr> make_operator(BindState& state, std::string_view name, ExprPtr left, ExprPtr right,
                               int32_t location);
-// Coerces `values` to the overload's types and makes the call.
+// Coerces `values` to the overload's types, gathers repeated arguments into the array that the
+// function was declared with, and appends the defaults of those left out.
+Result<void> complete_arguments(BindState& state, const Overload& overload,
+                                std::vector<ExprPtr>& values, int32_t location);
+// The default of an argument of `function`, counted from its first one.
+Result<ExprPtr> default_argument(BindState& state, const Function& function, size_t index);
 Result<ExprPtr> make_resolved_call(BindState& state, const Overload& overload,
                                    std::vector<ExprPtr> values, int32_t location);
 // A call by name with casts; 42883 "function f(integer) does not exist".

@@ -303,9 +303,12 @@ Result<void> set_name(BindState& state, BoundCreateTable& out, const ast::Relati
 }
 
 Result<std::vector<ColumnInfo>> query_columns(const BindState& state, const Schema& schema,
-                                              const std::vector<std::string>& names) {
-  if (names.size() > schema.size())
-    return fail(syntax_error("too many column names were specified"));
+                                              const std::vector<std::string>& names,
+                                              bool plain_view) {
+  if (names.size() > schema.size()) {
+    return fail(syntax_error(plain_view ? "CREATE VIEW specifies more column names than columns"
+                                        : "too many column names were specified"));
+  }
   std::vector<ColumnInfo> columns;
   for (size_t i = 0; i < schema.size(); ++i) {
     ColumnInfo info;
@@ -345,7 +348,8 @@ Result<void> fill_view(BindState& state, BoundCreateView& out, const ast::Select
                                             "parameters"
                                           : "views may not be defined using bound parameters"));
   }
-  QW_ASSIGN_OR_RETURN(out.columns, query_columns(state, out.plan->schema, names));
+  QW_ASSIGN_OR_RETURN(out.columns,
+                      query_columns(state, out.plan->schema, names, !out.materialized));
   for (size_t i = 0; i < out.columns.size(); ++i) {
     out.plan->schema.columns[i].name = out.columns[i].name;
   }
@@ -400,7 +404,8 @@ Result<BoundStatement> bind_create_table_as(BindState& state, const ast::CreateT
     QW_ASSIGN_OR_RETURN(table.rows, bind_select(state, *query, {}));
     QW_ASSIGN_OR_RETURN(table.parameters, take_parameters(state));
     settle_parameters(state, *table.rows);
-    QW_ASSIGN_OR_RETURN(table.columns, query_columns(state, table.rows->schema, create.columns));
+    QW_ASSIGN_OR_RETURN(table.columns,
+                        query_columns(state, table.rows->schema, create.columns, false));
     for (ColumnInfo& column : table.columns) column.not_null = false;
   }
   statement.value = std::move(table);
@@ -432,7 +437,9 @@ Result<BoundCreateView> bind_create_view(BindState& state, const ast::CreateView
 
 Result<BoundCreateIndex> bind_create_index(BindState& state, const ast::CreateIndex& create) {
   BoundCreateIndex out;
-  QW_ASSIGN_OR_RETURN(out.table, find_relation(state, create.relation));
+  ast::RelationName name = create.relation;
+  name.location = -1;  // PostgreSQL says no position here
+  QW_ASSIGN_OR_RETURN(out.table, find_relation(state, name));
   const Relation& table = *out.table;
   if (table.kind == RelationKind::view || table.kind == RelationKind::system) {
     return fail(wrong_object_type(fmt::format("cannot create index on relation \"{}\"", table.name))

@@ -119,9 +119,25 @@ Result<ExprPtr> ExpressionBinder::bind_inner(const ast::Expr& expr) {
   if (expr.kind == Kind::set_to_default) {
     return state_.fail_at(syntax_error("DEFAULT is not allowed in this context"), expr.location);
   }
-  if (expr.kind == Kind::grouping) return not_supported("GROUPING", expr.location);
+  if (const auto* n = expr.try_as<ast::Grouping>()) return bind_grouping(*n);
   if (expr.kind == Kind::grouping_set) return not_supported("GROUPING SETS", expr.location);
   return not_supported("WHERE CURRENT OF", expr.location);
+}
+
+// A call that select.cc replaces by a column once it knows the grouping sets.
+Result<ExprPtr> ExpressionBinder::bind_grouping(const ast::Grouping& grouping) {
+  if (pending_ == nullptr || (place_ != ExprPlace::target && place_ != ExprPlace::having &&
+                              place_ != ExprPlace::order_by)) {
+    return state_.fail_at(grouping_error(fmt::format("grouping operations are not allowed in {}",
+                                                     place_name(place_))),
+                          grouping.location);
+  }
+  QW_ASSIGN_OR_RETURN(std::vector<ExprPtr> args, bind_all(grouping.args));
+  pending_->has_grouping = true;
+  const Function& function = *state_.registry.functions(kGroupingFunction)[0];
+  ExprPtr call = make_call(function, std::move(args), TypeId::int4);
+  call->location = grouping.location;
+  return call;
 }
 
 Result<std::vector<ExprPtr>> ExpressionBinder::bind_all(const ast::ExprList& list) {
@@ -159,10 +175,12 @@ Result<ExprPtr> ExpressionBinder::bind_literal(const ast::Literal& literal) {
       }
       break;
     case ast::Literal::Type::numeric: {
-      // Whole numbers that fit eight bytes are bigint.
-      const bool whole = literal.text.find_first_not_of("0123456789") == std::string::npos;
+      // Whole numbers take the narrowest of integer, bigint and numeric; a sign may be part of one.
+      const size_t digits = literal.text.substr(0, 1) == "-" ? 1 : 0;
+      const bool whole = literal.text.find_first_not_of("0123456789", digits) == std::string::npos;
       Result<Datum> value = tl::unexpected<Error>(internal_error(""));
-      if (whole && literal.text.size() <= 19) value = from_text(TypeId::int8, literal.text);
+      if (whole) value = from_text(TypeId::int4, literal.text);
+      if (whole && !value) value = from_text(TypeId::int8, literal.text);
       if (!value) value = from_text(TypeId::numeric, literal.text);
       if (!value) return state_.fail_at(std::move(value).error(), literal.location);
       node = make_constant(std::move(*value));
@@ -705,6 +723,58 @@ Result<ExprPtr> ExpressionBinder::bind_array(const ast::ArrayLiteral& array,
   return node;
 }
 
+namespace {
+
+bool is_subscript(const ast::Indirection::Step& step) {
+  return step.type == ast::Indirection::Step::Type::index ||
+         step.type == ast::Indirection::Step::Type::slice;
+}
+
+}  // namespace
+
+// a[l:u][..]: an index beside a slice means 1 to it; a bound left out reaches as far as the array.
+Result<ExprPtr> ExpressionBinder::bind_slice(ExprPtr array,
+                                             std::span<const ast::Indirection::Step> steps) {
+  constexpr size_t kDimensionsMax = 3;  // what a kernel's arguments have room for
+  const int32_t location = array->location;
+  const Type type = array->type;
+  if (!type.is_array()) {
+    return state_.fail_at(
+        datatype_mismatch(fmt::format("cannot subscript type {} because it does not support "
+                                      "subscripting",
+                                      type.without_typmod().sql_name())),
+        location);
+  }
+  if (steps.size() > kDimensionsMax) {
+    return not_supported("a slice of more than three dimensions", location);
+  }
+  std::vector<ExprPtr> args;
+  args.push_back(std::move(array));
+  const auto add = [&](const ast::Expr* written, int32_t otherwise) -> Result<void> {
+    if (written == nullptr) {
+      args.push_back(make_constant(Datum::int4(otherwise)));
+      return {};
+    }
+    QW_ASSIGN_OR_RETURN(ExprPtr bound, bind(*written));
+    if (!can_coerce(state_, bound->type, TypeId::int4, CastContext::assignment)) {
+      return state_.fail_at(datatype_mismatch("array subscript must have type integer"),
+                            bound->location);
+    }
+    QW_ASSIGN_OR_RETURN(bound,
+                        coerce(state_, std::move(bound), TypeId::int4, CastContext::assignment));
+    args.push_back(std::move(bound));
+    return {};
+  };
+  for (const ast::Indirection::Step& step : steps) {
+    const bool slice = step.type == ast::Indirection::Step::Type::slice;
+    QW_TRY(add(slice ? step.lower.get() : nullptr, slice ? INT32_MIN : 1));
+    QW_TRY(add(step.upper.get(), INT32_MAX));
+  }
+  ExprPtr call = make_call(*state_.registry.functions(kSliceFunction)[0], std::move(args), type);
+  call->location = location;
+  return call;
+}
+
 Result<ExprPtr> ExpressionBinder::bind_indirection(const ast::Indirection& indirection) {
   using Step = ast::Indirection::Step;
   ExprPtr value;
@@ -745,8 +815,18 @@ Result<ExprPtr> ExpressionBinder::bind_indirection(const ast::Indirection& indir
         return state_.fail_at(syntax_error("row expansion via \"*\" is not supported here"),
                               location);
       case Step::Type::slice:
-        return not_supported("an array slice", location);
       case Step::Type::index: {
+        size_t end = i;
+        bool sliced = false;
+        for (; end < indirection.steps.size() && is_subscript(indirection.steps[end]); ++end) {
+          sliced = sliced || indirection.steps[end].type == Step::Type::slice;
+        }
+        if (sliced) {
+          const auto steps = std::span<const Step>(indirection.steps).subspan(i, end - i);
+          QW_ASSIGN_OR_RETURN(value, bind_slice(std::move(value), steps));
+          i = end - 1;
+          break;
+        }
         Type element = TypeId::unknown;
         if (value->type.is_array()) {
           element = Type(value->type.element);

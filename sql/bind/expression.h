@@ -8,7 +8,9 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sql/bind/coerce.h"
@@ -21,6 +23,10 @@ namespace qw::sql {
 inline constexpr uint32_t kAggregateBase = 0x4000'0000;
 inline constexpr uint32_t kWindowBase = 0x5000'0000;
 inline constexpr uint32_t kSetBase = 0x6000'0000;
+// Functions that only the binder calls.
+inline constexpr std::string_view kGroupingFunction = "#grouping";
+inline constexpr std::string_view kJsonbMergeFunction = "#jsonb_merge";
+inline constexpr std::string_view kSliceFunction = "#slice";
 
 enum class ExprPlace : uint8_t {
   target,
@@ -86,6 +92,7 @@ struct Pending {
   std::vector<PendingAggregate> aggregates;
   std::vector<PendingWindow> windows;
   std::vector<PendingSet> sets;
+  bool has_grouping = false;  // GROUPING(..) occurs
   const std::vector<ast::WindowSpec>* named_windows = nullptr;
 };
 
@@ -107,12 +114,17 @@ class ExpressionBinder {
 
  private:
   Result<ExprPtr> bind_inner(const ast::Expr& expr);
+  Result<ExprPtr> bind_grouping(const ast::Grouping& grouping);
+  Result<ExprPtr> bind_slice(ExprPtr array, std::span<const ast::Indirection::Step> steps);
   Result<ExprPtr> bind_literal(const ast::Literal& literal);
   Result<ExprPtr> bind_param(const ast::Param& param);
   Result<ExprPtr> bind_column(const ast::ColumnRef& ref);
   Result<ExprPtr> bind_call(const ast::FunctionCall& call);
+  Result<void> place_named_arguments(const ast::FunctionCall& call, std::vector<ExprPtr>& args);
   Result<ExprPtr> bind_aggregate(const ast::FunctionCall& call, const Overload& overload,
                                  std::vector<ExprPtr> args);
+  ExprPtr add_aggregate(PendingAggregate aggregate);
+  Result<ExprPtr> bind_jsonb_aggregate(PendingAggregate aggregate);
   Result<ExprPtr> bind_window(const ast::FunctionCall& call, const Overload& overload,
                               std::vector<ExprPtr> args);
   Result<ExprPtr> bind_set(const ast::FunctionCall& call, const Overload& overload,

@@ -284,6 +284,11 @@ class FromBinder {
   }
 
   Result<Item> bind_function(const ast::RangeFunction& from, Scope* parent);
+  Result<PlanPtr> function_plan(const ast::Expr& call, const std::string& column_name,
+                                bool with_ordinality, Scope* parent);
+  Result<PlanPtr> functions_in_step(const std::vector<const ast::Expr*>& calls,
+                                    const std::vector<std::string>& names, bool with_ordinality,
+                                    Scope* parent);
   Result<Item> bind_window_table(const ast::RangeFunction& from, const ast::FunctionCall& call,
                                  Scope* parent);
   Result<Item> bind_join(const ast::Join& join, Scope* parent);
@@ -296,23 +301,9 @@ class FromBinder {
   std::vector<Scope*> frames_;
 };
 
-Result<Item> FromBinder::bind_function(const ast::RangeFunction& from, Scope* parent) {
-  if (from.functions.size() != 1) {
-    return state_.fail_at(
-        feature_not_supported("ROWS FROM with several functions is not supported"), from.location);
-  }
-  const ast::RangeFunction::Item& written = from.functions[0];
-  if (const auto* call = written.call->try_as<ast::FunctionCall>()) {
-    const std::string& name = call->name.back();
-    if (call->name.size() == 1 && (name == "tumble" || name == "hop")) {
-      return bind_window_table(from, *call, parent);
-    }
-  }
-  if (!from.columns.empty() || !written.columns.empty()) {
-    return state_.fail_at(
-        feature_not_supported("a column definition list for a function is not supported"),
-        from.location);
-  }
+// One function of FROM as a plan: its columns, then ordinality when asked for.
+Result<PlanPtr> FromBinder::function_plan(const ast::Expr& call, const std::string& column_name,
+                                          bool with_ordinality, Scope* parent) {
   Scope row;
   row.parent = parent;
   Pending pending;
@@ -320,11 +311,8 @@ Result<Item> FromBinder::bind_function(const ast::RangeFunction& from, Scope* pa
   {
     Open open(frames_);
     ExpressionBinder binder(state_, &row, ctes_, &pending, ExprPlace::from_function);
-    QW_ASSIGN_OR_RETURN(bound, binder.bind(*written.call));
+    QW_ASSIGN_OR_RETURN(bound, binder.bind(call));
   }
-  Item item;
-  const std::string function_name = output_name(*written.call);
-  const std::string table_name = from.alias.name.empty() ? function_name : from.alias.name;
   const bool is_set =
       bound->kind == ExprKind::column && bound->index == kSetBase && pending.sets.size() == 1;
   if (!pending.sets.empty() && !is_set) {
@@ -338,20 +326,87 @@ Result<Item> FromBinder::bind_function(const ast::RangeFunction& from, Scope* pa
     node.function = set.function;
     node.arguments = std::move(set.arguments);
     node.result = set.type;
-    node.with_ordinality = from.with_ordinality;
+    node.with_ordinality = with_ordinality;
     std::vector<std::string> names;
-    if (set.function->out_columns.empty()) names.push_back(table_name);
-    item.plan = make_project_set(make_one_row(), std::move(node), std::move(names));
-  } else {
-    QW_ASSIGN_OR_RETURN(bound, resolve_unknown(state_, std::move(bound)));
-    std::vector<ExprPtr> expressions;
-    expressions.push_back(std::move(bound));
-    std::vector<std::string> names = {table_name};
-    if (from.with_ordinality) {
-      expressions.push_back(make_constant(Datum::int8(1)));
-      names.emplace_back("ordinality");
+    if (set.function->out_columns.empty()) names.push_back(column_name);
+    return make_project_set(make_one_row(), std::move(node), std::move(names));
+  }
+  QW_ASSIGN_OR_RETURN(bound, resolve_unknown(state_, std::move(bound)));
+  std::vector<ExprPtr> expressions;
+  expressions.push_back(std::move(bound));
+  std::vector<std::string> names = {column_name};
+  if (with_ordinality) {
+    expressions.push_back(make_constant(Datum::int8(1)));
+    names.emplace_back("ordinality");
+  }
+  return make_project(make_one_row(), std::move(expressions), std::move(names));
+}
+
+// ROWS FROM(f(..), g(..)): the functions' rows side by side, NULLs where one has fewer. A full join
+// on the row number.
+Result<PlanPtr> FromBinder::functions_in_step(const std::vector<const ast::Expr*>& calls,
+                                              const std::vector<std::string>& names,
+                                              bool with_ordinality, Scope* parent) {
+  PlanPtr all;
+  for (size_t i = 0; i < calls.size(); ++i) {
+    QW_ASSIGN_OR_RETURN(PlanPtr next, function_plan(*calls[i], names[i], true, parent));
+    if (all == nullptr) {
+      all = std::move(next);
+      continue;
     }
-    item.plan = make_project(make_one_row(), std::move(expressions), std::move(names));
+    const auto left = static_cast<uint32_t>(all->schema.size()) - 1;
+    const auto right = static_cast<uint32_t>(next->schema.size()) - 1;
+    Join join;
+    join.type = JoinType::full;
+    join.residual = nullptr;
+    QW_ASSIGN_OR_RETURN(join.residual,
+                        make_operator(state_, "=", column_of(all->schema, left),
+                                      make_column(left + 1 + right, TypeId::int8), -1));
+    all = make_join(std::move(all), std::move(next), std::move(join));
+    // Both functions' columns, then whichever row number there is.
+    std::vector<ExprPtr> columns;
+    std::vector<std::string> column_names;
+    std::vector<ExprPtr> numbers;
+    for (uint32_t c = 0; c < all->schema.size(); ++c) {
+      const bool number = c == left || c == left + 1 + right;
+      (number ? numbers : columns).push_back(column_of(all->schema, c));
+      if (!number) column_names.push_back(all->schema.columns[c].name);
+    }
+    columns.push_back(make_node(ExprKind::coalesce, TypeId::int8, std::move(numbers)));
+    column_names.emplace_back("ordinality");
+    all = make_project(std::move(all), std::move(columns), std::move(column_names));
+  }
+  if (with_ordinality) return all;
+  std::vector<uint32_t> columns;
+  for (uint32_t i = 0; i + 1 < all->schema.size(); ++i) columns.push_back(i);
+  return make_pick(std::move(all), columns);
+}
+
+Result<Item> FromBinder::bind_function(const ast::RangeFunction& from, Scope* parent) {
+  if (from.functions.size() == 1) {
+    const auto* call = from.functions[0].call->try_as<ast::FunctionCall>();
+    const std::string name = call == nullptr || call->name.size() != 1 ? "" : call->name[0];
+    if (name == "tumble" || name == "hop") return bind_window_table(from, *call, parent);
+  }
+  std::vector<const ast::Expr*> calls;
+  std::vector<std::string> names;
+  for (const ast::RangeFunction::Item& written : from.functions) {
+    if (!from.columns.empty() || !written.columns.empty()) {
+      return state_.fail_at(
+          feature_not_supported("a column definition list for a function is not supported"),
+          from.location);
+    }
+    calls.push_back(written.call.get());
+    names.push_back(output_name(*written.call));
+  }
+  const std::string function_name = names[0];
+  const std::string table_name = from.alias.name.empty() ? function_name : from.alias.name;
+  Item item;
+  if (calls.size() > 1) {
+    QW_ASSIGN_OR_RETURN(item.plan, functions_in_step(calls, names, from.with_ordinality, parent));
+  } else {
+    QW_ASSIGN_OR_RETURN(item.plan,
+                        function_plan(*calls[0], table_name, from.with_ordinality, parent));
   }
   item.entries.push_back(entry_of(item.plan->schema, table_name));
   item.entries[0].scalar = item.plan->schema.size() == 1;

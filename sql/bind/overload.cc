@@ -5,7 +5,10 @@
 #include <fmt/format.h>
 
 #include "sql/bind/coerce.h"
+#include "sql/expr/arguments.h"
 #include "sql/parser.h"
+#include "sql/plan/build.h"
+#include "src/types/text.h"
 
 namespace qw::sql {
 
@@ -267,13 +270,13 @@ std::optional<Overload> finish(const BindState& state, const Candidate& candidat
   if (!bind_polymorphic(state, candidate.declared, arguments, polymorphic)) return std::nullopt;
   Overload overload;
   overload.function = candidate.op != nullptr ? candidate.op->function : candidate.function;
+  overload.variadic = candidate.variadic;
   for (size_t i = 0; i < candidate.declared.size(); ++i) {
     std::optional<Type> type = concrete(candidate.declared[i], polymorphic);
     // All arguments unknown: leave them to the caller's error.
     overload.arguments.push_back(type.value_or(Type(TypeId::unknown)));
     if (candidate.declared[i].id == TypeId::any) {
-      overload.arguments.back() =
-          arguments[i].id == TypeId::unknown ? Type(TypeId::text) : arguments[i];
+      overload.arguments.back() = arguments[i];
     }
     if (wants_array(candidate.declared[i].id) &&
         (arguments[i].id == TypeId::int2vector || arguments[i].id == TypeId::oidvector)) {
@@ -357,10 +360,22 @@ std::optional<Overload> choose_operator(const BindState& state, std::string_view
   return choose(state, std::move(candidates), arguments, ambiguous);
 }
 
-Result<ExprPtr> make_resolved_call(BindState& state, const Overload& overload,
-                                   std::vector<ExprPtr> values, int32_t location) {
+Result<ExprPtr> default_argument(BindState& state, const Function& function, size_t index) {
+  const std::vector<std::string_view>& texts = argument_info(function).defaults;
+  const size_t first = function.args.size() - texts.size();
+  QW_ASSERT(index >= first && index < function.args.size());
+  const Type type = function.args[index];
+  Result<Datum> value = from_text(type, texts[index - first], state.context.style);
+  QW_ASSERT(value);
+  return make_constant(std::move(*value));
+}
+
+Result<void> complete_arguments(BindState& state, const Overload& overload,
+                                std::vector<ExprPtr>& values, int32_t location) {
   for (size_t i = 0; i < values.size(); ++i) {
     const Type target = overload.arguments[i];
+    const size_t declared = std::min(i, overload.function->args.size() - 1);
+    if (overload.function->args[declared].id == TypeId::any) continue;
     if (target.id == TypeId::unknown) {
       return state.fail_at(
           datatype_mismatch("could not determine polymorphic type because input has type unknown"),
@@ -370,6 +385,25 @@ Result<ExprPtr> make_resolved_call(BindState& state, const Overload& overload,
     QW_ASSIGN_OR_RETURN(values[i], coerce(state, std::move(values[i]), target.without_typmod(),
                                           CastContext::implicit));
   }
+  const Function& function = *overload.function;
+  if (overload.variadic && function.args.back().id != TypeId::any) {
+    const auto first = values.begin() + static_cast<ptrdiff_t>(function.args.size() - 1);
+    std::vector<ExprPtr> elements(std::make_move_iterator(first),
+                                  std::make_move_iterator(values.end()));
+    values.erase(first, values.end());
+    const Type type = Type::array_of(elements.front()->type.id);
+    values.push_back(make_node(ExprKind::array_make, type, std::move(elements)));
+  }
+  while (values.size() < function.args.size() && !function.variadic) {
+    QW_ASSIGN_OR_RETURN(ExprPtr value, default_argument(state, function, values.size()));
+    values.push_back(std::move(value));
+  }
+  return {};
+}
+
+Result<ExprPtr> make_resolved_call(BindState& state, const Overload& overload,
+                                   std::vector<ExprPtr> values, int32_t location) {
+  QW_TRY(complete_arguments(state, overload, values, location));
   ExprPtr call = make_call(*overload.function, std::move(values), overload.result);
   call->location = location;
   return call;

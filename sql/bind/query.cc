@@ -196,6 +196,16 @@ Result<PlanPtr> bind_set_operation(BindState& state, const ast::Select& select,
   return plan;
 }
 
+// Where an expression begins; an operator's own place is its sign.
+int32_t start_of(const ast::Expr& expr) {
+  const ast::Expr* at = &expr;
+  while (const auto* op = at->try_as<ast::Operator>()) {
+    if (op->left == nullptr) break;
+    at = op->left.get();
+  }
+  return at->location;
+}
+
 // ORDER BY of VALUES and set operations: output columns by name or number.
 Result<PlanPtr> order_by_output(BindState& state, const ast::Select& select, PlanPtr plan) {
   if (select.order_by.empty()) return plan;
@@ -234,7 +244,7 @@ Result<PlanPtr> order_by_output(BindState& state, const ast::Select& select, Pla
               .with_hint(
                   "Add the expression/function to every SELECT, or move the UNION into a FROM "
                   "clause."),
-          item.expr->location);
+          start_of(*item.expr));
     }
     Scope scope;
     ExpressionBinder binder(state, &scope, nullptr, nullptr, ExprPlace::order_by);
@@ -379,16 +389,14 @@ Result<void> bind_with(BindState& state, const ast::With& with, const QueryConte
   return {};
 }
 
-Result<PlanPtr> bind_limit(BindState& state, const ast::Select& select, PlanPtr plan, Scope* parent,
+Result<PlanPtr> bind_limit(BindState& state, const ast::Select& select, PlanPtr plan, Scope* scope,
                            const CteScope* ctes) {
   if (select.limit == nullptr && select.offset == nullptr) return plan;
   Limit limit;
   limit.with_ties = select.with_ties;
   const auto bound = [&](const ast::ExprPtr& expr, ExprPlace place) -> Result<ExprPtr> {
     if (expr == nullptr) return ExprPtr();
-    Scope scope;
-    scope.parent = parent;
-    ExpressionBinder binder(state, &scope, ctes, nullptr, place);
+    ExpressionBinder binder(state, scope, ctes, nullptr, place);
     QW_ASSIGN_OR_RETURN(ExprPtr value, binder.bind(*expr));
     if (!can_coerce(state, value->type, TypeId::int8, CastContext::assignment)) {
       return state.fail_at(
@@ -448,7 +456,9 @@ Result<PlanPtr> bind_select(BindState& state, const ast::Select& select,
     QW_ASSIGN_OR_RETURN(plan, resolve_unknown_columns(state, std::move(plan)));
   }
   QW_ASSIGN_OR_RETURN(plan, order_by_output(state, select, std::move(plan)));
-  return bind_limit(state, select, std::move(plan), context.parent, ctes);
+  Scope scope;
+  scope.parent = context.parent;
+  return bind_limit(state, select, std::move(plan), &scope, ctes);
 }
 
 }  // namespace qw::sql

@@ -42,7 +42,7 @@ class SelectBinder {
     }
     QW_TRY(bind_clauses());
     if (!groups_.empty() || !pending_.aggregates.empty() || having_ != nullptr ||
-        !select_.group_by.empty()) {
+        !select_.group_by.empty() || pending_.has_grouping) {
       QW_TRY(aggregate());
     }
     if (!pending_.windows.empty()) QW_TRY(windows());
@@ -52,7 +52,14 @@ class SelectBinder {
 
  private:
   Result<void> bind_clauses();
-  Result<void> bind_group_item(const ast::Expr& item);
+  // Each GROUP BY item is a list of grouping sets, a plain one a list of one; the clause is their
+  // product. A set holds positions in groups_.
+  using GroupSet = std::vector<uint32_t>;
+  Result<std::vector<GroupSet>> bind_group_item(const ast::Expr& item);
+  Result<std::vector<GroupSet>> bind_grouping_set(const ast::GroupingSet& item);
+  Result<GroupSet> bind_group_unit(const ast::Expr& item);
+  Result<uint32_t> bind_group_key(const ast::Expr& item);
+  Result<void> bind_groups();
   Result<uint32_t> sort_target(const ast::Expr& expr, ExprPlace place);
   Result<std::optional<uint32_t>> target_by_name(const std::string& name, ExprPlace place,
                                                  int32_t location);
@@ -62,6 +69,8 @@ class SelectBinder {
   std::optional<uint32_t> group_of(const Expr& expr) const;
   Result<void> ungrouped(uint32_t column, int32_t location, bool in_subquery);
   void regroup(ExprPtr& root);
+  Result<void> check_grouping_call(const Expr& root) const;
+  PlanPtr aggregate_sets(PlanPtr input, const Aggregate& all);
   Result<void> windows();
   Result<void> sets();
   Result<PlanPtr> finish();
@@ -78,6 +87,8 @@ class SelectBinder {
   std::vector<BoundTarget> targets_;
   size_t visible_ = 0;  // targets before the junk
   std::vector<ExprPtr> groups_;
+  std::vector<GroupSet> group_sets_;             // empty = one set of all groups_
+  std::vector<std::vector<uint32_t>> grouping_;  // GROUPING() calls: positions in groups_
   ExprPtr having_;
   std::vector<SortTarget> order_;
   std::vector<uint32_t> distinct_on_;
@@ -154,16 +165,105 @@ Result<uint32_t> SelectBinder::sort_target(const ast::Expr& expr, ExprPlace plac
   return static_cast<uint32_t>(targets_.size() - 1);
 }
 
-Result<void> SelectBinder::bind_group_item(const ast::Expr& item) {
-  if (const auto* set = item.try_as<ast::GroupingSet>()) {
-    if (set->type == ast::GroupingSet::Type::empty) return {};
-    return state_.fail_at(feature_not_supported("GROUPING SETS, ROLLUP and CUBE are not supported"),
-                          item.location);
-  }
+// (a, b) or a: one unit of a grouping set.
+Result<SelectBinder::GroupSet> SelectBinder::bind_group_unit(const ast::Expr& item) {
+  GroupSet set;
   if (const auto* row = item.try_as<ast::Row>(); row != nullptr && !row->explicit_row) {
-    for (const ast::ExprPtr& field : row->fields) QW_TRY(bind_group_item(*field));
-    return {};
+    for (const ast::ExprPtr& field : row->fields) {
+      QW_ASSIGN_OR_RETURN(const GroupSet part, bind_group_unit(*field));
+      set.insert(set.end(), part.begin(), part.end());
+    }
+    return set;
   }
+  QW_ASSIGN_OR_RETURN(const uint32_t key, bind_group_key(item));
+  set.push_back(key);
+  return set;
+}
+
+Result<std::vector<SelectBinder::GroupSet>> SelectBinder::bind_grouping_set(
+    const ast::GroupingSet& item) {
+  using Kind = ast::GroupingSet::Type;
+  std::vector<GroupSet> sets;
+  if (item.type == Kind::empty) return std::vector<GroupSet>(1);
+  if (item.type == Kind::sets) {
+    for (const ast::ExprPtr& inner : item.items) {
+      QW_ASSIGN_OR_RETURN(const std::vector<GroupSet> more, bind_group_item(*inner));
+      sets.insert(sets.end(), more.begin(), more.end());
+    }
+    return sets;
+  }
+  std::vector<GroupSet> units;
+  for (const ast::ExprPtr& inner : item.items) {
+    QW_ASSIGN_OR_RETURN(GroupSet unit, bind_group_unit(*inner));
+    units.push_back(std::move(unit));
+  }
+  const auto gather = [&](const auto& takes) {
+    GroupSet set;
+    for (size_t i = 0; i < units.size(); ++i) {
+      if (takes(i)) set.insert(set.end(), units[i].begin(), units[i].end());
+    }
+    sets.push_back(std::move(set));
+  };
+  if (item.type == Kind::rollup) {
+    for (size_t count = units.size() + 1; count-- > 0;) {
+      gather([&](size_t i) { return i < count; });
+    }
+    return sets;
+  }
+  constexpr size_t kCubeMax = 12;  // 4096 sets, PostgreSQL's limit, too
+  if (units.size() > kCubeMax) {
+    return state_.fail_at(too_many_columns("CUBE is limited to 12 elements"), item.location);
+  }
+  for (size_t mask = size_t{1} << units.size(); mask-- > 0;) {
+    gather([&](size_t i) { return ((mask >> (units.size() - 1 - i)) & 1U) != 0; });
+  }
+  return sets;
+}
+
+Result<std::vector<SelectBinder::GroupSet>> SelectBinder::bind_group_item(const ast::Expr& item) {
+  DepthGuard depth(state_);
+  QW_TRY(depth.check());
+  if (const auto* set = item.try_as<ast::GroupingSet>()) return bind_grouping_set(*set);
+  QW_ASSIGN_OR_RETURN(GroupSet unit, bind_group_unit(item));
+  return std::vector<GroupSet>{std::move(unit)};
+}
+
+Result<void> SelectBinder::bind_groups() {
+  constexpr size_t kSetsMax = 4096;
+  const auto is_set = [](const ast::ExprPtr& item) {
+    return item->kind == ast::Kind::grouping_set;
+  };
+  const bool written = std::any_of(select_.group_by.begin(), select_.group_by.end(), is_set);
+  std::vector<GroupSet> product(1);
+  for (const ast::ExprPtr& item : select_.group_by) {
+    QW_ASSIGN_OR_RETURN(const std::vector<GroupSet> sets, bind_group_item(*item));
+    if (product.size() * sets.size() > kSetsMax) {
+      return state_.fail_at(statement_too_complex(fmt::format(
+                                "too many grouping sets present (maximum {})", kSetsMax)),
+                            item->location);
+    }
+    std::vector<GroupSet> next;
+    for (const GroupSet& left : product) {
+      for (const GroupSet& right : sets) {
+        GroupSet both = left;
+        both.insert(both.end(), right.begin(), right.end());
+        std::sort(both.begin(), both.end());
+        both.erase(std::unique(both.begin(), both.end()), both.end());
+        next.push_back(std::move(both));
+      }
+    }
+    product = std::move(next);
+  }
+  if (!written) return {};
+  if (select_.group_distinct) {
+    std::sort(product.begin(), product.end());
+    product.erase(std::unique(product.begin(), product.end()), product.end());
+  }
+  group_sets_ = std::move(product);
+  return {};
+}
+
+Result<uint32_t> SelectBinder::bind_group_key(const ast::Expr& item) {
   ExprPtr key;
   const auto* ref = item.try_as<ast::ColumnRef>();
   bool by_target = item.kind == ast::Kind::literal;
@@ -209,11 +309,11 @@ Result<void> SelectBinder::bind_group_item(const ast::Expr& item) {
         key->location);
   }
   QW_TRY(equality_of(state_, key->type, key->location));
-  for (const ExprPtr& other : groups_) {
-    if (other->same(*key)) return {};
+  for (uint32_t i = 0; i < groups_.size(); ++i) {
+    if (groups_[i]->same(*key)) return i;
   }
   groups_.push_back(std::move(key));
-  return {};
+  return static_cast<uint32_t>(groups_.size() - 1);
 }
 
 Result<void> SelectBinder::bind_clauses() {
@@ -245,7 +345,7 @@ Result<void> SelectBinder::bind_clauses() {
     });
     if (!repeated) order_.push_back(key);
   }
-  for (const ast::ExprPtr& item : select_.group_by) QW_TRY(bind_group_item(*item));
+  QW_TRY(bind_groups());
   if (!select_.distinct) return {};
   for (const ast::ExprPtr& item : select_.distinct_on) {
     QW_ASSIGN_OR_RETURN(uint32_t target, sort_target(*item, ExprPlace::distinct_on));
@@ -284,10 +384,15 @@ std::optional<uint32_t> SelectBinder::group_of(const Expr& expr) const {
 // A column that is no group key: fine when the keys determine it (they contain its table's primary
 // key), an error otherwise.
 Result<void> SelectBinder::ungrouped(uint32_t column, int32_t location, bool in_subquery) {
+  // In every grouping set, that is.
   const auto grouped = [&](uint32_t index) {
-    return std::any_of(groups_.begin(), groups_.end(), [&](const ExprPtr& group) {
-      return group->kind == ExprKind::column && group->index == index;
-    });
+    for (uint32_t i = 0; i < groups_.size(); ++i) {
+      if (groups_[i]->kind != ExprKind::column || groups_[i]->index != index) continue;
+      return std::all_of(group_sets_.begin(), group_sets_.end(), [&](const GroupSet& set) {
+        return std::find(set.begin(), set.end(), i) != set.end();
+      });
+    }
+    return false;
   };
   std::string name;
   for (const ScopeEntry& entry : scope_.entries) {
@@ -302,6 +407,7 @@ Result<void> SelectBinder::ungrouped(uint32_t column, int32_t location, bool in_
           std::all_of(relation->primary_key.begin(), relation->primary_key.end(),
                       [&](uint32_t key) { return grouped(entry.columns[key].index); });
       if (!determined) continue;
+      for (GroupSet& set : group_sets_) set.push_back(static_cast<uint32_t>(groups_.size()));
       groups_.push_back(make_column(column, candidate.type));
       return {};
     }
@@ -318,8 +424,24 @@ Result<void> SelectBinder::ungrouped(uint32_t column, int32_t location, bool in_
                         location);
 }
 
+bool is_grouping_call(const Expr& root) {
+  return root.kind == ExprKind::call && root.function->name == kGroupingFunction;
+}
+
+Result<void> SelectBinder::check_grouping_call(const Expr& root) const {
+  for (const ExprPtr& arg : root.args) {
+    if (group_of(*arg)) continue;
+    return state_.fail_at(
+        grouping_error("arguments to GROUPING must be grouping expressions of the "
+                       "associated query level"),
+        arg->location);
+  }
+  return {};
+}
+
 Result<void> SelectBinder::check_grouped(Expr& root) {
   if (group_of(root)) return {};
+  if (is_grouping_call(root)) return check_grouping_call(root);
   if (root.kind == ExprKind::column) {
     if (root.index >= kAggregateBase) return {};
     return ungrouped(root.index, root.location, false);
@@ -353,6 +475,14 @@ void SelectBinder::regroup(ExprPtr& root) {
     root->location = location;
     return;
   }
+  if (is_grouping_call(*root)) {
+    std::vector<uint32_t> positions;
+    for (const ExprPtr& arg : root->args) positions.push_back(*group_of(*arg));
+    const auto calls = static_cast<uint32_t>(pending_.aggregates.size() + grouping_.size());
+    grouping_.push_back(std::move(positions));
+    root = make_column(width + calls, TypeId::int4);
+    return;
+  }
   if (root->kind == ExprKind::column) {
     if (root->index >= kAggregateBase && root->index < kWindowBase) {
       root->index = root->index - kAggregateBase + width;
@@ -381,6 +511,49 @@ ExprPtr behind_filter(ExprPtr value, const Expr* filter) {
   args.push_back(std::move(value));
   args.push_back(make_constant(Datum::null(type)));
   return make_node(ExprKind::case_when, type, std::move(args));
+}
+
+// One Aggregate per grouping set over the same input, brought to the same columns: NULL for the
+// keys that a set leaves out, then the calls, then what GROUPING() says of it.
+PlanPtr SelectBinder::aggregate_sets(PlanPtr input, const Aggregate& all) {
+  if (group_sets_.empty() && grouping_.empty()) return make_aggregate(std::move(input), all);
+  std::vector<GroupSet> sets = group_sets_;
+  if (sets.empty()) {
+    sets.emplace_back();
+    for (uint32_t i = 0; i < groups_.size(); ++i) sets[0].push_back(i);
+  }
+  std::vector<PlanPtr> parts;
+  for (const GroupSet& set : sets) {
+    Aggregate node;
+    node.calls = all.calls;
+    for (const uint32_t group : set) node.groups.push_back(all.groups[group]);
+    PlanPtr part = make_aggregate(input, std::move(node));
+    const auto slot = [&](uint32_t group) { return std::find(set.begin(), set.end(), group); };
+    std::vector<ExprPtr> columns;
+    std::vector<std::string> names;
+    for (uint32_t group = 0; group < all.groups.size(); ++group) {
+      const Column& key = input->schema.columns[all.groups[group]];
+      names.push_back(key.name);
+      const auto at = slot(group);
+      columns.push_back(at == set.end()
+                            ? make_constant(Datum::null(key.type))
+                            : column_of(part->schema, static_cast<uint32_t>(at - set.begin())));
+    }
+    for (uint32_t call = 0; call < all.calls.size(); ++call) {
+      const auto index = static_cast<uint32_t>(set.size()) + call;
+      names.push_back(part->schema.columns[index].name);
+      columns.push_back(column_of(part->schema, index));
+    }
+    for (const std::vector<uint32_t>& positions : grouping_) {
+      int32_t mask = 0;
+      for (const uint32_t group : positions) mask = mask * 2 + (slot(group) == set.end() ? 1 : 0);
+      names.emplace_back("grouping");
+      columns.push_back(make_constant(Datum::int4(mask)));
+    }
+    parts.push_back(make_project(std::move(part), std::move(columns), std::move(names)));
+  }
+  if (parts.size() == 1) return std::move(parts[0]);
+  return make_set_op(SetOpKind::union_all, std::move(parts));
 }
 
 Result<void> SelectBinder::aggregate() {
@@ -416,7 +589,7 @@ Result<void> SelectBinder::aggregate() {
   }
   each_upper([&](ExprPtr& root) { regroup(root); });
   plan_ = make_project(std::move(plan_), std::move(inputs), std::move(names));
-  plan_ = make_aggregate(std::move(plan_), std::move(node));
+  plan_ = aggregate_sets(std::move(plan_), node);
   if (having_ != nullptr) plan_ = make_filter(std::move(plan_), std::move(having_));
   having_ = nullptr;
   return {};
@@ -551,7 +724,7 @@ Result<PlanPtr> SelectBinder::finish() {
     plan_ = make_topk(std::move(plan_), std::move(topk));
   }
   if (!keys.empty()) plan_ = make_sort(std::move(plan_), std::move(keys));
-  QW_ASSIGN_OR_RETURN(plan_, bind_limit(state_, select_, std::move(plan_), context_.parent, ctes_));
+  QW_ASSIGN_OR_RETURN(plan_, bind_limit(state_, select_, std::move(plan_), &scope_, ctes_));
   if (visible_ < targets_.size()) {
     std::vector<uint32_t> columns;
     for (uint32_t i = 0; i < visible_; ++i) columns.push_back(i);

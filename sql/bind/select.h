@@ -8,8 +8,9 @@ namespace qw::sql {
 
 Result<PlanPtr> bind_simple_select(BindState& state, const ast::Select& select,
                                    const QueryContext& context, const CteScope* ctes);
-// LIMIT and OFFSET over `plan`, if there are any.
-Result<PlanPtr> bind_limit(BindState& state, const ast::Select& select, PlanPtr plan, Scope* parent,
+// LIMIT and OFFSET over `plan`, if there are any. `scope`: what the query itself sees, which they
+// must not use.
+Result<PlanPtr> bind_limit(BindState& state, const ast::Select& select, PlanPtr plan, Scope* scope,
                            const CteScope* ctes);
 
 }  // namespace qw::sql

@@ -5,8 +5,63 @@
 #include "sql/bind/query.h"
 #include "sql/plan/build.h"
 #include "sql/plan/walk.h"
+#include "src/types/text.h"
 
 namespace qw::sql {
+
+namespace {
+
+// The one column of a subquery with ORDER BY, and its order over the columns of `plan`, which may
+// have more than that one. No keys: the query has no order.
+struct OrderedRows {
+  PlanPtr plan;
+  uint32_t column = 0;
+  std::vector<SortKey> keys;
+};
+
+OrderedRows ordered_rows(PlanPtr plan) {
+  OrderedRows rows;
+  // The last projection takes off what only the order needed.
+  if (const auto* project = plan->as<Project>()) {
+    rows.column = plain_columns(*project)[0];
+    if (rows.column == UINT32_MAX) return rows;
+    plan = plan->inputs[0];
+  }
+  const Plan* sorted = plan.get();
+  while (sorted->as<Limit>()) sorted = sorted->inputs[0].get();
+  if (const auto* sort = sorted->as<Sort>()) rows.keys = sort->keys;
+  rows.plan = std::move(plan);
+  return rows;
+}
+
+// ARRAY(SELECT x ... ORDER BY ..) as coalesce((SELECT array_agg(x ORDER BY ..) ...), '{}'), which
+// can become a join, where ARRAY has to run once per row.
+Result<ExprPtr> ordered_array(BindState& state, OrderedRows rows, int32_t location) {
+  const Type types[] = {rows.plan->schema.columns[rows.column].type};
+  bool ambiguous = false;
+  const std::optional<Overload> collect = choose_function(state, "array_agg", types, ambiguous);
+  QW_ASSERT(collect);
+  AggregateCall call;
+  call.function = collect->function;
+  call.type = collect->result;
+  call.arguments = {rows.column};
+  call.order = std::move(rows.keys);
+  Aggregate aggregate;
+  aggregate.calls.push_back(std::move(call));
+  auto node = std::make_unique<Expr>();
+  node->kind = ExprKind::subquery;
+  node->subquery_kind = SubqueryKind::scalar;
+  node->type = collect->result;
+  node->location = location;
+  node->plan = make_aggregate(std::move(rows.plan), std::move(aggregate));
+  QW_ASSIGN_OR_RETURN(Datum empty, from_text(collect->result, "{}", state.context.style));
+  std::vector<ExprPtr> args;
+  args.push_back(std::move(node));
+  args.push_back(make_constant(std::move(empty)));
+  return make_node(ExprKind::coalesce, collect->result, std::move(args));
+}
+
+}  // namespace
 
 Result<ExprPtr> ExpressionBinder::bind_subquery(const ast::Subquery& subquery) {
   using Type_ = ast::Subquery::Type;
@@ -73,6 +128,10 @@ Result<ExprPtr> ExpressionBinder::bind_subquery(const ast::Subquery& subquery) {
           subquery.location);
     }
     node->type = element.is_array() ? element : Type::array_of(element.id);
+    OrderedRows rows = ordered_rows(plan);
+    if (!rows.keys.empty() && !element.is_array()) {
+      return ordered_array(state_, std::move(rows), subquery.location);
+    }
   } else {
     node->subquery_kind = SubqueryKind::scalar;
   }

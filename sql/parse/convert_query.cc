@@ -328,6 +328,34 @@ std::vector<ColumnDefinition> Converter::column_definitions(Json array) {
   return list;
 }
 
+namespace {
+
+// unnest(a, b) means ROWS FROM (unnest(a), unnest(b)).
+void unnest_in_step(RangeFunction& item) {
+  std::vector<RangeFunction::Item> functions;
+  for (RangeFunction::Item& function : item.functions) {
+    const bool is_call = function.call != nullptr && function.call->kind == Kind::function_call;
+    FunctionCall* call = is_call ? &function.call->as<FunctionCall>() : nullptr;
+    const bool several = call != nullptr && call->name.back() == "unnest" &&
+                         call->arguments.size() > 1 && !call->variadic && function.columns.empty();
+    if (!several) {
+      functions.push_back(std::move(function));
+      continue;
+    }
+    for (FunctionCall::Argument& argument : call->arguments) {
+      auto one = std::make_unique<FunctionCall>();
+      one->name = call->name;
+      one->location = call->location;
+      one->arguments.push_back(std::move(argument));
+      functions.emplace_back().call = std::move(one);
+    }
+    item.rows_from = true;
+  }
+  item.functions = std::move(functions);
+}
+
+}  // namespace
+
 FromPtr Converter::range_function(Json body) {
   auto item = std::make_unique<RangeFunction>();
   // Each function is a list of its call and its column definitions (or a null).
@@ -356,6 +384,7 @@ FromPtr Converter::range_function(Json body) {
     if (key == "alias") item->alias = alias(value);
     if (key == "coldeflist") item->columns = column_definitions(value);
   });
+  unnest_in_step(*item);
   if (!item->functions.empty() && item->functions[0].call) {
     item->location = item->functions[0].call->location;
   }
@@ -431,6 +460,7 @@ StatementPtr Converter::insert(Json body) {
 std::unique_ptr<OnConflict> Converter::on_conflict(Json body) {
   auto node = std::make_unique<OnConflict>();
   node->location = offset_;
+  int32_t target_location = offset_;
   const auto element = [&](Json item) {
     with_node(item, [&](std::string_view, Json fields) {
       IndexElement full = index_element(fields);
@@ -442,6 +472,7 @@ std::unique_ptr<OnConflict> Converter::on_conflict(Json body) {
     if (key == "indexElems") each_item(value, element);
     if (key == "whereClause") node->target_where = expr(value);
     if (key == "conname") node->constraint = text_of(value);
+    if (key == "location") target_location = location(value);
   };
   each_field(body, [&](std::string_view key, Json value) {
     if (key == "action") node->update = view_of(value) == "ONCONFLICT_UPDATE";
@@ -450,6 +481,10 @@ std::unique_ptr<OnConflict> Converter::on_conflict(Json body) {
     if (key == "whereClause") node->where = expr(value);
     if (key == "location") node->location = location(value);
   });
+  // A column of the target has no place of its own; PostgreSQL points to the parenthesis.
+  for (ConflictElement& part : node->target) {
+    if (part.expr->kind == Kind::column_ref) part.expr->location = target_location;
+  }
   return node;
 }
 

@@ -705,15 +705,18 @@ Result<void> Definitions::run_source(ObjectId id, const DdlContext& context) {
 
 std::string Definitions::describe(const sql::Catalog& catalog, ObjectId id) {
   if (const sql::Relation* relation = catalog.find(id)) {
+    // What search_path usually reaches goes by its bare name.
+    const std::string name =
+        relation->schema == "public" ? relation->name : relation->schema + "." + relation->name;
     switch (relation->kind) {
       case RelationKind::table:
       case RelationKind::source_table:
       case RelationKind::system:
-        return "table " + relation->name;
+        return "table " + name;
       case RelationKind::view:
-        return "view " + relation->name;
+        return "view " + name;
       case RelationKind::materialized_view:
-        return "materialized view " + relation->name;
+        return "materialized view " + name;
     }
   }
   if (const auto found = catalog.objects.find(id); found != catalog.objects.end()) {

@@ -350,11 +350,11 @@ Result<std::optional<ObjectId>> find_to_drop(SessionImpl& session, const ast::Dr
     if (relation == nullptr) continue;
     if (!kind_matches(drop.object, relation->kind)) {
       return fail(wrong_object_type(fmt::format("\"{}\" is not a {}", last, drop.object_name))
-                      .with_hint(fmt::format("Use DROP {} to remove it.",
-                                             relation->kind == RelationKind::view ? "VIEW"
-                                             : relation->kind == RelationKind::materialized_view
-                                                 ? "MATERIALIZED VIEW"
-                                                 : "TABLE")));
+                      .with_hint(relation->kind == RelationKind::view
+                                     ? "Use DROP VIEW to remove a view."
+                                 : relation->kind == RelationKind::materialized_view
+                                     ? "Use DROP MATERIALIZED VIEW to remove a materialized view."
+                                     : "Use DROP TABLE to remove a table."));
     }
     if (relation->kind == RelationKind::source_table) {
       return fail(dependent_objects_still_exist(
