@@ -213,6 +213,22 @@ Text rewritten(Args& a, bool replace) {
 Text remove(Args& a) { return rewritten(a, false); }
 Text replace(Args& a) { return rewritten(a, true); }
 
+// array_fill()'s lengths or lower bounds: one dimension, no NULLs.
+bool check_bounds(const ArrayView& bounds, bool lengths, Row& row) {
+  if (bounds.dimensions() > 1) {
+    row.fail(array_subscript_error("wrong number of array subscripts")
+                 .with_detail(lengths ? "Dimension array must be one dimensional."
+                                      : "Low bound array must be one dimensional."));
+    return false;
+  }
+  for (uint32_t i = 0; i < bounds.size(); ++i) {
+    if (!bounds.is_null(i)) continue;
+    row.fail(null_value_not_allowed("dimension values cannot be null"));
+    return false;
+  }
+  return true;
+}
+
 Text fill(Args& a) {
   if (a.null(1) || (a.count() == 3 && a.null(2))) {
     a.row().fail(null_value_not_allowed("dimension array or low bound array cannot be null"));
@@ -220,6 +236,16 @@ Text fill(Args& a) {
   }
   const TypeId element = a.row().result_type().element;
   const ArrayView lengths(a.bytes(1));
+  if (!check_bounds(lengths, true, a.row())) return Str();
+  if (a.count() == 3) {
+    const ArrayView lower(a.bytes(2));
+    if (!check_bounds(lower, false, a.row())) return Str();
+    if (lower.size() != lengths.size()) {
+      a.row().fail(array_subscript_error("wrong number of array subscripts")
+                       .with_detail("Low bound array has different size than dimensions array."));
+      return Str();
+    }
+  }
   if (lengths.size() == 0) return array::make_empty(element, a.arena());
   if (lengths.size() > limits::kArrayDimensionsMax) {
     a.row().fail(program_limit_exceeded("number of array dimensions (" +
@@ -230,10 +256,6 @@ Text fill(Args& a) {
   std::vector<ArrayDimension> shape;
   int64_t total = 1;
   for (uint32_t i = 0; i < lengths.size(); ++i) {
-    if (lengths.is_null(i)) {
-      a.row().fail(null_value_not_allowed("dimension values cannot be null"));
-      return Str();
-    }
     const auto length = lengths.fixed<int32_t>(i);
     total *= std::max(length, 0);
     if (length < 0 || total > (1 << 27)) {
@@ -275,6 +297,48 @@ Str trim_array(View bytes, int32_t count, Row& row) {
     to.push_back(d.lower + d.length - 1 - (i == 0 ? count : 0));
   }
   return array::slice(bytes, from, to, row.arena());
+}
+
+// Number of elements that are not above the value; the array is sorted.
+Number width_bucket(Args& a) {
+  if (a.null(0) || a.null(1)) return std::nullopt;
+  const ArrayView view(a.bytes(1));
+  if (view.dimensions() > 1) {
+    a.row().fail(array_subscript_error("thresholds must be one-dimensional array"));
+    return 0;
+  }
+  const Vector all = view.elements(a.arena());
+  uint32_t low = 0, high = view.size();
+  for (uint32_t i = 0; i < view.size(); ++i) {
+    if (!view.is_null(i)) continue;
+    a.row().fail(null_value_not_allowed("thresholds array must not contain NULLs"));
+    return 0;
+  }
+  while (low < high) {
+    const uint32_t middle = (low + high) / 2;
+    if (compare_values(a.vector(0), a.at(), all, middle) < 0) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return static_cast<int32_t>(low);
+}
+
+// ---- slices -------------------------------------------------------------------------------------
+
+// Arguments: the array, then lower and upper bound per dimension.
+Text slice(Args& a) {
+  std::array<int32_t, Frame::kArgsMax> lower{}, upper{};
+  const uint32_t dimensions = (a.count() - 1) / 2;
+  if (a.null(0)) return std::nullopt;
+  for (uint32_t i = 0; i < dimensions; ++i) {
+    if (a.null(1 + 2 * i) || a.null(2 + 2 * i)) return std::nullopt;
+    lower[i] = a.value<int32_t>(1 + 2 * i);
+    upper[i] = a.value<int32_t>(2 + 2 * i);
+  }
+  return array::slice(a.bytes(0), std::span(lower.data(), dimensions),
+                      std::span(upper.data(), dimensions), a.arena());
 }
 
 // ---- text ---------------------------------------------------------------------------------------
@@ -362,6 +426,8 @@ void declare_arrays(Declarations& d) {
       polymorphic<replace>());
   d.add(1193, "array_fill(anyelement,_int4) anyarray nonstrict", polymorphic<fill>());
   d.add(1286, "array_fill(anyelement,_int4,_int4) anyarray nonstrict", polymorphic<fill>());
+  d.add(0, "#slice(anyarray,variadic any) anyarray nonstrict", polymorphic<slice>());
+  d.add(3218, "width_bucket(anycompatible,anycompatiblearray) int4", polymorphic<width_bucket>());
   d.add(6172, "trim_array(anyarray,int4) anyarray", each<trim_array>());
   d.add(395, "array_to_string(anyarray,text) text stable", polymorphic<to_string>());
   d.add(384, "array_to_string(anyarray,text,text) text stable nonstrict", polymorphic<to_string>());

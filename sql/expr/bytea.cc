@@ -12,6 +12,7 @@
 #include "sql/expr/declare.h"
 #include "src/base/hash.h"
 #include "src/base/random.h"
+#include "src/types/text_scalar.h"
 #include "src/types/uuid.h"
 
 namespace qw::sql {
@@ -35,6 +36,35 @@ Str substring(View bytes, int32_t start, int32_t count, Row& row) {
   return Str(slice(bytes, start, int64_t{start} + count));
 }
 Str substring_from(View bytes, int32_t start, Row&) { return Str(slice(bytes, start, INT64_MAX)); }
+int64_t bit_count(View bytes) {
+  int64_t count = 0;
+  for (const char c : bytes) count += __builtin_popcount(static_cast<unsigned char>(c));
+  return count;
+}
+// The only encoding that text has here; PostgreSQL's names for it.
+bool is_utf8(View name, Row& row) {
+  std::string folded;
+  for (const char c : name) {
+    if (c != '-' && c != '_')
+      folded.push_back(static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c));
+  }
+  if (folded == "utf8" || folded == "unicode") return true;
+  row.fail(feature_not_supported(fmt::format("encoding \"{}\" is not supported", name)));
+  return false;
+}
+Str convert_from(View bytes, View encoding, Row& row) {
+  if (!is_utf8(encoding, row)) return Str();
+  const size_t bad = utf8_find_invalid(bytes);
+  if (bad != View::npos) {
+    return row.fail(Error(SqlState("22021"),
+                          fmt::format("invalid byte sequence for encoding \"UTF8\": 0x{:02x}",
+                                      static_cast<unsigned char>(bytes[bad]))));
+  }
+  return Str(bytes);
+}
+Str convert_to(View text, View encoding, Row& row) {
+  return is_utf8(encoding, row) ? Str(text) : Str();
+}
 int32_t position(View bytes, View part) {
   const size_t at = bytes.find(part);
   return at == View::npos ? 0 : static_cast<int32_t>(at) + 1;
@@ -292,6 +322,9 @@ void declare_bytea(Declarations& d) {
   d.add(2010, "length(bytea) int4", each<length>());
   d.add(720, "octet_length(bytea) int4", each<length>());
   d.add(1810, "bit_length(bytea) int4", each<bit_length>());
+  d.add(6163, "bit_count(bytea) int8", each<bit_count>());
+  d.add(1714, "convert_from(bytea,name) text stable", each<convert_from>());
+  d.add(1717, "convert_to(text,name) bytea stable", each<convert_to>());
   d.add(2011, "byteacat(bytea,bytea) bytea", each<concat>());
   d.add(2012, "substring(bytea,int4,int4) bytea", each<substring>());
   d.add(2013, "substring(bytea,int4) bytea", each<substring_from>());

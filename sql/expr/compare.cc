@@ -52,10 +52,10 @@ void declare_compare(Declarations& d) {
   d.add(1692, "boolge(bool,bool) bool", total<ge<bool>>());
   d.add(61, "chareq(char,char) bool", total<eq<int8_t>>());
   d.add(70, "charne(char,char) bool", total<ne<int8_t>>());
-  d.add(1246, "charlt(char,char) bool", total<lt<int8_t>>());
-  d.add(72, "charle(char,char) bool", total<le<int8_t>>());
-  d.add(73, "chargt(char,char) bool", total<gt<int8_t>>());
-  d.add(74, "charge(char,char) bool", total<ge<int8_t>>());
+  d.add(1246, "charlt(char,char) bool", total<lt<uint8_t>>());
+  d.add(72, "charle(char,char) bool", total<le<uint8_t>>());
+  d.add(73, "chargt(char,char) bool", total<gt<uint8_t>>());
+  d.add(74, "charge(char,char) bool", total<ge<uint8_t>>());
   d.add(63, "int2eq(int2,int2) bool", total<eq<int16_t>>());
   d.add(145, "int2ne(int2,int2) bool", total<ne<int16_t>>());
   d.add(64, "int2lt(int2,int2) bool", total<lt<int16_t>>());

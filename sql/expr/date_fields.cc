@@ -88,10 +88,12 @@ std::optional<double> date_part_date(View name, Date date, Row& row) {
 // -----------------------------------------------------------------------------------
 
 Ts trunc_ts(View name, Ts ts, Row& row) {
+  if (!dt::timestamp_finite(ts)) return ts;
   const auto unit = unit_of(name, TypeId::timestamp, row);
   return unit ? row.take(dt::trunc_timestamp(*unit, ts)) : 0;
 }
 Ts trunc_tz(View name, Ts ts, Row& row) {
+  if (!dt::timestamp_finite(ts)) return ts;
   const auto unit = unit_of(name, TypeId::timestamptz, row);
   return unit ? row.take(dt::trunc_timestamptz(*unit, ts, session_zone(row))) : 0;
 }
@@ -100,6 +102,7 @@ Interval trunc_interval(View name, const Interval& value, Row& row) {
   return unit ? row.take(dt::trunc_interval(*unit, value)) : Interval{};
 }
 Ts trunc_tz_zone(View name, Ts ts, View zone_name, Row& row) {
+  if (!dt::timestamp_finite(ts)) return ts;
   auto unit = dt::unit_from_name(name, TypeId::timestamptz);
   if (!unit) return row.fail(std::move(unit).error());
   auto zone = row.cache<ZoneCache>().find(zone_name);
@@ -180,11 +183,13 @@ bool finite_interval(const Interval&) { return true; }
 // -----------------------------------------------------------------------------------
 
 Ts zone_of_tz(View name, Ts utc, Row& row) {
+  if (!dt::timestamp_finite(utc)) return utc;
   auto zone = row.cache<ZoneCache>().find(name);
   if (!zone) return row.fail(std::move(zone).error());
   return row.take(dt::timestamp_from_timestamptz(utc, **zone));
 }
 Ts zone_of_ts(View name, Ts local, Row& row) {
+  if (!dt::timestamp_finite(local)) return local;
   auto zone = row.cache<ZoneCache>().find(name);
   if (!zone) return row.fail(std::move(zone).error());
   return row.take(dt::timestamptz_from_timestamp(local, **zone));
@@ -249,14 +254,22 @@ void declare_date_fields(Declarations& d) {
   d.add(1199, "age(timestamptz,timestamptz) interval", each<age_tz>());
   d.add(2059, "age(timestamp) interval stable", each<age_today>());
   d.add(1386, "age(timestamptz) interval stable", each<age_today_tz>());
-  d.add(3846, "make_date(int4,int4,int4) date", each<make_date>());
-  d.add(3847, "make_time(int4,int4,float8) time", each<make_time>());
-  d.add(3461, "make_timestamp(int4,int4,int4,int4,int4,float8) timestamp", each<make_ts>());
-  d.add(3462, "make_timestamptz(int4,int4,int4,int4,int4,float8) timestamptz stable",
+  d.add(3846, "make_date(year int4,month int4,day int4) date", each<make_date>());
+  d.add(3847, "make_time(hour int4,min int4,sec float8) time", each<make_time>());
+  d.add(3461,
+        "make_timestamp(year int4,month int4,mday int4,hour int4,min int4,sec float8) timestamp",
+        each<make_ts>());
+  d.add(3462,
+        "make_timestamptz(year int4,month int4,mday int4,hour int4,min int4,sec float8) "
+        "timestamptz stable",
         each<make_tz>());
-  d.add(3463, "make_timestamptz(int4,int4,int4,int4,int4,float8,text) timestamptz stable",
+  d.add(3463,
+        "make_timestamptz(year int4,month int4,mday int4,hour int4,min int4,sec float8,"
+        "timezone text) timestamptz stable",
         each<make_tz_zone>());
-  d.add(3464, "make_interval(int4=,int4=,int4=,int4=,int4=,int4=,float8=) interval",
+  d.add(3464,
+        "make_interval(years int4=0,months int4=0,weeks int4=0,days int4=0,hours int4=0,"
+        "mins int4=0,secs float8=0) interval",
         each<make_interval>());
   d.add(1158, "to_timestamp(float8) timestamptz", each<from_unix>());
   d.add(1175, "justify_hours(interval) interval", each<justify_hours>());

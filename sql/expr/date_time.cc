@@ -197,7 +197,12 @@ TimeTz time_to_timetz(int64_t time, Row& row) {
 }
 
 Ts ts_length(Ts ts, int32_t typmod, Row& row) {
-  if (typmod < 0) return ts;
+  constexpr int32_t kPrecisionMax = 6;
+  if (typmod == -1 || !dt::timestamp_finite(ts)) return ts;
+  if (typmod < 0 || typmod > kPrecisionMax) {
+    return row.fail(invalid_parameter_value(
+        fmt::format("timestamp({}) precision must be between 0 and {}", typmod, kPrecisionMax)));
+  }
   return row.take(dt::round_timestamp(ts, typmod));
 }
 int64_t time_length(int64_t time, int32_t typmod, Row&) {

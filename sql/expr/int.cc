@@ -206,6 +206,7 @@ template <typename A, typename B, typename R = Wider<A, B>>
 constexpr KernelSpec divide_kernel() {
   return widths<A, B, each<divide<R>>().run>(false);
 }
+int32_t order_small(I2 a, I2 b) { return a - b; }  // PostgreSQL's answer for int2 alone
 template <typename A, typename B, typename R = Wider<A, B>>
 constexpr KernelSpec order_kernel() {
   return widths<A, B, each<order<R>>().run>(true);
@@ -265,7 +266,7 @@ void declare_rest(Declarations& d) {
   d.add(1897, "int2shr(int2,int4) int2", each<shift_right<I2>>());
   d.add(770, "int2larger(int2,int2) int2", each<larger<I2>>());
   d.add(771, "int2smaller(int2,int2) int2", each<smaller<I2>>());
-  d.add(350, "btint2cmp(int2,int2) int4", order_kernel<I2, I2>());
+  d.add(350, "btint2cmp(int2,int2) int4", each<order_small>());
   d.add(2190, "btint24cmp(int2,int4) int4", order_kernel<I2, I4>());
   d.add(2192, "btint28cmp(int2,int8) int4", order_kernel<I2, I8>());
   d.add(156, "int4mod(int4,int4) int4", each<modulo<I4>>());

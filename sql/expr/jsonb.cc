@@ -113,20 +113,28 @@ Str remove_keys(View json, View keys, Row& row) {
   }
   return row.text(document);
 }
-Error null_path() { return null_value_not_allowed("path element is null"); }
+Error null_path(View keys) {
+  const ArrayView array(keys);
+  uint32_t at = 0;
+  while (!array.is_null(at)) ++at;
+  return null_value_not_allowed(fmt::format("path element at position {} is null", at + 1));
+}
 Str remove_path(View json, View keys, Row& row) {
   std::vector<View> steps;
-  if (!texts_of(keys, steps)) return row.fail(null_path());
+  if (!texts_of(keys, steps)) return row.fail(null_path(keys));
   return stored(jsonb::remove_path(JsonView(json), steps), row);
 }
+Error scalar_path() { return invalid_parameter_value("cannot set path in scalar"); }
 Str set(View json, View keys, View to, bool create, Row& row) {
+  if (JsonView(json).is_scalar()) return row.fail(scalar_path());
   std::vector<View> steps;
-  if (!texts_of(keys, steps)) return row.fail(null_path());
+  if (!texts_of(keys, steps)) return row.fail(null_path(keys));
   return stored(jsonb::set_path(JsonView(json), steps, JsonView(to), create), row);
 }
 Str insert(View json, View keys, View what, bool after, Row& row) {
+  if (JsonView(json).is_scalar()) return row.fail(scalar_path());
   std::vector<View> steps;
-  if (!texts_of(keys, steps)) return row.fail(null_path());
+  if (!texts_of(keys, steps)) return row.fail(null_path(keys));
   return stored(jsonb::insert_path(JsonView(json), steps, JsonView(what), after), row);
 }
 std::optional<Str> refuse(Row& row, Error error) {
@@ -137,6 +145,7 @@ std::optional<Str> set_lax(std::optional<View> json, std::optional<View> keys,
                            std::optional<View> to, std::optional<bool> create,
                            std::optional<View> treatment, Row& row) {
   if (!json || !keys || !create) return std::nullopt;
+  if (to && treatment) return set(*json, *keys, *to, *create, row);
   if (!treatment || (*treatment != "raise_exception" && *treatment != "use_json_null" &&
                      *treatment != "delete_key" && *treatment != "return_target")) {
     return refuse(
@@ -145,7 +154,6 @@ std::optional<Str> set_lax(std::optional<View> json, std::optional<View> keys,
             "null_value_treatment must be \"delete_key\", \"return_target\", \"use_json_null\", or "
             "\"raise_exception\""));
   }
-  if (to) return set(*json, *keys, *to, *create, row);
   if (*treatment == "raise_exception") {
     return refuse(row,
                   null_value_not_allowed("JSON value must not be null")
@@ -267,9 +275,15 @@ void declare_jsonb(Declarations& d) {
   d.add(3303, "jsonb_delete(jsonb,int4) jsonb", each<remove_index>());
   d.add(3343, "jsonb_delete(jsonb,variadic _text) jsonb", each<remove_keys>());
   d.add(3304, "jsonb_delete_path(jsonb,_text) jsonb", each<remove_path>());
-  d.add(3305, "jsonb_set(jsonb,_text,jsonb,bool=) jsonb", each<set>());
-  d.add(5054, "jsonb_set_lax(jsonb,_text,jsonb,bool=,text=) jsonb nonstrict", each<set_lax>());
-  d.add(3579, "jsonb_insert(jsonb,_text,jsonb,bool=) jsonb", each<insert>());
+  d.add(3305,
+        "jsonb_set(jsonb_in jsonb,path _text,replacement jsonb,create_if_missing bool=t) jsonb",
+        each<set>());
+  d.add(5054,
+        "jsonb_set_lax(jsonb_in jsonb,path _text,replacement jsonb,create_if_missing bool=t,"
+        "null_value_treatment text=use_json_null) jsonb nonstrict",
+        each<set_lax>());
+  d.add(3579, "jsonb_insert(jsonb_in jsonb,path _text,replacement jsonb,insert_after bool=f) jsonb",
+        each<insert>());
   d.add(3262, "jsonb_strip_nulls(jsonb) jsonb", each<strip_nulls>());
   d.add(3210, "jsonb_typeof(jsonb) text", each<type_name>());
   d.add(3207, "jsonb_array_length(jsonb) int4", each<array_length>());

@@ -199,6 +199,9 @@ void object_of_texts(KernelCall& call) {
     if (keys.dimensions() > (two ? 1U : 2U) || (two && values.dimensions() > 1)) {
       return fail(array_subscript_error("wrong number of array subscripts"));
     }
+    if (two && keys.dimensions() != values.dimensions()) {
+      return fail(array_subscript_error("wrong number of array subscripts"));
+    }
     if (two && keys.size() != values.size()) {
       return fail(array_subscript_error("mismatched array dimensions"));
     }
@@ -227,6 +230,25 @@ void object_of_texts(KernelCall& call) {
   });
 }
 
+// One object of the pairs of many; of equal keys the last one stays.
+void merge_objects(KernelCall& call) {
+  build_kernel(call, [&](uint32_t row, JsonBuilder& builder) -> Result<void> {
+    uint32_t slot = row;
+    const Vector arg = flat_arg(call, 0, slot);
+    const ArrayView objects(arg.at<Str>(slot).view());
+    builder.begin_object();
+    for (uint32_t i = 0; i < objects.size(); ++i) {
+      const JsonView object(objects.raw(i));
+      for (uint32_t k = 0; k < object.size(); ++k) {
+        builder.key(object.key(k));
+        builder.value(object.value(k));
+      }
+    }
+    builder.end();
+    return {};
+  });
+}
+
 }  // namespace
 
 void declare_jsonb_build(Declarations& d) {
@@ -235,6 +257,7 @@ void declare_jsonb_build(Declarations& d) {
   d.add(3272, "jsonb_build_array() jsonb stable nonstrict", {&build_array, false});
   d.add(3273, "jsonb_build_object(variadic any) jsonb stable nonstrict", {&build_object, false});
   d.add(3274, "jsonb_build_object() jsonb stable nonstrict", {&build_object, false});
+  d.add(0, "#jsonb_merge(_jsonb) jsonb", {&merge_objects, false});
   d.add(3263, "jsonb_object(_text) jsonb", {&object_of_texts, false});
   d.add(3264, "jsonb_object(_text,_text) jsonb", {&object_of_texts, false});
 }

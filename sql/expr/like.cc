@@ -70,7 +70,8 @@ Match match(View text, View pattern) {
         star_p = ++p;
         star_t = t;
         if (p == pattern.size()) return Match::yes;
-        if (pattern[p] == '\\' && p + 1 == pattern.size()) return Match::bad_escape;
+        const bool dangling = pattern[p] == '\\' && p + 1 == pattern.size();
+        if (dangling && t < text.size()) return Match::bad_escape;
         continue;
       }
       if (t < text.size()) {

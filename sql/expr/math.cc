@@ -116,6 +116,18 @@ double cos_0_to_60(double x) {
 }
 double sin_q1(double x) { return x <= 30.0 ? sin_0_to_30(x) : cos_0_to_60(90.0 - x); }
 double cos_q1(double x) { return x <= 60.0 ? cos_0_to_60(x) : sin_0_to_30(90.0 - x); }
+double asin_q1(double x) {
+  if (x <= 0.5) return std::asin(x) / std::asin(0.5) * 30.0;
+  return 90.0 - std::acos(x) / std::acos(0.5) * 60.0;
+}
+double acos_q1(double x) {
+  if (x <= 0.5) return 90.0 - std::asin(x) / std::asin(0.5) * 30.0;
+  return std::acos(x) / std::acos(0.5) * 60.0;
+}
+double arc_sine_d(double a) { return a >= 0.0 ? asin_q1(a) : -asin_q1(-a); }
+double arc_cosine_d(double a) { return a >= 0.0 ? acos_q1(a) : 90.0 + asin_q1(-a); }
+double arc_tangent_d(double a) { return std::atan(a) / std::atan(1.0) * 45.0; }
+double arc_tangent2_d(double a, double b) { return std::atan2(a, b) / std::atan(1.0) * 45.0; }
 double sine_d(double a) {
   a = std::fmod(a, 360.0);
   double sign = 1.0;
@@ -218,6 +230,10 @@ void declare_math(Declarations& d) {
   d.add(1605, "cos(float8) float8", each<finite_only<std::cos>>());
   d.add(1606, "tan(float8) float8", each<finite_only<std::tan>>());
   d.add(1607, "cot(float8) float8", each<finite_only<cotangent>>());
+  d.add(2731, "asind(float8) float8", each<unit_only<arc_sine_d>>());
+  d.add(2732, "acosd(float8) float8", each<unit_only<arc_cosine_d>>());
+  d.add(2733, "atand(float8) float8", each<arc_tangent_d>());
+  d.add(2734, "atan2d(float8,float8) float8", each<arc_tangent2_d>());
   d.add(2735, "sind(float8) float8", each<finite_only<sine_d>>());
   d.add(2736, "cosd(float8) float8", each<finite_only<cosine_d>>());
   d.add(2737, "tand(float8) float8", each<finite_only<tangent_d>>());

@@ -70,6 +70,7 @@ class Translator {
     branch.started = true;
   }
   void skip_expanded();
+  std::string literal_behind_group() const;
 
   std::string_view source_;
   PatternFlags flags_;
@@ -177,6 +178,16 @@ Result<std::string> Translator::translate() {
   return out_;
 }
 
+// The character that must follow the group that ends here; "" = not known.
+std::string Translator::literal_behind_group() const {
+  if (peek() != ')') return "";
+  const char next = peek(1), behind = peek(2);
+  const bool plain = (next >= '0' && next <= '9') || (next >= 'a' && next <= 'z') ||
+                     (next >= 'A' && next <= 'Z') || next == '_';
+  if (!plain || behind == '*' || behind == '?' || behind == '{') return "";
+  return std::string(1, next);
+}
+
 Result<void> Translator::alternatives(uint32_t depth) {
   if (depth > 200) return fail(invalid("regular expression is too complex"));
   std::vector<Branch> branches(1);
@@ -192,6 +203,10 @@ Result<void> Translator::alternatives(uint32_t depth) {
     QW_TRY(atom(branches.back(), depth));
     skip_expanded();
     QW_TRY(quantifier());
+  }
+  // A branch without characters, (x|^), begins with what stands behind the group.
+  for (Branch& branch : branches) {
+    if (!branch.started) branch.first = literal_behind_group();
   }
   for (size_t i = 0; i < branches.size(); ++i) {
     for (size_t k = i + 1; k < branches.size(); ++k) {

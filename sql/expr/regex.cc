@@ -222,7 +222,7 @@ View nth_match(View text, View source, int32_t start, int32_t nth, View flags, i
 }
 int32_t regexp_instr6(View text, View source, int32_t start, int32_t nth, int32_t end, View flags,
                       Row& row) {
-  if (end < 0 || end > 1) return row.fail(bad_value("endoption", end));
+  if (start > 0 && nth > 0 && (end < 0 || end > 1)) return row.fail(bad_value("endoption", end));
   const View found = nth_match(text, source, start, nth, flags, 0, "regexp_instr", row);
   if (found.data() == nullptr) return 0;
   const auto begin = static_cast<size_t>(found.data() - text.data());
@@ -231,7 +231,7 @@ int32_t regexp_instr6(View text, View source, int32_t start, int32_t nth, int32_
 }
 int32_t regexp_instr7(View text, View source, int32_t start, int32_t nth, int32_t end, View flags,
                       int32_t group, Row& row) {
-  if (end < 0 || end > 1) return row.fail(bad_value("endoption", end));
+  if (start > 0 && nth > 0 && (end < 0 || end > 1)) return row.fail(bad_value("endoption", end));
   const View found = nth_match(text, source, start, nth, flags, group, "regexp_instr", row);
   if (found.data() == nullptr) return 0;
   const auto begin = static_cast<size_t>(found.data() - text.data());

@@ -225,7 +225,7 @@ int32_t ascii(View text) {
 }
 Str chr(int32_t code, Row& row) {
   if (code == 0) return row.fail(program_limit_exceeded("null character not permitted"));
-  if (code < 0) return row.fail(program_limit_exceeded("character number must be positive"));
+  if (code < 0) return row.fail(invalid_parameter_value("character number must be positive"));
   if (code > 0x10ffff) {
     return row.fail(program_limit_exceeded(
         fmt::format("requested character too large for encoding: {}", code)));

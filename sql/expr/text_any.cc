@@ -494,6 +494,9 @@ void count_nulls(KernelCall& call, bool nulls) {
 void num_nulls(KernelCall& call) { count_nulls(call, true); }
 void num_nonnulls(KernelCall& call) { count_nulls(call, false); }
 
+// Stands for GROUPING(..) until the binder has replaced it.
+void never_runs(KernelCall&) { QW_UNREACHABLE(); }
+
 }  // namespace
 
 void declare_text_any(Declarations& d) {
@@ -508,6 +511,7 @@ void declare_text_any(Declarations& d) {
   d.add(1285, "quote_literal(anyelement) text stable", {&quote_literal_any, true});
   d.add(1289, "quote_nullable(text) text nonstrict", each<quote_nullable>());
   d.add(1290, "quote_nullable(anyelement) text stable nonstrict", {&quote_nullable_any, true});
+  d.add(0, "#grouping(variadic any) int4 nonstrict", {&never_runs, false});
   d.add(438, "num_nulls(variadic any) int4 nonstrict", {&num_nulls, true});
   d.add(440, "num_nonnulls(variadic any) int4 nonstrict", {&num_nonnulls, true});
 }

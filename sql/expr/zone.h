@@ -21,7 +21,12 @@ class ZoneCache {
   Result<const TimeZone*> find(std::string_view name) {
     const auto found = zones_.find(name);
     if (found != zones_.end()) return found->second.get();
-    QW_ASSIGN_OR_RETURN(auto zone, TimeZone::find(name));
+    // A bare offset is a POSIX zone here, whose sign counts west of Greenwich.
+    std::string flipped(name);
+    if (!name.empty() && (name[0] == '+' || name[0] == '-'))
+      flipped[0] = name[0] == '+' ? '-' : '+';
+    if (!name.empty() && name[0] >= '0' && name[0] <= '9') flipped.insert(0, "-");
+    QW_ASSIGN_OR_RETURN(auto zone, TimeZone::find(flipped));
     if (zones_.size() >= kZonesMax) zones_.clear();
     return zones_.emplace(std::string(name), std::move(zone)).first->second.get();
   }

@@ -68,14 +68,25 @@ NAMED[("timezone", 0)] = ["UTC", "Europe/Berlin", "America/New_York", "+03", "no
 NAMED[("make_timestamptz", 6)] = ["UTC", "Europe/Berlin"]
 FORMATS = ["YYYY-MM-DD HH24:MI:SS", "Day, DD Month YYYY", "FMDay FMDD FMMonth", "IYYY-IW-ID", "HH12:MI AM", "J DDD D Q CC", "MS US SSSS",
            "Mon dy yy", "\"text\" YYYYth", "RM", "y,yyy TZ", "HH:MI:SS.US a.m."]
-NUMBERS = ["999", "9,999.99", "000.00", "S999.9", "999PR", "FM999.999", "$99.99", "RN", "9.99EEEE", "L999", "999MI", "V99", "99V99", "TH", "999th", "XYZ"]
+NUMBERS = ["999", "9,999.99", "000.00", "S999.9", "999PR", "FM999.999", "$99.99", "RN", "9.99EEEE", "L999", "999MI", "V99", "99V99", "9TH", "999th", "XYZ",
+           "9999", "FM9999", "09999", "9999S", "MI9999", "9999MI", "SG9999", "999PL", "FM9990.00", "990.99", "FM90.99", "B9999", "9G999D99", "FM9G999G999",
+           "FM999PR", "999.9PR", "\"n: \"999", "rn", "FMRN", "999TH", "FM999th", "9.9EEEE", "$9,999.99", "00.00", "9.9", "FM9.9", ".99", "0.9", "999SG",
+           "FM0.00", "9,999,999", "FM9,999", "S9,999.99", "9,999S", "PL999", "SG99.9", "99.9MI", "FM99.9MI", "SS9", "9PR9", "9.9.9", "EEEE", "9V.9", "SMI9"]
 for t in ("timestamp", "timestamptz", "interval"):
     NAMED[("to_char:" + t, 1)] = FORMATS
 for t in ("int4", "int8", "float4", "float8", "numeric"):
     NAMED[("to_char:" + t, 1)] = NUMBERS
-NAMED[("to_number", 0)] = ["123", "1,234.5", "-12.3", "12-", "$5.00", "<12>", "abc"]
-NAMED[("to_number", 1)] = ["999", "9,999.9", "S99.9", "99MI", "$9.99", "99PR"]
-DATES = {"2024-02-29": "YYYY-MM-DD", "05 Dec 2000": "DD Mon YYYY", "20240229": "YYYYMMDD", "12/31/1999": "MM/DD/YYYY",
+NAMED[("to_number", 0)] = ["123", "1,234.5", "-12.3", "12-", "$5.00", "<12>", "abc", "+7", " 42", "0.5", "12,454.8-", "-34,338,492", "1 2", "12.345", "", "9" * 12]
+NAMED[("to_number", 1)] = ["999", "9,999.9", "S99.9", "99MI", "$9.99", "99PR", "99G999D9S", "99G999G999", "9.99", "FM999", "L9.99", "SG99", "99SG", "PL99", "99V9", "99th", "RN"]
+DATES = {"2024-02-29": "YYYY-MM-DD", "2024-060": "YYYY-DDD", "2024-W05-3": "IYYY-\"W\"IW-ID", "24-3-1": "YY-MM-DD", "124-03-01": "YYY-MM-DD", "4-03-01": "Y-MM-DD",
+         "12024-03-01": "YYYY-MM-DD", "2024-02-30": "YYYY-MM-DD", "2024-13-01": "YYYY-MM-DD", "10:11:12 PM": "HH12:MI:SS AM", "13:00": "HH:MI",
+         "2000-01-01 23:59:59.5": "YYYY-MM-DD HH24:MI:SS.MS", "2000-01-01 23:59:59.123456": "YYYY-MM-DD HH24:MI:SS.US", "2000-01-01 12345": "YYYY-MM-DD SSSSS",
+         "44 BC": "YYYY BC", "20 24": "CC YY", "21": "CC", "2451545": "J", "1,999 05": "Y,YYY MM", "VIII 2020": "RM YYYY", "Tue 2020": "Dy YYYY", "foo 2020": "Mon YYYY",
+         "2020-01-01 10:00 +02": "YYYY-MM-DD HH24:MI TZH", "2020-01-01 10:00 -05:30": "YYYY-MM-DD HH24:MI TZH:TZM", "2020 x": "YYYY MM", "2020": "YYYY-MM-DD",
+         "  2020   03": "YYYY MM", "2020/03.04": "YYYY-MM-DD", "20200304": "YYYYMMDD", "202003": "YYYYMMDD", "2020034": "YYYYMMDD", "2020-1-2": "FMYYYY-FMMM-FMDD",
+         "2020-1": "FXYYYY-MM", "3rd March 2020": "DDth Month YYYY", "2020 Q3": "YYYY \"Q\"Q", "2020 10": "YYYY WW", "2020 2 3": "YYYY MM W", "2020-01-01T10:00:00": "YYYY-MM-DD\"T\"HH24:MI:SS",
+         "2020 IW": "YYYY IW", "2020-01 2020-02": "YYYY-MM YYYY-MM", "10:61": "HH24:MI", "25": "HH24", "2020-01-01 UTC": "YYYY-MM-DD TZ", "1e5": "YYYY", "-44-02-01": "YYYY-MM-DD",
+         "05Dec2000": "DDMonYYYY", "dec 5 2000": "MON DD YYYY", "2000-december-05": "YYYY-MONTH-DD", "12 a.m. 2000": "HH12 A.M. YYYY", "05 Dec 2000": "DD Mon YYYY", "20240229": "YYYYMMDD", "12/31/1999": "MM/DD/YYYY",
          "2024 13": "YYYY MM", "March 5, 2021": "Month DD, YYYY", "2021-365": "YYYY-DDD", "2004-10-19 10:23:54": "YYYY-MM-DD HH24:MI:SS",
          "01:02 PM 2020": "HH12:MI AM YYYY", "99-1-1": "YY-MM-DD"}
 NAMED[("encode", 1)] = ["hex", "base64", "escape", "bogus"]
@@ -114,13 +125,15 @@ NAMED[("unistr", 0)] = ["abc", "\\0441", "d\\u0061t", "\\+01F600", "bad\\", "\\z
 NAMED[("pg_size_bytes", 0)] = ["1kB", "2 MB", "1.5GB", "12", "x", "3 TB"]
 SKIP = {"now", "random", "setseed", "statement_timestamp", "transaction_timestamp", "clock_timestamp", "timeofday", "gen_random_uuid", "pg_sleep",
         "current_date", "generate_series"}
+# Answers that are not the function's alone: today's date, a cast of a byte that is no character, a typmod no type has.
+SKIP_OIDS = {860, 1200, 1386, 2059}
 POLYMORPHIC = {"anyelement", "anyarray", "anynonarray", "anycompatible", "anycompatiblearray", "any"}
 DECLARATION = re.compile(r'd\.add\((\d+),\s*"([^("]+)\(([^)]*)\) (\w+)([^"]*)"')
 
 
 def declarations(path):
     for oid, name, args, result, flags in DECLARATION.findall(re.sub(r'"\s*\n\s*"', "", path.read_text())):
-        if oid == "0" or name in SKIP or name.startswith("#"):
+        if oid == "0" or int(oid) in SKIP_OIDS or name in SKIP or name.startswith("#"):
             continue
         kinds = [a.strip() for a in args.split(",") if a.strip()]
         yield int(oid), name, kinds, result
@@ -131,7 +144,7 @@ def concrete(kinds, rng):
     out = []
     for kind in kinds:
         variadic = kind.startswith("variadic ")
-        kind = kind.replace("variadic ", "").rstrip("=")
+        kind = kind.replace("variadic ", "").partition("=")[0].split()[-1]
         if kind in ("anyarray", "anycompatiblearray"):
             kind = "_" + element
         elif kind in ("anyelement", "anynonarray", "anycompatible"):
@@ -204,6 +217,8 @@ def main():
                 values = [value(name, types, i, rng) for i in range(len(types))]
                 if name in ("to_date", "to_timestamp") and len(types) == 2:
                     values = list(rng.choice(list(DATES.items())))
+                if name == "width_bucket" and "1e308" in values:
+                    continue  # overflows inside; the answer is the least integer
                 if (tuple(types), tuple(values)) in seen:
                     continue
                 seen.add((tuple(types), tuple(values)))
@@ -224,7 +239,10 @@ def main():
         for (oid, result, types, values), answer in zip(cases, answers):
             kind, text = answer.split("\t", 1)
             if kind == "?":
-                kind = result if result not in POLYMORPHIC else "text"
+                kind = result
+                if result in POLYMORPHIC:  # an error: as the argument of that kind would make it
+                    element = next((t for t in types if t[0] == "_"), "_" + types[0])
+                    kind = element if result.endswith("array") else element[1:]
             cells = [str(oid), kind] + [f"{t}:{escape(v)}" for t, v in zip(types, values)] + [text]
             lines.append("\t".join(cells))
         out = pathlib.Path(options.out)

@@ -45,9 +45,18 @@ struct Case {
   std::string expected;  // "=text", "=\N" or "!SQLSTATE message"
 };
 
+// The stored answers went through PostgreSQL's cast to text, which spells booleans out and drops
+// the padding of char(n).
+std::string as_text(const Datum& value) {
+  std::string text = to_text(value);
+  if (value.type().id == TypeId::boolean) return text == "t" ? "true" : "false";
+  if (value.type().id == TypeId::bpchar) text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
 std::string outcome(const Result<Datum>& value) {
   if (!value) return "!" + std::string(value.error().code().view()) + " " + value.error().message();
-  return value->is_null() ? "=\\N" : "=" + to_text(*value);
+  return value->is_null() ? "=\\N" : "=" + as_text(*value);
 }
 
 Result<Datum> as_constants(const Case& item) {
@@ -94,6 +103,13 @@ Result<Datum> as_columns(const Case& item, bool nulls_around) {
 // Differences that are meant: what RE2 cannot mean is refused.
 bool refused(const std::string& got) { return got.substr(0, 6) == "!0A000"; }
 
+// PostgreSQL 15 computes with infinite timestamps and overflowing intervals as if they were numbers
+// and answers with what is left after wrapping around; we say that it is out of range.
+bool wraps(const std::string& got, const std::string& expected) {
+  return expected[0] == '=' &&
+         (got == "!22008 interval out of range" || got == "!22008 timestamp out of range");
+}
+
 void check_file(const std::filesystem::path& path) {
   std::ifstream in(path);
   std::string line;
@@ -123,10 +139,10 @@ void check_file(const std::filesystem::path& path) {
     }
     if (!usable) continue;  // PostgreSQL's answer is an input error; the types' tests cover those
     ++count;
-    item.expected = cells.back()[0] == '=' && cells.back() != "=\\N"
-                        ? "=" + unescape(cells.back().substr(1))
-                        : unescape(cells.back());
-    if (cells.back() == "=\\N") item.expected = "=\\N";
+    // Messages stand as they are.
+    const std::string& answer = cells.back();
+    item.expected =
+        answer[0] == '=' && answer != "=\\N" ? "=" + unescape(answer.substr(1)) : answer;
     const std::string got[] = {outcome(as_constants(item)), outcome(as_columns(item, false)),
                                outcome(as_columns(item, true))};
     if (refused(got[0]) && item.expected.substr(0, 6) != "!0A000") {
@@ -134,7 +150,7 @@ void check_file(const std::filesystem::path& path) {
       continue;
     }
     for (int way = 0; way < 3; ++way) {
-      if (got[way] == item.expected) continue;
+      if (got[way] == item.expected || wraps(got[way], item.expected)) continue;
       // Constants around NULL rows of a non-strict function see the NULLs too; only row 1 counts.
       ++wrong;
       if (wrong <= 15) {
