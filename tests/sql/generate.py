@@ -9,13 +9,15 @@ by hand and never taken from our own answers. (tidy: table)
 """
 
 import pathlib
+import re
 import sys
 import tempfile
 
 import psycopg
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent / "tools"))
+sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
+import nexmark  # noqa: E402
 import peers  # noqa: E402
 
 TABLES = [
@@ -306,14 +308,14 @@ def rows(connection, sql):
     return sorted(texts(result), key=str.encode)
 
 
-def write(connection, topic, queries):
+def write(connection, topic, queries, tables=TABLES, changes=CHANGES, for_postgres=str):
     blocks = [f"# Written by generate.py: {topic}. Answers are PostgreSQL's."]
-    blocks += [record("statement ok", sql) for sql in TABLES]
+    blocks += [record("statement ok", sql) for sql in tables]
     for i, query in enumerate(queries):
         blocks.append(record("statement ok", f"CREATE MATERIALIZED VIEW before_{i} AS {query}"))
-    blocks += [record("statement ok", sql) for sql in CHANGES]
+    blocks += [record("statement ok", sql) for sql in changes]
     for i, query in enumerate(queries):
-        answer = rows(connection, query)
+        answer = rows(connection, for_postgres(query))
         blocks.append(record("query rowsort", query, answer))
         blocks.append(record("query rowsort", f"SELECT * FROM before_{i}", answer))
         blocks.append(record("statement ok", f"CREATE MATERIALIZED VIEW after_{i} AS {query}"))
@@ -322,15 +324,23 @@ def write(connection, topic, queries):
     (HERE / "queries" / f"{topic}.slt").write_text("\n\n".join(blocks) + "\n")
 
 
+def is_ordered(sql):
+    """Has an ORDER BY that is not inside parentheses."""
+    while (inner := re.sub(r"\([^()]*\)", "", sql)) != sql:
+        sql = inner
+    return "ORDER BY" in sql
+
+
 def write_script(connection, topic, statements):
     blocks = [f"# Written by generate.py: {topic}. Answers are PostgreSQL's."]
     for sql in statements:
         result = connection.pgconn.exec_(sql.encode())
         state = result.error_field(ord("C"))
         if state:
-            blocks.append(record(f"statement error {state.decode()}", sql))
+            message = result.error_field(ord("M")).decode().splitlines()[0]
+            blocks.append(record(f"statement error {state.decode()} {message}", sql))
         elif result.status == 2:
-            ordered = "ORDER BY" in sql
+            ordered = is_ordered(sql)
             answer = texts(result) if ordered else sorted(texts(result), key=str.encode)
             blocks.append(record("query" if ordered else "query rowsort", sql, answer))
         else:
@@ -343,6 +353,12 @@ def lines_of(text):
     return [line.strip() for line in text.strip().splitlines()]
 
 
+def listed(kind):
+    """The longer lists: one statement per line."""
+    for path in sorted((HERE / "lists" / kind).glob("*.sql")):
+        yield path.stem, path.read_text()
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         postgres = peers.Postgres(pathlib.Path(scratch) / "pg").start()
@@ -350,9 +366,15 @@ def main():
             with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
                 for sql in TABLES + CHANGES:
                     connection.execute(sql)
-                for topic, text in QUERIES.items():
+                for topic, text in [*QUERIES.items(), *listed("queries")]:
                     write(connection, topic, lines_of(text))
-            for topic, text in SCRIPTS.items():
+            postgres.sql("CREATE DATABASE nexmark")
+            with psycopg.connect(postgres.dsn("nexmark"), autocommit=True) as connection:
+                for sql in nexmark.TABLES + nexmark.CHANGES:
+                    connection.execute(sql)
+                write(connection, "nexmark", nexmark.QUERIES, nexmark.TABLES, nexmark.CHANGES,
+                      nexmark.for_postgres)
+            for topic, text in [*SCRIPTS.items(), *listed("scripts")]:
                 postgres.sql(f"CREATE DATABASE {topic}")
                 with psycopg.connect(postgres.dsn(topic), autocommit=True) as connection:
                     connection.execute("SET client_min_messages = error")
