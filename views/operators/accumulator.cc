@@ -188,14 +188,17 @@ class FloatSum final : public Accumulator {
   struct State {
     ExactFloat sum;
     int64_t count;
-    int64_t padding;
+    int64_t negative_zeros;  // the sum of nothing else is -0
   };
   explicit FloatSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(State); }
   bool update(const AccumulateCall& call) override {
-    each_row<State, T>(call, offset, [](State& state, T value, int64_t weight) {
+    // Under DISTINCT -0 may come and 0 go in its place.
+    const int64_t counted = call.occurrences == nullptr ? 1 : 0;
+    each_row<State, T>(call, offset, [counted](State& state, T value, int64_t weight) {
       state.sum.add(static_cast<double>(value), weight);
       state.count += weight;
+      if (value == 0 && std::signbit(value)) state.negative_zeros += weight * counted;
     });
     return true;
   }
@@ -212,6 +215,7 @@ class FloatSum final : public Accumulator {
         errors.add(i, numeric_value_out_of_range("value out of range: overflow"));
       }
       if (average_ && state.count != 0) value /= static_cast<double>(state.count);
+      if (!average_ && state.count != 0 && state.negative_zeros == state.count) value = -0.0;
       if (single) {
         out.values<float>()[i] = static_cast<float>(value);
       } else {
@@ -224,12 +228,16 @@ class FloatSum final : public Accumulator {
   void release(char* state) override { reinterpret_cast<State*>(state)->sum.release(); }
   void save(const char* state, std::string& out) const override {
     append_varint(out, zigzag(at<State>(state).count));
+    append_varint(out, zigzag(at<State>(state).negative_zeros));
     at<State>(state).sum.save(out);
   }
   bool load(std::string_view& from, char* state) override {
     const auto count = read_varint(from);
-    reinterpret_cast<State*>(state)->count = unzigzag(count.value_or(0));
-    return count && reinterpret_cast<State*>(state)->sum.load(from);
+    const auto negative_zeros = read_varint(from);
+    auto* to = reinterpret_cast<State*>(state);
+    to->count = unzigzag(count.value_or(0));
+    to->negative_zeros = unzigzag(negative_zeros.value_or(0));
+    return count && negative_zeros && to->sum.load(from);
   }
 
  private:

@@ -52,7 +52,8 @@ BagCall::~BagCall() { free_retired(); }
 
 bool BagCall::supports(AggregateKind kind) {
   return is_collected(kind) || kind == AggregateKind::min || kind == AggregateKind::max ||
-         kind == AggregateKind::any_value;
+         kind == AggregateKind::any_value || kind == AggregateKind::sum ||
+         kind == AggregateKind::avg;
 }
 
 std::string_view BagCall::key_bytes(const KeyWords& words) const {

@@ -11,6 +11,7 @@
 #include "src/base/assert.h"
 #include "src/base/limits.h"
 #include "src/types/array.h"
+#include "src/types/interval.h"
 #include "src/types/jsonb.h"
 #include "src/types/str.h"
 
@@ -44,6 +45,24 @@ uint64_t combine_bits(AggregateKind kind, const Vector& values, uint32_t count) 
     }
   }
   return bits;
+}
+
+Result<Interval> sum_intervals(AggregateKind kind, const Vector& values, uint32_t count) {
+  Int128 us = 0;
+  int64_t days = 0, months = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto value = values.at<Interval>(i);
+    us += value.us;
+    days += value.days;
+    months += value.months;
+  }
+  const Interval sum{static_cast<int64_t>(us), static_cast<int32_t>(days),
+                     static_cast<int32_t>(months)};
+  if (Int128{sum.us} != us || sum.days != days || sum.months != months) {
+    return fail(datetime_field_overflow("interval out of range"));
+  }
+  if (kind == AggregateKind::sum) return sum;
+  return interval::divide(sum, static_cast<double>(count));
 }
 
 Result<std::string> key_text(const Vector& keys, uint32_t row, const TextStyle& style) {
@@ -196,11 +215,16 @@ bool collects_nulls(AggregateKind kind) {
 
 Result<void> collect(const CollectSpec& spec, std::span<const Vector> arguments, uint32_t count,
                      const TextStyle& style, Arena& arena, Vector& out) {
-  QW_ASSERT(is_collected(spec.kind));
+  const bool sums = spec.kind == AggregateKind::sum || spec.kind == AggregateKind::avg;
+  QW_ASSERT(is_collected(spec.kind) || (sums && spec.result.id == TypeId::interval));
   out = Vector::flat(spec.result, 1, arena);
   if (count == 0) {
     std::memset(out.data, 0, spec.result.bytes());
     out.set_null(0, 1, arena);
+    return {};
+  }
+  if (sums) {
+    QW_ASSIGN_OR_RETURN(out.values<Interval>()[0], sum_intervals(spec.kind, arguments[0], count));
     return {};
   }
   std::string text;

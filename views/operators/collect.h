@@ -1,6 +1,6 @@
 // collect(): aggregates that are made of all values of a group, in order: array_agg, string_agg,
-// bit_*, json_agg and its kin. BagCall gives them a group's values, windows those of a frame.
-// Pure. Tests: tests/sql/aggregate/, tests/oracle/.
+// bit_*, json_agg and its kin; sum and avg of a set of intervals. BagCall gives them a group's
+// values, windows those of a frame. Pure. Tests: tests/sql/aggregate/, tests/oracle/.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@ struct CollectSpec {
   Type result;
 };
 
+// Aggregates that can be made in no other way.
 bool is_collected(sql::AggregateKind kind);
 // Whether a NULL argument counts as a value.
 bool collects_nulls(sql::AggregateKind kind);

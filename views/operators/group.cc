@@ -18,13 +18,22 @@ bool ignores_duplicates(sql::AggregateKind kind) {
          kind == sql::AggregateKind::any_value;
 }
 
+// Null: the call needs a bag. Intervals are equal in many spellings (1 mon, 30 days) and each adds
+// up to something else, so the sum of a set of them goes by the values that are there.
+std::unique_ptr<Accumulator> accumulator_of(const sql::AggregateCall& call,
+                                            std::span<const Type> arguments, bool append_only) {
+  const auto kind = call.function->aggregate;
+  const bool spelled = call.distinct && !ignores_duplicates(kind) && !arguments.empty() &&
+                       arguments[0].id == TypeId::interval && kind != sql::AggregateKind::count;
+  return spelled ? nullptr : make_accumulator(kind, arguments, call.type, append_only);
+}
+
 // The layout of slots, needed before the table can be made.
 uint32_t plan_payload(const GroupSpec& spec) {
   uint32_t bytes = 16;
   for (const auto& call : spec.calls) {
     const std::vector<Type> arguments = pick_types(spec.input, call.arguments);
-    const auto sum =
-        make_accumulator(call.function->aggregate, arguments, call.type, spec.append_only);
+    const auto sum = accumulator_of(call, arguments, spec.append_only);
     bytes += sum != nullptr ? (sum->bytes() + 15) / 16 * 16
                             : static_cast<uint32_t>(sizeof(BagCall::Slot));
   }
@@ -65,7 +74,9 @@ Result<void> GroupOperator::add_calls() {
   for (size_t c = 0; c < spec_.calls.size(); ++c) {
     const auto& call = spec_.calls[c];
     const auto kind = call.function->aggregate;
-    if (!call.distinct || ignores_duplicates(kind) || is_collected(kind)) continue;
+    const std::vector<Type> arguments = pick_types(spec_.input, call.arguments);
+    const bool summed = accumulator_of(call, arguments, spec_.append_only) != nullptr;
+    if (!call.distinct || ignores_duplicates(kind) || !summed) continue;
     size_t g = 0;
     while (g < gates.size() && gates[g].arguments != call.arguments) ++g;
     if (g == gates.size()) gates.push_back({call.arguments, {}});
@@ -89,7 +100,7 @@ Result<void> GroupOperator::add_calls() {
     call.count_rows = kind == sql::AggregateKind::count_star;
     call.keep_nulls = collects_nulls(kind);
     const std::vector<Type> arguments = pick_types(spec_.input, from.arguments);
-    call.sum = make_accumulator(kind, arguments, from.type, spec_.append_only);
+    call.sum = accumulator_of(from, arguments, spec_.append_only);
     if (call.sum != nullptr) {
       call.sum->offset = offset;
       offset += (call.sum->bytes() + 15) / 16 * 16;
