@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from expressions import Column, condition, expression, of_type, risky
-from values import DOMAINS, EXTREMES, SQL, TYPES
+from values import DOMAINS, EXTREMES, FAMILIES, SQL, TYPES
 
 OPEN, BETWEEN, CLOSE = "\x01", "\x02", "\x03"
 PLAIN = f"([^{OPEN}{BETWEEN}{CLOSE}]*)"
@@ -41,6 +41,10 @@ class Query:
 class Relation:
     name: str
     columns: list = field(default_factory=list)
+
+
+def comparable(one, other):
+    return one == other or any(one in family and other in family for family in FAMILIES)
 
 
 def select_list(items, columns):
@@ -146,7 +150,9 @@ class Generator:
         left, left_scope = self.source(depth - 1)
         right, right_scope = self.one(depth - 1)
         scope = left_scope + right_scope
-        pairs = [(l, r) for l in left_scope for r in right_scope if l.type == r.type]
+        loose = self.choose.below(5) == 4
+        pairs = [(l, r) for l in left_scope for r in right_scope
+                 if l.type == r.type or loose and comparable(l.type, r.type)]
         kind = self.choose.pick(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN"])
         if kind == "CROSS JOIN" or not pairs:
             return f"{left} CROSS JOIN {right}", scope
@@ -183,6 +189,8 @@ class Generator:
         """A column of each side with one type: (inner, outer)."""
         outer = self.choose.pick(outer_scope)
         same = of_type(inner_scope, outer.type)
+        if self.choose.below(6) == 5:
+            same = [c.name for c in inner_scope if comparable(c.type, outer.type)]
         return (self.choose.pick(same) if same else f"NULL::{SQL[outer.type]}"), outer.name
 
     def where(self, scope):
@@ -224,6 +232,13 @@ class Generator:
             return self.plain(0)
         columns = [Column("c0", "int")]
         sql = f"SELECT {item} AS c0 FROM {text}"
+        if self.choose.below(3) == 2:
+            inner, inner_scope = self.one(0)
+            match, outer = self.match(scope, inner_scope)
+            of = self.choose.pick(inner_scope)
+            test = self.choose.pick([f" WHERE {match} = {outer}", "", f" WHERE {match} < {outer}"])
+            return Query(f"SELECT (SELECT {of.name} FROM {inner}{test}) AS c0 FROM {text}",
+                         [Column("c0", of.type)], True)
         if self.choose.chance(2):
             call = self.choose.pick(["sum({})", "count({})", "count(DISTINCT {})", "max({})"])
             kept = ""
@@ -256,17 +271,28 @@ class Generator:
         if type_ in ("int", "bigint", "small"):
             calls += [(f"bit_and({argument})", type_), (f"bit_or({argument})", type_)]
         if type_ == "iv":
-            calls += [(f"sum({argument})::text", "text"), (f"avg({argument})::text", "text")]
+            calls += [(f"{f}({of}{argument})::text", "text")
+                      for f in ("sum", "avg") for of in ("", "DISTINCT ")]
         if type_ == "bool":
             calls += [(f"bool_and({argument})", "bool"), (f"bool_or({argument})", "bool"),
                       (f"every({argument})", "bool")]
         if type_ == "text":
             calls += [(f"string_agg({argument}, ',' ORDER BY {argument})", "text"),
+                      (f"string_agg({argument}, {argument} ORDER BY {scope[0].name}, {argument})",
+                       "text"),
                       (f"string_agg(DISTINCT {argument}, '-' ORDER BY {argument} DESC)", "text")]
         if type_ in ("int", "text"):
             result = type_ + "s"
             calls += [(f"array_agg({argument} ORDER BY {argument})", result),
                       (f"array_agg(DISTINCT {argument})", result)]
+        if type_ == "ints":
+            calls += [(f"json_agg({argument} ORDER BY {argument})::text", "text")]
+        if type_ == "int":
+            other = self.choose.pick(of_type(scope, "int") or ["0"])
+            calls += [(f"sum({argument} * {other})", "bigint"),
+                      (f"jsonb_object_agg({argument}, {other} ORDER BY {other}) FILTER (WHERE "
+                       f"({argument}) IS NOT NULL)::text", "text"),
+                      (f"json_agg({argument} ORDER BY {argument}, {other})::text", "text")]
         if type_ not in ("ints", "texts"):
             calls += [(f"array_agg({argument} ORDER BY {argument} DESC NULLS LAST)::text", "text"),
                       (f"jsonb_agg({argument} ORDER BY {argument})::text", "text")]
@@ -305,6 +331,8 @@ class Generator:
         def side():
             text, scope = self.source(depth - 1)
             items = [expression(self.choose, scope, c.type, 1) for c in columns]
+            if columns[0].type == "bigint" and self.choose.chance(2):
+                items[0] = expression(self.choose, scope, "int", 1)
             return f"SELECT {select_list(items, columns)} FROM {text}{self.where(scope)}"
         sql = f"{side()} {self.choose.pick(operators)} {side()}"
         if self.choose.chance(4):

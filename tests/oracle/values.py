@@ -14,9 +14,14 @@ SQL = {
 }
 TYPES = list(SQL)
 
+# Types that PostgreSQL compares with each other.
+FAMILIES = [{"int", "bigint", "small", "dec", "num", "float", "real"}, {"text", "vc", "ch"},
+            {"date", "ts", "tstz"}]
+
 DOMAINS = {
     "int": ["0", "1", "2", "3", "-1"],
-    "text": ["'a'", "'b'", "''", "'ab'", "'B'", "'a '", "'\u00e9'", "'a longer text than fits'"],
+    "text": ["'a'", "'b'", "''", "'ab'", "'B'", "'a '", "'\u00e9'", "'a longer text than fits'",
+             "repeat('much longer ', 60)"],
     "bool": ["false", "true"],
     "bigint": ["0", "1", "-2", "5000000000"],
     "dec": ["0", "1.50", "-2.25", "10", "0.01"],
