@@ -16,6 +16,7 @@
 #include "src/base/bytes.h"
 #include "src/base/limits.h"
 #include "src/base/log.h"
+#include "src/engine/row_blocks.h"
 
 namespace qw::engine {
 namespace {
@@ -444,20 +445,18 @@ Result<void> EpochLoop::hydrate(ObjectId view, const std::atomic<bool>& cancelle
     const auto layout = layouts_.at(relation);
     QW_ASSIGN_OR_RETURN(const storage::Snapshot snapshot, store_->latest());
     QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot.scan(relation));
-    std::vector<storage::RowView> entries(kBatchRowsMax);
+    StoredRows stored(*layout, std::move(cursor));
     bool more = true;
     while (more) {
       QW_TRY(run_epoch({}, [&]() -> Result<void> {
         Arena arena;
-        for (uint32_t rows = 0; rows < kHydrateSliceRows && more;) {
-          QW_ASSIGN_OR_RETURN(const size_t count, cursor.next(entries));
-          more = count == entries.size();
-          if (count == 0) break;
+        for (uint32_t rows = 0; rows < kHydrateSliceRows;) {
           Batch batch;
-          layout->decode({entries.data(), count}, layout->all_columns(), arena, batch);
+          QW_ASSIGN_OR_RETURN(more, stored.next(layout->all_columns(), arena, batch));
+          if (!more) break;
           dataflow_.hydrate(view, relation, batch);
-          rows += static_cast<uint32_t>(count);
-          rows_done += count;
+          rows += batch.rows;
+          rows_done += batch.rows;
           arena.reset();
         }
         return {};

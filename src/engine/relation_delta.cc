@@ -15,6 +15,7 @@
 
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
+#include "src/engine/row_blocks.h"
 
 namespace qw::engine {
 namespace {
@@ -118,12 +119,7 @@ Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
       break;
     }
     case KeyMode::sequence:
-      for (uint32_t i = 0; i < size; ++i) {
-        char* key = static_cast<char*>(arena_.allocate(8, 1));
-        store_be<uint64_t>(key, (*next_sequence_)++);
-        appended_.push_back(storage::RowChange::put({key, 8}, rows[i]));
-        appended_rows_.push_back(rows[i]);
-      }
+      appended_rows_.insert(appended_rows_.end(), rows, rows + size);
       break;
     case KeyMode::multiset:
       for (uint32_t i = 0; i < size; ++i) ++counts_[rows[i]];
@@ -298,11 +294,7 @@ void RelationDeltaBuilder::add_weighted(const Batch& batch) {
       for (uint32_t i = 0; i < size; ++i) {
         const int64_t weight = batch.weight(batch.row(i));
         QW_ASSERT(weight >= 0);
-        for (int64_t copy = 0; copy < weight; ++copy) {
-          char* key = static_cast<char*>(arena_.allocate(8, 1));
-          store_be<uint64_t>(key, (*next_sequence_)++);
-          appended_.push_back(storage::RowChange::put({key, 8}, rows[i]));
-        }
+        appended_rows_.insert(appended_rows_.end(), static_cast<size_t>(weight), rows[i]);
       }
       break;
     case KeyMode::multiset:
@@ -338,6 +330,8 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish(const OnBatch& on_ba
       QW_TRY(emit(appended_rows_, {}, on_batch));
       storage::RelationDelta delta;
       delta.relation = layout_->id();
+      append_blocks(appended_rows_, *next_sequence_, arena_, appended_);
+      *next_sequence_ += appended_rows_.size();
       delta.rows_added = static_cast<int64_t>(appended_.size());
       delta.changes = std::move(appended_);
       return delta;

@@ -1,8 +1,8 @@
 // RelationLayout: how the rows of a table or view lie in the row store.
 //
 //   keyed      key = memcomparable primary (or proven unique) key, value = packed row
-//   sequence   key = 8 bytes, big-endian, counting up; value = packed row. For append-only
-//   relations
+//   sequence   key = 8 bytes, big-endian, counting up; value = packed rows (row_blocks.h). For
+//   append-only relations
 //              without a key: rows arrive beyond the last key, which is the cheapest write there is
 //   multiset   key = packed row, value = 8 bytes count. For everything else without a key
 //

@@ -11,39 +11,45 @@
 
 #include <fmt/format.h>
 
+#include "src/base/assert.h"
 #include "src/base/bytes.h"
+#include "src/engine/row_blocks.h"
 
 namespace qw::engine {
 namespace {
 
 constexpr size_t kScanRows = 1024;
 
-// Rows of one relation in key order, with the transaction's writes merged in.
+// Rows of one relation in key order.
 class StoredCursor final : public views::RowCursor {
  public:
-  StoredCursor(const RelationLayout& layout, std::vector<uint32_t> fields, storage::Cursor cursor,
-               const TxnBuffer::Table* writes, KeyBounds bounds)
-      : layout_(&layout),
-        fields_(std::move(fields)),
-        cursor_(std::move(cursor)),
-        bounds_(std::move(bounds)) {
-    if (writes != nullptr) {
-      write_ = writes->lower_bound(bounds_.lower);
-      write_end_ = bounds_.upper ? writes->lower_bound(*bounds_.upper) : writes->end();
-      merging_ = true;
-    }
+  StoredCursor(const RelationLayout& layout, std::vector<uint32_t> fields, storage::Cursor cursor)
+      : fields_(std::move(fields)), rows_(layout, std::move(cursor)) {}
+  Result<bool> next(Batch& batch) override {
+    arena_.reset();
+    return rows_.next(fields_, arena_, batch);
+  }
+
+ private:
+  std::vector<uint32_t> fields_;
+  StoredRows rows_;
+  Arena arena_;
+};
+
+// As StoredCursor, with the transaction's writes merged in.
+class MergingCursor final : public views::RowCursor {
+ public:
+  MergingCursor(const RelationLayout& layout, std::vector<uint32_t> fields, storage::Cursor cursor,
+                const TxnBuffer::Table& writes, const KeyBounds& bounds)
+      : layout_(&layout), fields_(std::move(fields)), cursor_(std::move(cursor)) {
+    QW_ASSERT(layout.mode() != KeyMode::sequence);
+    write_ = writes.lower_bound(bounds.lower);
+    write_end_ = bounds.upper ? writes.lower_bound(*bounds.upper) : writes.end();
   }
 
   Result<bool> next(Batch& batch) override {
     arena_.reset();
-    size_t count = 0;
-    if (!merging_) {
-      if (done_) return false;
-      QW_ASSIGN_OR_RETURN(count, cursor_.next(entries_));
-      done_ = count < entries_.size();
-    } else {
-      QW_ASSIGN_OR_RETURN(count, merge());
-    }
+    QW_ASSIGN_OR_RETURN(const size_t count, merge());
     if (count == 0) return false;
     layout_->decode({entries_.data(), count}, fields_, arena_, batch);
     return true;
@@ -87,8 +93,7 @@ class StoredCursor final : public views::RowCursor {
   const RelationLayout* layout_;
   std::vector<uint32_t> fields_;
   storage::Cursor cursor_;
-  KeyBounds bounds_;
-  bool merging_ = false, done_ = false;
+  bool done_ = false;
   TxnBuffer::Table::const_iterator write_, write_end_;
   std::array<storage::RowView, kScanRows> entries_;
   std::array<storage::RowView, kScanRows> stored_;
@@ -138,8 +143,10 @@ Result<std::unique_ptr<views::RowCursor>> SnapshotSources::scan(const sql::Scan&
   if (range.upper) key_range.upper = *range.upper;
   QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot_->scan(scan.relation, key_range));
   const TxnBuffer::Table* writes = buffer_ == nullptr ? nullptr : buffer_->find(scan.relation);
-  return std::make_unique<StoredCursor>(*layout, scan.columns, std::move(cursor), writes,
-                                        std::move(range));
+  if (writes == nullptr) {
+    return std::make_unique<StoredCursor>(*layout, scan.columns, std::move(cursor));
+  }
+  return std::make_unique<MergingCursor>(*layout, scan.columns, std::move(cursor), *writes, range);
 }
 
 Result<std::unique_ptr<views::RowCursor>> SnapshotSources::system_scan(

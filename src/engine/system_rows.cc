@@ -14,6 +14,7 @@
 
 #include "sql/system_catalog.h"
 #include "src/engine/database_impl.h"
+#include "src/engine/row_blocks.h"
 #include "src/engine/view_errors.h"
 
 namespace qw::engine {
@@ -36,17 +37,23 @@ SourceView find_source(SessionImpl& session, const sql::NamedObject& object) {
   return starting;
 }
 
-Rows source_status(SessionImpl& session, const Transaction& transaction,
-                   const sql::Catalog& catalog) {
+Result<int64_t> row_count(const Transaction& transaction, const CatalogView& view, ObjectId id) {
+  const RelationLayout* layout = view.layout(id);
+  return layout == nullptr ? 0 : stored_row_count(*layout, *transaction.snapshot);
+}
+
+Result<Rows> source_status(SessionImpl& session, const Transaction& transaction,
+                           const CatalogView& view) {
   Rows rows;
-  for (const auto& [id, object] : catalog.objects) {
+  for (const auto& [id, object] : view.catalog->objects) {
     if (object.kind != sql::NamedObject::Kind::source) continue;
     const SourceView source = find_source(session, object);
     const ingest::SourceStatus& status = source.status;
     // Counted by the snapshot that the statement reads, so they agree with what it sees.
     int64_t good = 0, quarantined = 0;
     for (const SourceView::Table& table : source.tables) {
-      (table.quarantine ? quarantined : good) += transaction.snapshot->row_count(table.relation);
+      QW_ASSIGN_OR_RETURN(const int64_t there, row_count(transaction, view, table.relation));
+      (table.quarantine ? quarantined : good) += there;
     }
     rows.push_back({Datum::text(object.schema), Datum::text(object.name), Datum::text(object.type),
                     Datum::text(ingest::to_string(status.state)), Datum::text(status.message),
@@ -90,7 +97,7 @@ Rows source_tables(SessionImpl& session) {
 }
 
 Result<Rows> view_status(SessionImpl& session, const Transaction& transaction,
-                         const sql::Catalog& catalog) {
+                         const CatalogView& view) {
   // The dataflow belongs to the epoch thread: ask it there.
   std::map<ObjectId, std::pair<uint64_t, uint64_t>> state;
   DatabaseImpl& database = session.database();
@@ -109,10 +116,11 @@ Result<Rows> view_status(SessionImpl& session, const Transaction& transaction,
     hydrated[progress.view] = progress.hydrated;
   }
   Rows rows;
-  for (const auto& [id, relation] : catalog.relations) {
+  for (const auto& [id, relation] : view.catalog->relations) {
     if (relation->kind != sql::RelationKind::materialized_view) continue;
+    QW_ASSIGN_OR_RETURN(const int64_t there, row_count(transaction, view, id));
     rows.push_back({Datum::text(relation->schema), Datum::text(relation->name),
-                    Datum::boolean(hydrated[id]), Datum::int8(transaction.snapshot->row_count(id)),
+                    Datum::boolean(hydrated[id]), Datum::int8(there),
                     count(transaction.snapshot->approximate_bytes(id)), count(state[id].first),
                     count(state[id].second), count(transaction.snapshot->epoch().value),
                     count(errors[id])});
@@ -255,12 +263,13 @@ SystemRows system_rows(SessionImpl& session, const Transaction& transaction,
     };
     context.cursors = [&] { return cursor_list(session); };
     context.prepared = [&] { return prepared_list(session); };
-    context.row_count = [&](ObjectId id) { return transaction.snapshot->row_count(id); };
+    // An estimate everywhere it is used; damage shows where the rows are read.
+    context.row_count = [&](ObjectId id) { return row_count(transaction, view, id).value_or(0); };
     context.qw_rows = [&](std::string_view table) -> Result<Rows> {
-      if (table == "source_status") return source_status(session, transaction, catalog);
+      if (table == "source_status") return source_status(session, transaction, view);
       if (table == "source_partitions") return source_partitions(session, catalog);
       if (table == "source_tables") return source_tables(session);
-      if (table == "view_status") return view_status(session, transaction, catalog);
+      if (table == "view_status") return view_status(session, transaction, view);
       if (table == "view_errors") return view_errors(transaction, catalog);
       if (table == "progress") return progress(session, catalog);
       return fail(internal_error(fmt::format("unknown table qw.{}", table)));
