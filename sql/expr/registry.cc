@@ -13,6 +13,7 @@
 
 #include "sql/expr/conversion.h"
 #include "sql/expr/declare.h"
+#include "sql/expr/json_text.h"
 #include "src/base/hash.h"
 
 namespace qw::sql {
@@ -111,6 +112,7 @@ void Registry::Tables::build() {
   declare_date_time(d);
   declare_float(d);
   declare_int(d);
+  declare_json_text(d);
   declare_jsonb(d);
   declare_jsonb_build(d);
   declare_like(d);
