@@ -53,7 +53,9 @@ Result<ExprPtr> parse_literal(BindState& state, const Expr& literal, Type target
   if (literal.value.is_null()) {
     result = make_constant(Datum::null(type));
   } else {
-    Result<Datum> parsed = from_text(type, literal.value.bytes(), state.context.style);
+    TextStyle style = state.context.style;
+    style.now_us = state.context.now_us;  // 'today' and the like mean this moment
+    Result<Datum> parsed = from_text(type, literal.value.bytes(), style);
     if (!parsed) return state.fail_at(std::move(parsed).error(), literal.location);
     result = make_constant(std::move(*parsed));
   }

@@ -57,10 +57,9 @@ class Printer {
     return invalid_datetime_format("invalid format specification for an interval value")
         .with_hint("Intervals are not tied to specific calendar dates.");
   }
-  void digits(int64_t value, int width) {
-    const int padded = fill_ ? (value < 0 ? width + 1 : width) : 0;
-    out_ += fmt::format("{:0{}}", value, padded);
-  }
+  // A minus takes one of the places, except in a clock.
+  void digits(int64_t value, int width) { out_ += fmt::format("{:0{}}", value, fill_ ? width : 0); }
+  void clock_digits(int64_t value) { digits(value, value < 0 ? 3 : 2); }
   void padded(View text, size_t width) {
     out_ += text;
     if (fill_ && text.size() < width) out_.append(width - text.size(), ' ');
@@ -86,16 +85,16 @@ Result<void> Printer::number(const Keyword& keyword, bool& numeric) {
   const int64_t hour12 = f_.hour % 12 == 0 ? 12 : f_.hour % 12;
   switch (keyword.key) {
     case Key::hh24:
-      digits(f_.hour, 2);
+      clock_digits(f_.hour);
       return {};
     case Key::hh:
-      digits(hour12, 2);
+      clock_digits(hour12);
       return {};
     case Key::mi:
-      digits(f_.minute, 2);
+      clock_digits(f_.minute);
       return {};
     case Key::ss:
-      digits(f_.second, 2);
+      clock_digits(f_.second);
       return {};
     case Key::ms:
       out_ += fmt::format("{:03}", f_.us / 1000);

@@ -275,14 +275,15 @@ Result<void> SessionImpl::bind(Statement& statement) {
   auto work = std::make_shared<BoundWork>();
   work->view = view;
   if (!statement.blank()) {
-    const sql::BindContext context{*view->catalog,
-                                   settings_.search_path(),
-                                   options_.user,
-                                   options_.database,
-                                   statement.hints(),
-                                   settings_.style(),
-                                   database_->clock().now_us(),
-                                   statement.sql()};
+    const sql::BindContext context{
+        *view->catalog,
+        settings_.search_path(),
+        options_.user,
+        options_.database,
+        statement.hints(),
+        settings_.style(),
+        transaction_ ? transaction_->now_us : database_->clock().now_us(),
+        statement.sql()};
     QW_ASSIGN_OR_RETURN(work->bound, sql::bind(statement.tree(), context));
     QW_TRY(plan_work(*this, statement, *work));
   }
