@@ -79,3 +79,8 @@ SELECT (-2147483648) / 2, pg_typeof(-2147483648), pg_typeof(2147483648), pg_type
 SELECT pg_typeof('a'), pg_typeof(concat('a', 1)), pg_typeof(ARRAY['a']), count('x'), concat('a', NULL, 'b', 1.50, true)
 SELECT * FROM generate_series(1,2) a, LATERAL unnest(ARRAY[a, a*10], ARRAY['x','y','z']) AS t(n,s) ORDER BY 1, 2, 3
 SELECT (ARRAY[[1,2,3],[4,5,6]])[1:2][2:3], (ARRAY[[1,2,3],[4,5,6]])[2:][2], (ARRAY[1,2,3])[NULL:2], (ARRAY[1,2,3])[3:1]
+SELECT json_build_object('a', 1, 2, ARRAY[1,2], 'c', NULL, 'd', date '2024-01-01'), json_build_array(1, 'a', NULL, 1.50, true), to_json(ARRAY[[1,2],[3,4]]), to_json('a"b'::text), to_json(1e20::float8), array_to_json(ARRAY['x', NULL])
+SELECT json_build_object('a')
+SELECT json_build_object(NULL, 1)
+SELECT 'today'::date = current_date, 'tomorrow'::date - current_date, 'now'::timestamptz <= clock_timestamp()
+SELECT to_char(interval '-1 day -2 hours', 'DD HH24:MI:SS')
