@@ -57,9 +57,14 @@ class Printer {
     return invalid_datetime_format("invalid format specification for an interval value")
         .with_hint("Intervals are not tied to specific calendar dates.");
   }
-  // A minus takes one of the places, except in a clock.
-  void digits(int64_t value, int width) { out_ += fmt::format("{:0{}}", value, fill_ ? width : 0); }
-  void clock_digits(int64_t value) { digits(value, value < 0 ? 3 : 2); }
+  void digits(int64_t value, int width) {
+    const int padded = fill_ ? (value < 0 ? width + 1 : width) : 0;
+    out_ += fmt::format("{:0{}}", value, padded);
+  }
+  // Of an interval's days the minus takes one of the places.
+  void day_digits(int64_t value, int width) {
+    out_ += fmt::format("{:0{}}", value, fill_ ? width : 0);
+  }
   void padded(View text, size_t width) {
     out_ += text;
     if (fill_ && text.size() < width) out_.append(width - text.size(), ' ');
@@ -85,16 +90,16 @@ Result<void> Printer::number(const Keyword& keyword, bool& numeric) {
   const int64_t hour12 = f_.hour % 12 == 0 ? 12 : f_.hour % 12;
   switch (keyword.key) {
     case Key::hh24:
-      clock_digits(f_.hour);
+      digits(f_.hour, 2);
       return {};
     case Key::hh:
-      clock_digits(hour12);
+      digits(hour12, 2);
       return {};
     case Key::mi:
-      clock_digits(f_.minute);
+      digits(f_.minute, 2);
       return {};
     case Key::ss:
-      clock_digits(f_.second);
+      digits(f_.second, 2);
       return {};
     case Key::ms:
       out_ += fmt::format("{:03}", f_.us / 1000);
@@ -142,10 +147,10 @@ Result<void> Printer::number(const Keyword& keyword, bool& numeric) {
       digits(f_.month, 2);
       return {};
     case Key::dd:
-      digits(f_.day, 2);
+      day_digits(f_.day, 2);
       return {};
     case Key::ddd:
-      digits(day_of_year(), 3);
+      day_digits(day_of_year(), 3);
       return {};
     case Key::ww:
       digits((day_of_year() - 1) / 7 + 1, 2);
