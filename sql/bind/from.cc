@@ -342,40 +342,15 @@ Result<PlanPtr> FromBinder::function_plan(const ast::Expr& call, const std::stri
   return make_project(make_one_row(), std::move(expressions), std::move(names));
 }
 
-// ROWS FROM(f(..), g(..)): the functions' rows side by side, NULLs where one has fewer. A full join
-// on the row number.
 Result<PlanPtr> FromBinder::functions_in_step(const std::vector<const ast::Expr*>& calls,
                                               const std::vector<std::string>& names,
                                               bool with_ordinality, Scope* parent) {
-  PlanPtr all;
+  std::vector<PlanPtr> plans;
   for (size_t i = 0; i < calls.size(); ++i) {
-    QW_ASSIGN_OR_RETURN(PlanPtr next, function_plan(*calls[i], names[i], true, parent));
-    if (all == nullptr) {
-      all = std::move(next);
-      continue;
-    }
-    const auto left = static_cast<uint32_t>(all->schema.size()) - 1;
-    const auto right = static_cast<uint32_t>(next->schema.size()) - 1;
-    Join join;
-    join.type = JoinType::full;
-    join.residual = nullptr;
-    QW_ASSIGN_OR_RETURN(join.residual,
-                        make_operator(state_, "=", column_of(all->schema, left),
-                                      make_column(left + 1 + right, TypeId::int8), -1));
-    all = make_join(std::move(all), std::move(next), std::move(join));
-    // Both functions' columns, then whichever row number there is.
-    std::vector<ExprPtr> columns;
-    std::vector<std::string> column_names;
-    std::vector<ExprPtr> numbers;
-    for (uint32_t c = 0; c < all->schema.size(); ++c) {
-      const bool number = c == left || c == left + 1 + right;
-      (number ? numbers : columns).push_back(column_of(all->schema, c));
-      if (!number) column_names.push_back(all->schema.columns[c].name);
-    }
-    columns.push_back(make_node(ExprKind::coalesce, TypeId::int8, std::move(numbers)));
-    column_names.emplace_back("ordinality");
-    all = make_project(std::move(all), std::move(columns), std::move(column_names));
+    QW_ASSIGN_OR_RETURN(PlanPtr plan, function_plan(*calls[i], names[i], true, parent));
+    plans.push_back(std::move(plan));
   }
+  QW_ASSIGN_OR_RETURN(PlanPtr all, join_in_step(state_, std::move(plans)));
   if (with_ordinality) return all;
   std::vector<uint32_t> columns;
   for (uint32_t i = 0; i + 1 < all->schema.size(); ++i) columns.push_back(i);
@@ -730,6 +705,35 @@ Result<PlanPtr> relation_plan(BindState& state, const Relation& relation, int32_
         location);
   }
   return plan;
+}
+
+Result<PlanPtr> join_in_step(BindState& state, std::vector<PlanPtr> plans) {
+  PlanPtr all;
+  for (PlanPtr& next : plans) {
+    if (all == nullptr) {
+      all = std::move(next);
+      continue;
+    }
+    const auto left = static_cast<uint32_t>(all->schema.size()) - 1;
+    const auto right = left + static_cast<uint32_t>(next->schema.size());
+    Join join;
+    join.type = JoinType::full;
+    QW_ASSIGN_OR_RETURN(join.residual, make_operator(state, "=", column_of(all->schema, left),
+                                                     make_column(right, TypeId::int8), -1));
+    all = make_join(std::move(all), std::move(next), std::move(join));
+    // All other columns, then whichever row number there is.
+    std::vector<ExprPtr> columns, numbers;
+    std::vector<std::string> names;
+    for (uint32_t c = 0; c < all->schema.size(); ++c) {
+      const bool number = c == left || c == right;
+      (number ? numbers : columns).push_back(column_of(all->schema, c));
+      if (!number) names.push_back(all->schema.columns[c].name);
+    }
+    columns.push_back(make_node(ExprKind::coalesce, TypeId::int8, std::move(numbers)));
+    names.emplace_back("ordinality");
+    all = make_project(std::move(all), std::move(columns), std::move(names));
+  }
+  return all;
 }
 
 Result<PlanPtr> bind_from(BindState& state, const std::vector<ast::FromPtr>& items, Scope& scope,

@@ -31,6 +31,9 @@ Result<PlanPtr> coerce_columns(BindState& state, PlanPtr plan, const std::vector
 // FROM: the plan of all items (cross joined), and the scope's entries over its columns.
 Result<PlanPtr> bind_from(BindState& state, const std::vector<ast::FromPtr>& items, Scope& scope,
                           const CteScope* ctes);
+// Functions in step: plans that end in a row number, side by side, NULLs where one has fewer rows;
+// a full join on that number, which is the last column of the result.
+Result<PlanPtr> join_in_step(BindState& state, std::vector<PlanPtr> plans);
 // One relation as a FROM item: the target of UPDATE and DELETE.
 ScopeEntry relation_entry(const Relation& relation, const std::string& alias);
 // The rows of a relation: a scan, or a view's query.

@@ -73,6 +73,7 @@ class SelectBinder {
   PlanPtr aggregate_sets(PlanPtr input, const Aggregate& all);
   Result<void> windows();
   Result<void> sets();
+  Result<void> sets_in_step(std::vector<ProjectSet> nodes, const std::vector<std::string>& names);
   Result<PlanPtr> finish();
   // Every expression above the plan built so far.
   void each_upper(const std::function<void(ExprPtr&)>& visit);
@@ -670,34 +671,74 @@ Result<void> SelectBinder::windows() {
   return {};
 }
 
+// Functions side by side run in step; one inside the other's arguments nests.
 Result<void> SelectBinder::sets() {
   std::vector<uint32_t> columns;
-  for (size_t i = 0; i < pending_.sets.size(); ++i) {
-    PendingSet& set = pending_.sets[i];
-    if (i > 0) {
-      // Functions side by side run in step; one inside the other's arguments nests.
-      bool nested = false;
+  while (columns.size() < pending_.sets.size()) {
+    const size_t first = columns.size();
+    const auto nests = [&](PendingSet& set) {
+      bool found = false;
       for (ExprPtr& argument : set.arguments) {
-        each_row_column(*argument,
-                        [&](Expr& column) { nested = nested || column.index == kSetBase + i - 1; });
+        each_row_column(*argument, [&](Expr& column) {
+          found = found || (column.index >= kSetBase + first && column.index < kSubqueryColumn);
+        });
       }
-      if (!nested) {
-        return state_.fail_at(
-            feature_not_supported(
-                "several set-returning functions in one target list are not supported"),
-            set.location);
-      }
+      return found;
+    };
+    size_t end = first + 1;
+    while (end < pending_.sets.size() && !nests(pending_.sets[end])) ++end;
+    std::vector<ProjectSet> nodes;
+    std::vector<std::string> names;
+    const auto width = static_cast<uint32_t>(plan_->schema.size());
+    for (size_t i = first; i < end; ++i) {
+      PendingSet& set = pending_.sets[i];
+      for (ExprPtr& argument : set.arguments) replace_columns(argument, kSetBase, columns);
+      ProjectSet node;
+      node.function = set.function;
+      node.arguments = std::move(set.arguments);
+      node.result = set.type;
+      nodes.push_back(std::move(node));
+      names.emplace_back(set.function->name);
     }
-    for (ExprPtr& argument : set.arguments) replace_columns(argument, kSetBase, columns);
-    ProjectSet node;
-    node.function = set.function;
-    node.arguments = std::move(set.arguments);
-    node.result = set.type;
-    columns.push_back(static_cast<uint32_t>(plan_->schema.size()));
-    plan_ = make_project_set(std::move(plan_), std::move(node), {std::string(set.function->name)});
+    for (size_t i = first; i < end; ++i) {
+      columns.push_back(width + static_cast<uint32_t>(i - first));
+    }
+    if (nodes.size() == 1) {
+      plan_ = make_project_set(std::move(plan_), std::move(nodes[0]), std::move(names));
+    } else {
+      QW_TRY(sets_in_step(std::move(nodes), names));
+    }
   }
   pending_.sets.clear();
   each_upper([&](ExprPtr& root) { replace_columns(root, kSetBase, columns); });
+  return {};
+}
+
+// Joins every row with the rows that all of the functions make of it together.
+Result<void> SelectBinder::sets_in_step(std::vector<ProjectSet> nodes,
+                                        const std::vector<std::string>& names) {
+  std::vector<PlanPtr> plans;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (ExprPtr& argument : nodes[i].arguments) {
+      each_outer_column(*argument, [](Expr& column, uint32_t) { ++column.depth; });
+      each_row_column(*argument, [](Expr& column) {
+        column.kind = ExprKind::outer_column;
+        column.depth = 1;
+      });
+    }
+    nodes[i].with_ordinality = true;
+    plans.push_back(make_project_set(make_one_row(), std::move(nodes[i]), {names[i]}));
+  }
+  QW_ASSIGN_OR_RETURN(PlanPtr right, join_in_step(state_, std::move(plans)));
+  Apply apply;
+  apply.kind = Apply::Kind::lateral_inner;
+  const bool correlated = reaches_level(*right, 1);
+  if (correlated) {
+    plan_ = make_apply(std::move(plan_), std::move(right), std::move(apply), "", {});
+  } else {
+    shift_outer(*right, -1, 2);
+    plan_ = make_join(std::move(plan_), std::move(right), Join());
+  }
   return {};
 }
 

@@ -84,3 +84,9 @@ SELECT json_build_object('a')
 SELECT json_build_object(NULL, 1)
 SELECT 'today'::date = current_date, 'tomorrow'::date - current_date, 'now'::timestamptz <= clock_timestamp()
 SELECT to_char(interval '-1 day -2 hours', 'DD HH24:MI:SS')
+SELECT unnest(ARRAY[1,2]), unnest(ARRAY['a','b','c'])
+SELECT generate_series(1,3), generate_series(1,2), 7 AS seven
+SELECT g, generate_series(1, g), generate_series(g, 3) FROM generate_series(1,2) g ORDER BY 1, 2, 3
+SELECT generate_series(1, generate_series(1, 3)), 'x'
+SELECT a.x, unnest(ARRAY[a.x, a.x + 1]) AS u, unnest(ARRAY['p']) AS p FROM (VALUES (1),(2)) a(x) ORDER BY 1, 2
+SELECT to_char(interval '-1 mon', 'MM'), to_char(interval '-5 days', 'DD'), to_char(interval '-2 hours -3 min', 'HH24:MI')
