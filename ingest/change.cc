@@ -77,6 +77,8 @@ void TableWriter::open(uint32_t capacity) {
   const size_t words = bitmap_words(capacity);
   for (uint32_t c = 0; c < types_.size(); c++) {
     columns_[c] = Vector::flat(types_[c], capacity, *arena_);
+    // Under a NULL the data is safe to compute on.
+    std::memset(columns_[c].data, 0, size_t{types_[c].bytes()} * capacity);
     columns_[c].validity = arena_->allocate_column<uint64_t>(words);
     std::memset(columns_[c].validity, 0, words * 8);
     kept_[c] = nullptr;
@@ -91,7 +93,10 @@ void TableWriter::grow() {
   const size_t words = bitmap_words(larger), old_words = bitmap_words(capacity_);
   for (uint32_t c = 0; c < types_.size(); c++) {
     Vector vector = Vector::flat(types_[c], larger, *arena_);
-    std::memcpy(vector.data, columns_[c].data, size_t{types_[c].bytes()} * rows_);
+    const size_t filled = size_t{types_[c].bytes()} * rows_;
+    std::memcpy(vector.data, columns_[c].data, filled);
+    std::memset(static_cast<char*>(vector.data) + filled, 0,
+                size_t{types_[c].bytes()} * larger - filled);
     vector.validity = arena_->allocate_column<uint64_t>(words);
     std::memcpy(vector.validity, columns_[c].validity, old_words * 8);
     std::memset(vector.validity + old_words, 0, (words - old_words) * 8);
@@ -119,11 +124,6 @@ uint32_t TableWriter::add(RowOp op, bool follows) {
   const uint32_t row = rows_++;
   ops_[row] = op;
   all_insert_ = all_insert_ && op == RowOp::insert;
-  for (uint32_t c = 0; c < types_.size(); c++) {
-    // Under a NULL the data is safe to compute on.
-    const uint32_t bytes = types_[c].bytes();
-    std::memset(static_cast<char*>(columns_[c].data) + size_t{bytes} * row, 0, bytes);
-  }
   return row;
 }
 
@@ -131,6 +131,8 @@ void TableWriter::drop_last() {
   QW_ASSERT(rows_ > 0);
   rows_--;
   for (uint32_t c = 0; c < types_.size(); c++) {
+    const uint32_t bytes = types_[c].bytes();
+    std::memset(static_cast<char*>(columns_[c].data) + size_t{bytes} * rows_, 0, bytes);
     bit_clear(columns_[c].validity, rows_);
     if (kept_[c] != nullptr) bit_clear(kept_[c], rows_);
   }

@@ -14,7 +14,8 @@ PARTITIONS = 4
 
 def producer(world, **config):
     options = {key.replace("_", "."): value for key, value in config.items()}
-    options |= {"bootstrap.servers": world.kafka.address, "queue.buffering.max.messages": 1_000_000}
+    options |= {"bootstrap.servers": world.kafka.address, "log_level": 0,
+                "queue.buffering.max.messages": 1_000_000}
     return confluent_kafka.Producer(options)
 
 
