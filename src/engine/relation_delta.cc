@@ -24,6 +24,21 @@ constexpr std::string_view kNone{};
 
 bool exists(std::string_view row) { return row.data() != nullptr; }
 
+KeyedChanges::Op keyed_op(ingest::RowOp op) {
+  switch (op) {
+    case ingest::RowOp::insert:
+      return KeyedChanges::Op::insert;
+    case ingest::RowOp::put:
+      return KeyedChanges::Op::put;
+    case ingest::RowOp::remove:
+    case ingest::RowOp::move:
+      return KeyedChanges::Op::remove;
+    case ingest::RowOp::remove_row:
+      break;  // of tables without a key
+  }
+  QW_UNREACHABLE();
+}
+
 bool same_row(std::string_view a, std::string_view b) { return exists(a) == exists(b) && a == b; }
 
 // The eight bytes of `key` from `skip` on as a number that orders as they do; what is missing
@@ -64,11 +79,11 @@ std::vector<uint32_t> key_order(std::span<const std::string_view> keys) {
 
 RelationDeltaBuilder::RelationDeltaBuilder(std::shared_ptr<const RelationLayout> layout,
                                            uint64_t& next_sequence)
-    : layout_(std::move(layout)), next_sequence_(&next_sequence) {}
+    : layout_(std::move(layout)), next_sequence_(&next_sequence), keyed_(layout_->id()) {}
 
 void RelationDeltaBuilder::begin(const storage::Snapshot& latest) {
   latest_ = &latest;
-  pending_.clear();
+  keyed_.begin(latest);
   counts_.clear();
   weighted_.clear();
   appended_.clear();
@@ -81,30 +96,6 @@ std::string_view RelationDeltaBuilder::keep(std::string_view bytes) {
   return {arena_.copy(bytes), bytes.size()};
 }
 
-// Makes sure that every key has an entry in pending_, reading old rows of the new ones in one go.
-Result<void> RelationDeltaBuilder::load(std::span<const std::string_view> keys) {
-  std::vector<std::string_view> missing;
-  for (const std::string_view key : keys) {
-    if (!pending_.contains(key)) missing.push_back(key);
-  }
-  if (missing.empty()) return {};
-  std::sort(missing.begin(), missing.end());
-  missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-  std::vector<std::optional<std::string_view>> rows(missing.size());
-  QW_TRY(latest_->get_many(layout_->id(), missing, rows));
-  for (size_t i = 0; i < missing.size(); ++i) {
-    const std::string_view row = rows[i] ? *rows[i] : kNone;
-    pending_.emplace(keep(missing[i]), Pending{row, row});
-  }
-  return {};
-}
-
-RelationDeltaBuilder::Pending& RelationDeltaBuilder::pending(std::string_view key) {
-  const auto found = pending_.find(key);
-  QW_ASSERT(found != pending_.end());
-  return found->second;
-}
-
 Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
   QW_ASSERT(batch.weights == nullptr);
   const uint32_t size = batch.size();
@@ -114,8 +105,8 @@ Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
     case KeyMode::keyed: {
       auto* keys = scratch_.allocate_array<std::string_view>(size);
       layout_->encode_keys(batch, scratch_, keys);
-      QW_TRY(load({keys, size}));
-      for (uint32_t i = 0; i < size; ++i) pending(keys[i]).after = rows[i];
+      QW_TRY(keyed_.load({keys, size}, arena_));
+      for (uint32_t i = 0; i < size; ++i) keyed_.at(keys[i]).after = rows[i];
       break;
     }
     case KeyMode::sequence:
@@ -168,20 +159,34 @@ Result<void> RelationDeltaBuilder::change(const ingest::TableChunk& chunk) {
   }
   auto* keys = scratch_.allocate_array<std::string_view>(chunk.rows);
   layout_->encode_keys(batch, arena_, keys);
+  if (keyed_.indexed() || !chunk.kept.empty()) {
+    QW_TRY(change_in_map(chunk, {keys, chunk.rows}, {rows, chunk.rows}));
+  } else {
+    for (uint32_t i = 0; i < chunk.rows; ++i)
+      keyed_.append(keyed_op(chunk.op(i)), keys[i], rows[i]);
+  }
+  scratch_.reset();
+  return {};
+}
+
+// As appending to the log, where columns must be taken from the rows that stand there.
+Result<void> RelationDeltaBuilder::change_in_map(const ingest::TableChunk& chunk,
+                                                 std::span<const std::string_view> keys,
+                                                 std::span<std::string_view> rows) {
   std::vector<std::string_view> looked_up;
   for (uint32_t i = 0; i < chunk.rows; ++i) {
     if (chunk.op(i) != ingest::RowOp::insert) looked_up.push_back(keys[i]);
   }
-  QW_TRY(load(looked_up));
+  QW_TRY(keyed_.load(looked_up, arena_));
   std::string_view moved = kNone;
   for (uint32_t i = 0; i < chunk.rows; ++i) {
-    switch (chunk.op(i)) {
-      case ingest::RowOp::insert:
+    switch (keyed_op(chunk.op(i))) {
+      case KeyedChanges::Op::insert:
         // Nothing stands there, says the source: no need to look.
-        pending_.try_emplace(keys[i], Pending{kNone, kNone}).first->second.after = rows[i];
+        keyed_.at_new(keys[i]).after = rows[i];
         break;
-      case ingest::RowOp::put: {
-        Pending& change = pending(keys[i]);
+      case KeyedChanges::Op::put: {
+        KeyedChanges::Pending& change = keyed_.at(keys[i]);
         bool kept = false;
         for (uint32_t c = 0; c < chunk.columns.size() && !kept; ++c) kept = chunk.is_kept(c, i);
         if (kept) {
@@ -191,29 +196,23 @@ Result<void> RelationDeltaBuilder::change(const ingest::TableChunk& chunk) {
         change.after = rows[i];
         break;
       }
-      case ingest::RowOp::remove:
-      case ingest::RowOp::move: {
-        Pending& change = pending(keys[i]);
-        const std::string_view gone = change.after;
-        change.after = kNone;
-        if (chunk.op(i) == ingest::RowOp::move) {
-          moved = gone;
-          continue;
-        }
-        break;
+      case KeyedChanges::Op::remove: {
+        const std::string_view gone = std::exchange(keyed_.at(keys[i]).after, kNone);
+        moved = chunk.op(i) == ingest::RowOp::move ? gone : kNone;
+        continue;
       }
-      case ingest::RowOp::remove_row:
-        return fail(internal_error("whole-row removal from a keyed table"));
     }
     moved = kNone;
   }
-  scratch_.reset();
   return {};
 }
 
 Result<void> RelationDeltaBuilder::truncate() {
   QW_ASSERT(layout_->mode() != KeyMode::sequence);
-  for (auto& [key, change] : pending_) change.after = kNone;
+  if (layout_->mode() == KeyMode::keyed) {
+    QW_TRY(keyed_.load({}, arena_));
+    keyed_.erase_all();
+  }
   counts_.clear();
   QW_ASSIGN_OR_RETURN(storage::Cursor cursor, latest_->scan(layout_->id()));
   std::vector<storage::RowView> entries(1024);
@@ -222,8 +221,7 @@ Result<void> RelationDeltaBuilder::truncate() {
     QW_ASSIGN_OR_RETURN(count, cursor.next(entries));
     for (size_t i = 0; i < count; ++i) {
       if (layout_->mode() == KeyMode::keyed) {
-        // Rows of the store stay where they are while `latest_` lives.
-        pending_.emplace(entries[i].key, Pending{entries[i].row, kNone});
+        keyed_.erase_stored(entries[i].key, entries[i].row);
       } else {
         counts_[entries[i].key] = -qw::load<int64_t>(entries[i].row.data());
       }
@@ -233,8 +231,8 @@ Result<void> RelationDeltaBuilder::truncate() {
 }
 
 Result<std::string_view> RelationDeltaBuilder::current(std::string_view key) {
-  QW_TRY(load({&key, 1}));
-  return pending(key).after;
+  QW_TRY(keyed_.load({&key, 1}, arena_));
+  return keyed_.at(key).after;
 }
 
 Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
@@ -255,9 +253,9 @@ Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
   std::vector<std::string_view> keys;
   keys.reserve(writes.size());
   for (const RowWrite& write : writes) keys.push_back(write.key);
-  QW_TRY(load(keys));
+  QW_TRY(keyed_.load(keys, arena_));
   for (const RowWrite& write : writes) {
-    if (!same_row(pending(write.key).after, write.expected)) return false;
+    if (!same_row(keyed_.at(write.key).after, write.expected)) return false;
   }
   return true;
 }
@@ -265,7 +263,7 @@ Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
 void RelationDeltaBuilder::apply(std::span<const RowWrite> writes) {
   for (const RowWrite& write : writes) {
     if (layout_->mode() == KeyMode::keyed) {
-      pending(write.key).after = exists(write.row) ? keep(write.row) : kNone;
+      keyed_.at(write.key).after = exists(write.row) ? keep(write.row) : kNone;
       continue;
     }
     const auto found = counts_.find(write.key);
@@ -322,7 +320,7 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish(const OnBatch& on_ba
   switch (layout_->mode()) {
     case KeyMode::keyed:
       if (!weighted_.empty()) {
-        QW_ASSERT(pending_.empty());
+        QW_ASSERT(keyed_.empty());
         return finish_weighted_keyed();
       }
       return finish_keyed(on_batch);
@@ -343,33 +341,23 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish(const OnBatch& on_ba
 }
 
 Result<storage::RelationDelta> RelationDeltaBuilder::finish_keyed(const OnBatch& on_batch) {
-  struct Changed {
-    std::string_view key;
-    Pending change;
-  };
-  std::vector<Changed> changed;
-  changed.reserve(pending_.size());
-  for (const auto& [key, change] : pending_) {
-    if (!same_row(change.before, change.after)) changed.push_back({key, change});
-  }
-  std::sort(changed.begin(), changed.end(),
-            [](const Changed& a, const Changed& b) { return a.key < b.key; });
+  QW_ASSIGN_OR_RETURN(const std::span<const KeyedChanges::Net> changed, keyed_.finish());
   storage::RelationDelta delta;
   delta.relation = layout_->id();
   delta.changes.reserve(changed.size());
   std::vector<std::string_view> rows;
   std::vector<int64_t> weights;
-  for (const Changed& entry : changed) {
-    if (exists(entry.change.before)) {
-      rows.push_back(entry.change.before);
+  for (const KeyedChanges::Net& entry : changed) {
+    if (exists(entry.before)) {
+      rows.push_back(entry.before);
       weights.push_back(-1);
       --delta.rows_added;
     }
-    if (exists(entry.change.after)) {
-      rows.push_back(entry.change.after);
+    if (exists(entry.after)) {
+      rows.push_back(entry.after);
       weights.push_back(1);
       ++delta.rows_added;
-      delta.changes.push_back(storage::RowChange::put(entry.key, entry.change.after));
+      delta.changes.push_back(storage::RowChange::put(entry.key, entry.after));
     } else {
       delta.changes.push_back(storage::RowChange::erase(entry.key));
     }

@@ -21,6 +21,7 @@
 #include "src/base/arena.h"
 #include "src/base/hash.h"
 #include "src/base/result.h"
+#include "src/engine/keyed_changes.h"
 #include "src/engine/relation_layout.h"
 #include "storage/epoch_write.h"
 #include "storage/rows.h"
@@ -66,15 +67,13 @@ class RelationDeltaBuilder {
   size_t bytes() const { return arena_.reserved_bytes(); }
 
  private:
-  struct Pending {
-    std::string_view before, after;  // data() == nullptr = no row
-  };
   struct Weighted {
     std::string_view key, row;
     int64_t weight;
   };
-  Result<void> load(std::span<const std::string_view> keys);
-  Pending& pending(std::string_view key);
+  Result<void> change_in_map(const ingest::TableChunk& chunk,
+                             std::span<const std::string_view> keys,
+                             std::span<std::string_view> rows);
   Result<void> emit(std::span<const std::string_view> rows, std::span<const int64_t> weights,
                     const OnBatch& on_batch);
   Result<storage::RelationDelta> finish_keyed(const OnBatch& on_batch);
@@ -90,7 +89,7 @@ class RelationDeltaBuilder {
   uint64_t* next_sequence_;
   Arena arena_;    // keys and rows of this epoch, until the store has staged them
   Arena scratch_;  // per batch
-  absl::flat_hash_map<std::string_view, Pending, StringHash, StringEqual> pending_;
+  KeyedChanges keyed_;
   absl::flat_hash_map<std::string_view, int64_t, StringHash, StringEqual> counts_;
   std::vector<Weighted> weighted_;
   std::vector<storage::RowChange> appended_;  // sequence mode

@@ -1,0 +1,82 @@
+// KeyedChanges: what one epoch does to the rows of a relation with a key, netted per key.
+//
+// Changes are a log first: appending costs a few stores, and finish() sorts the log once by key and
+// reads the old rows in key order. When somebody must know what stands under a key half-way (a
+// session's write, an update that leaves columns out), the log is turned into a map, which later
+// changes of this epoch go into. Keys and rows are borrowed until begin(). Epoch thread only.
+// Tests: tests/e2e/postgres_test.py and postgres_cases_test.py (random and chosen changes).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "src/base/arena.h"
+#include "src/base/hash.h"
+#include "src/base/ids.h"
+#include "src/base/result.h"
+#include "storage/rows.h"
+
+namespace qw::engine {
+
+class KeyedChanges {
+ public:
+  // data() == nullptr = no row.
+  struct Pending {
+    std::string_view before, after;
+  };
+  struct Net {
+    std::string_view key, before, after;
+  };
+  enum class Op : uint8_t {
+    insert,  // nothing stands under the key, who says so answers for it
+    put,
+    remove,
+  };
+
+  explicit KeyedChanges(ObjectId relation) : relation_(relation) {}
+  void begin(const storage::Snapshot& latest);
+
+  bool indexed() const { return indexed_; }
+  bool empty() const { return log_.empty() && map_.empty(); }
+  // While not indexed().
+  void append(Op op, std::string_view key, std::string_view row);
+
+  // Turns the log into the map and makes sure that every key has an entry there. New keys are
+  // copied into `bytes`.
+  Result<void> load(std::span<const std::string_view> keys, Arena& bytes);
+  // REQUIRES: loaded.
+  Pending& at(std::string_view key);
+  // As Op::insert, in the map. REQUIRES: indexed().
+  Pending& at_new(std::string_view key);
+  // For a truncation: every key of the map loses its row; then the stored rows go, one by one.
+  // Their bytes stay where they are while `latest` lives. REQUIRES: indexed().
+  void erase_all();
+  void erase_stored(std::string_view key, std::string_view row);
+
+  // Sorted by key, each key once, without those whose row is what it was.
+  Result<std::span<const Net>> finish();
+
+ private:
+  struct Entry {
+    std::string_view key, row;
+    Op op;
+  };
+  Result<void> index();
+  std::vector<uint32_t> sorted_log() const;
+  Result<void> net_log();
+  void net_map();
+
+  const ObjectId relation_;
+  const storage::Snapshot* latest_ = nullptr;
+  bool indexed_ = false;
+  bool ascending_ = true;  // the log's keys, each greater than the one before
+  std::vector<Entry> log_;
+  absl::flat_hash_map<std::string_view, Pending, StringHash, StringEqual> map_;
+  std::vector<Net> net_;
+};
+
+}  // namespace qw::engine
