@@ -68,7 +68,8 @@ class PgConnection {
   // After Read::end: the final status of the command.
   Result<void> finish_copy();
   Result<void> write_copy(std::string_view bytes);
-  // Waits until bytes come, `time` is over, or the stop signal (an error 57014).
+  // Waits until bytes come, `time` is over, or the stop signal (an error 57014). While copied bytes
+  // pour in, it lets them gather for a millisecond.
   Result<void> wait_readable(std::chrono::milliseconds time);
 
   int server_version() const;
@@ -85,6 +86,10 @@ class PgConnection {
   const std::set<std::string> secrets_;
   const StopSignal& stop_;
   char* copy_row_ = nullptr;
+  // Bytes of copied rows since then, and whether the last such stretch had many.
+  std::chrono::steady_clock::time_point stretch_began_;
+  uint64_t stretch_bytes_ = 0;
+  bool pouring_ = false;
 };
 
 // A lost connection, a restarting server, too many connections: worth another try. Everything that
