@@ -196,13 +196,24 @@ def cdc(world, quick):
     """A backlog of changes read by us, and the same backlog by pg_recvlogical to /dev/null."""
     count = 20_000 if quick else 1_000_000
     postgres, server = cdc_setup(world, "cdc")
-    slot = postgres.sql("SELECT pg_create_logical_replication_slot('other', 'pgoutput')", "cdc")
-    assert slot
-    server.stop()
-    for first in range(0, count, 1000):
-        postgres.sql(f"INSERT INTO item SELECT g, g % 7, 'note ' || g, now() "
-                     f"FROM generate_series({first}, {first + 999}) g", "cdc")
-    postgres.sql(f"UPDATE mark SET value = {count}", "cdc")
+    postgres.sql("SELECT pg_create_logical_replication_slot('other', 'pgoutput')", "cdc")
+    for rows in [1000, count]:
+        for kind in ["insert", "update"]:
+            server.stop()
+            change = {"insert": "INSERT INTO item SELECT g, g % 7, 'note ' || g, now() "
+                                "FROM generate_series({0}, {1}) g",
+                      "update": "UPDATE item SET n = n + 1 WHERE id BETWEEN {0} AND {1}"}[kind]
+            if kind == "insert":
+                postgres.sql("TRUNCATE item", "cdc")
+            for first in range(0, count, rows):
+                postgres.sql(change.format(first, first + rows - 1), "cdc")
+            cdc_backlog(postgres, server, f"{kind}/{rows}_rows_per_transaction", count)
+    postgres.sql("SELECT pg_drop_replication_slot('other')", "cdc")
+    server.kill9()
+
+
+def cdc_backlog(postgres, server, case, count):
+    mark = postgres.sql("UPDATE mark SET value = value + 1 RETURNING value", "cdc")
     end = postgres.sql("SELECT pg_current_wal_lsn()", "cdc")[0][0]
     began = time.monotonic()
     subprocess.run(
@@ -212,10 +223,42 @@ def cdc(world, quick):
     theirs = count / (time.monotonic() - began)
     began = time.monotonic()
     server.start()
-    server.wait_for("SELECT value FROM mark", [(count,)], seconds=600)
+    server.wait_for("SELECT value FROM mark", mark, seconds=600)
     ours = count / (time.monotonic() - began)
-    figure("cdc", f"backlog/{count}", "changes_per_second", ours, "1/s", theirs)
-    postgres.sql("SELECT pg_drop_replication_slot('other')", "cdc")
+    figure("cdc", case, "changes_per_second", ours, "1/s", theirs)
+    figure("cdc", case, "cpu_seconds", cpu_seconds(server.process.pid), "s")
+    figure("cdc", case, "memory", memory_bytes(server.process.pid), "B")
+
+
+def cdc_snapshot(world, quick):
+    """The first copy of a table, and the same by psql to /dev/null."""
+    count = 100_000 if quick else 5_000_000
+    postgres, server = cdc_setup(world, "snapshot")
+    server.sql("DROP SOURCE up CASCADE")
+    postgres.sql("INSERT INTO item SELECT g, g % 7, 'note ' || g, now() "
+                 f"FROM generate_series(1, {count}) g", "snapshot")
+    postgres.sql("VACUUM ANALYZE item", "snapshot")
+
+    def theirs():
+        began = time.monotonic()
+        subprocess.run([peers.PG_BIN / "psql", "-X", postgres.dsn("snapshot"), "-c",
+                        "\\copy item TO /dev/null"], check=True, capture_output=True)
+        return count / (time.monotonic() - began)
+
+    def ours():
+        began = time.monotonic()
+        server.sql("CREATE SOURCE up FROM POSTGRES CONNECTION pg (PUBLICATION 'quickwater') "
+                   "FOR ALL TABLES")
+        rate = count / (time.monotonic() - began)
+        assert server.sql("SELECT count(*) FROM item") == [(count,)]
+        server.sql("DROP SOURCE up")
+        return rate
+
+    before = cpu_seconds(server.process.pid)
+    rate, peer_rate = alternate(3, ours, theirs)
+    figure("cdc_snapshot", f"{count}_rows", "rows_per_second", rate, "1/s", peer_rate)
+    figure("cdc_snapshot", f"{count}_rows", "cpu_seconds_per_copy",
+           (cpu_seconds(server.process.pid) - before) / 3, "s")
     server.kill9()
 
 
@@ -258,7 +301,7 @@ def freshness(world, quick):
 
 BENCHMARKS = {
     "in_process": in_process, "start": start, "point_reads": point_reads, "inserts": inserts,
-    "kafka_json": kafka_json, "cdc": cdc, "freshness": freshness,
+    "kafka_json": kafka_json, "cdc": cdc, "cdc_snapshot": cdc_snapshot, "freshness": freshness,
 }
 
 
