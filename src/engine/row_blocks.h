@@ -7,7 +7,7 @@
 //
 // One entry per row costs twice the space (pages in the middle of a B+tree are left half full) and
 // several times the work. Keyed and multiset relations have one entry per row. Tests:
-// tests/unit/engine/row_blocks_test.cc.
+// tests/e2e/generator_test.py, tests/e2e/kafka_test.py.
 #pragma once
 
 #include <cstdint>
