@@ -137,6 +137,12 @@ void build_object(KernelCall& call) {
         return fail(invalid_parameter_value("argument " + std::to_string(i + 1) + " cannot be null")
                         .with_hint("Object keys should be text."));
       }
+      const Type type = call.args[i].type;
+      if (type.is_array() || type.id == TypeId::record || type.id == TypeId::json ||
+          type.id == TypeId::jsonb) {
+        return fail(
+            invalid_parameter_value("key value must be scalar, not array, composite, or json"));
+      }
       std::string key;
       QW_TRY(append_arg(call, i, row, key));
       if (key.front() != '"') {

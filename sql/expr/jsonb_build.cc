@@ -174,6 +174,11 @@ void build_object(KernelCall& call) {
         return fail(invalid_parameter_value("argument " + std::to_string(i + 1) +
                                             ": key must not be null"));
       }
+      if (key.type.is_array() || key.type.id == TypeId::record || key.type.id == TypeId::json ||
+          key.type.id == TypeId::jsonb) {
+        return fail(
+            invalid_parameter_value("key value must be scalar, not array, composite, or json"));
+      }
       std::string text;
       if (key.type.id == TypeId::boolean) {
         text = key.values<bool>()[slot] ? "true" : "false";

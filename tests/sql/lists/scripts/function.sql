@@ -90,3 +90,5 @@ SELECT g, generate_series(1, g), generate_series(g, 3) FROM generate_series(1,2)
 SELECT generate_series(1, generate_series(1, 3)), 'x'
 SELECT a.x, unnest(ARRAY[a.x, a.x + 1]) AS u, unnest(ARRAY['p']) AS p FROM (VALUES (1),(2)) a(x) ORDER BY 1, 2
 SELECT to_char(interval '-1 mon', 'MM'), to_char(interval '-5 days', 'DD'), to_char(interval '-2 hours -3 min', 'HH24:MI')
+SELECT jsonb_build_object('{}'::jsonb, 1)
+SELECT json_build_object(ARRAY[1], 1)
