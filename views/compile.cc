@@ -125,15 +125,15 @@ Result<Node*> ViewBuilder::make_scan(const sql::Scan& scan) {
   if (scan.bounds != nullptr) return fail(internal_error("a view's plan has scan bounds"));
   QW_ASSIGN_OR_RETURN(Node * node,
                       add_operator(std::make_unique<PickOperator>(host_, scan.columns), {}));
-  graph_.roots[scan.relation].push_back({node, spec_.id, false, false});
+  graph_.roots[scan.relation].push_back({node, spec_.id});
   return node;
 }
 
-Result<void> ViewBuilder::hydrate_left(const Node* index, Node* op, uint32_t port) {
+Result<void> ViewBuilder::hydrate_left(const Node* index, Node* op, uint32_t port, uint32_t pass) {
   const sql::Scan& scan = *preloaded_.at(index);
   QW_ASSIGN_OR_RETURN(Node * pick,
                       add_operator(std::make_unique<PickOperator>(host_, scan.columns), {}));
-  graph_.roots[scan.relation].push_back({pick, spec_.id, false, true});
+  graph_.roots[scan.relation].push_back({pick, spec_.id, false, true, pass});
   pick->outputs.push_back({op, port});
   return {};
 }
@@ -222,7 +222,7 @@ Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Node*& left_index,
   right_index->outputs.push_back({node, 1});
   // The side that is hydrated meets the one that is full; when both are, nothing would come.
   if (has_rows(left_index) && has_rows(right_index)) {
-    QW_TRY(hydrate_left(left_index, node, 0));
+    QW_TRY(hydrate_left(left_index, node, 0, 1));
   }
   if (join.residual == nullptr) return node;
   std::vector<Type> types = schema_types(*plan.inputs[0]);

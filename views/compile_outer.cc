@@ -49,9 +49,11 @@ Result<Node*> ViewBuilder::existence(Node* left, Node* right, bool anti, std::ve
                                 {}));
   left->before.push_back({node, 0});
   right->before.push_back({node, 1});
-  if (has_rows(left)) {
-    QW_TRY(hydrate_left(
-        left, node, has_rows(right) ? ExistenceOperator::kLeft : ExistenceOperator::kUnmatched));
+  // While the right side fills, left rows turn around: all of them must have come before.
+  if (has_rows(left) && has_rows(right)) {
+    QW_TRY(hydrate_left(left, node, ExistenceOperator::kLeft, 1));
+  } else if (has_rows(left)) {
+    QW_TRY(hydrate_left(left, node, ExistenceOperator::kUnmatched, 0));
   }
   return node;
 }

@@ -44,15 +44,17 @@ Result<std::vector<StateInfo>> Dataflow::add_view(
   return builder.take_states();
 }
 
-std::vector<ObjectId> Dataflow::to_hydrate(ObjectId view) const {
-  std::vector<ObjectId> relations;
-  for (const auto& [relation, roots] : impl_->graph.roots) {
-    const bool reads_it = std::any_of(roots.begin(), roots.end(), [&](const Root& root) {
-      return root.view == view && !root.live;
-    });
-    if (reads_it) relations.push_back(relation);
+std::vector<HydrationStep> Dataflow::to_hydrate(ObjectId view) const {
+  std::vector<HydrationStep> steps;
+  for (const uint32_t pass : {0U, 1U}) {
+    for (const auto& [relation, roots] : impl_->graph.roots) {
+      const bool reads_it = std::any_of(roots.begin(), roots.end(), [&](const Root& root) {
+        return root.view == view && !root.live && root.pass == pass;
+      });
+      if (reads_it) steps.push_back({relation, pass});
+    }
   }
-  return relations;
+  return steps;
 }
 
 void Dataflow::go_live(ObjectId view) {
@@ -150,12 +152,13 @@ void Dataflow::push(ObjectId relation, const Batch& batch) {
   if (!batch.empty()) impl_->graph.push_relation(relation, batch);
 }
 
-void Dataflow::hydrate(ObjectId view, ObjectId relation, const Batch& batch) {
+void Dataflow::hydrate(ObjectId view, const HydrationStep& step, const Batch& batch) {
   QW_ASSERT(impl_->in_epoch && has_view(view));
-  const auto it = impl_->graph.roots.find(relation);
+  const auto it = impl_->graph.roots.find(step.relation);
   if (batch.empty() || it == impl_->graph.roots.end()) return;
   for (const Root& root : it->second) {
-    if (root.view == view && !root.live) impl_->graph.deliver({root.node, 0}, batch);
+    if (root.view != view || root.live || root.pass != step.pass) continue;
+    impl_->graph.deliver({root.node, 0}, batch);
   }
 }
 

@@ -13,10 +13,11 @@
 // constant NULL). Row and error sinks are called during push, hydrate and finish_epoch; the same
 // row may come with +1 and then with -1 within an epoch: whoever stores rows nets them.
 //
-// Making a view over existing data: add_view(), then feed each relation of to_hydrate() with all
-// of its rows (hydrate, +1 each, in slices, over as many epochs as one likes), then go_live(), from
-// which on push() and views below reach it. Nothing is pushed meanwhile: indexes that the view
-// shares are full and live for it from the start, and must not get ahead of its other inputs.
+// Making a view over existing data: add_view(), then for each step of to_hydrate(), in that order,
+// all rows of its relation (hydrate, +1 each, in slices, over as many epochs as one likes), then
+// go_live(), from which on push() and views below reach it. Nothing is pushed meanwhile: indexes
+// that the view shares are full and live for it from the start, and must not get ahead of its other
+// inputs.
 //
 // Recovery: add_view() for all views with the states they had, views below first; load_image() and
 // apply_log() per state; finish_recovery(). Nothing is emitted.
@@ -91,6 +92,12 @@ struct StateStatus {
   uint64_t bytes = 0;
 };
 
+// All rows of one relation, once: left rows of some outer joins come in a pass before all others.
+struct HydrationStep {
+  ObjectId relation;
+  uint32_t pass = 1;  // 0 or 1
+};
+
 class Dataflow {
  public:
   Dataflow();
@@ -103,8 +110,8 @@ class Dataflow {
   // `allocate` gives fresh ids. 0A000 for plans that only reads can run.
   Result<std::vector<StateInfo>> add_view(const ViewSpec& spec, const sql::Plan& plan,
                                           const std::function<Result<StateId>()>& allocate);
-  // Relations whose rows the new view must be fed, each once.
-  std::vector<ObjectId> to_hydrate(ObjectId view) const;
+  // What the new view must be fed, in this order.
+  std::vector<HydrationStep> to_hydrate(ObjectId view) const;
   void go_live(ObjectId view);
   // No live view may read it. Returns the states that nobody uses any more, to be dropped.
   std::vector<StateId> remove_view(ObjectId view);
@@ -114,7 +121,7 @@ class Dataflow {
 
   void begin_epoch(Epoch epoch, sql::EvalContext& context);
   void push(ObjectId relation, const Batch& batch);
-  void hydrate(ObjectId view, ObjectId relation, const Batch& batch);
+  void hydrate(ObjectId view, const HydrationStep& step, const Batch& batch);
   void finish_epoch();
   std::vector<StateRecords> take_records();
 

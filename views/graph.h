@@ -66,6 +66,7 @@ struct Root {
   ObjectId view;
   bool live = false;
   bool hydrates_only = false;  // gone when the view goes live
+  uint32_t pass = 1;           // of HydrationStep
 };
 
 class Graph {
@@ -100,7 +101,7 @@ class ViewBuilder {
   Result<Node*> make_scan(const sql::Scan& scan);
   // Brings the rows of an index that others had before the view to `port` of an operator that has
   // the index as its left side.
-  Result<void> hydrate_left(const Node* index, Node* op, uint32_t port);
+  Result<void> hydrate_left(const Node* index, Node* op, uint32_t port, uint32_t pass);
   bool has_rows(const Node* index) const { return preloaded_.count(index) != 0; }
   Result<Node*> make_filter(const sql::Expr& predicate, Node* input, std::span<const Type> types);
   Result<Node*> make_join(const sql::Plan& plan);

@@ -441,7 +441,8 @@ Result<void> EpochLoop::run_epoch(Extra extra, const std::function<Result<void>(
 Result<void> EpochLoop::hydrate(ObjectId view, const std::atomic<bool>& cancelled,
                                 const std::function<void(uint64_t rows)>& progress) {
   uint64_t rows_done = 0;
-  for (const ObjectId relation : dataflow_.to_hydrate(view)) {
+  for (const views::HydrationStep& step : dataflow_.to_hydrate(view)) {
+    const ObjectId relation = step.relation;
     const auto layout = layouts_.at(relation);
     QW_ASSIGN_OR_RETURN(const storage::Snapshot snapshot, store_->latest());
     QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot.scan(relation));
@@ -454,7 +455,7 @@ Result<void> EpochLoop::hydrate(ObjectId view, const std::atomic<bool>& cancelle
           Batch batch;
           QW_ASSIGN_OR_RETURN(more, stored.next(layout->all_columns(), arena, batch));
           if (!more) break;
-          dataflow_.hydrate(view, relation, batch);
+          dataflow_.hydrate(view, step, batch);
           rows += batch.rows;
           rows_done += batch.rows;
           arena.reset();
