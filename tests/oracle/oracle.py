@@ -127,6 +127,8 @@ class Case:
         for i in range(1 + choose.below(3)):
             generator = Generator(choose, relations, 1 if big else 3)
             query = generator.query(2, top=True)
+            if self.views and choose.chance(5):  # the same again, over indexes that are there
+                query, generator.uses = self.views[-1].query, self.views[-1].uses
             # A view on a view cannot be made before it.
             below = [view.made for view in self.views if view.name in generator.uses]
             made = max([choose.below(count + 1), *below])

@@ -154,6 +154,8 @@ class Generator:
         pairs = [(l, r) for l in left_scope for r in right_scope
                  if l.type == r.type or loose and comparable(l.type, r.type)]
         kind = self.choose.pick(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "CROSS JOIN"])
+        if kind == "FULL JOIN":  # PostgreSQL has no plan for some keys of two types
+            pairs = [(l, r) for l, r in pairs if l.type == r.type]
         if kind == "CROSS JOIN" or not pairs:
             return f"{left} CROSS JOIN {right}", scope
         l, r = self.choose.pick(pairs)
