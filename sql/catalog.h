@@ -61,6 +61,7 @@ struct IndexInfo {
   std::vector<uint32_t> columns;
   std::vector<SortOrder> orders;
   bool unique = false;
+  bool constraint = false;  // made by UNIQUE in a table's definition
 };
 
 // A source, connection or secret: `kind` says which; `options` never hold secret values.

@@ -43,6 +43,7 @@ struct Scan {
   // the filter above. `index` = which order (the relation itself or one of its indexes).
   struct Bounds {
     ObjectId index;
+    std::string index_name;      // for EXPLAIN; "" = the relation's own order
     std::vector<ExprPtr> equal;  // constants, parameters or outer columns
     ExprPtr lower, upper;
     bool lower_inclusive = true, upper_inclusive = true;

@@ -457,6 +457,19 @@ Result<void> Catalog::update(const CatalogObject& object) {
   });
 }
 
+Result<void> Catalog::replace(ObjectId gone, const CatalogObject& object, Epoch epoch) {
+  return impl_->transaction([&]() -> Result<void> {
+    Statement rename(impl_->db, "UPDATE object SET name = name || ? WHERE id = ?");
+    const std::string tail = fmt::format(" replaced {}", gone);
+    QW_TRY(rename.bind(std::string_view(tail)).bind(gone.value).run());
+    QW_TRY(impl_->set_state(gone, ObjectState::dropping, std::nullopt));
+    Statement update(impl_->db, "UPDATE object SET schema = ?, name = ?, payload = ? WHERE id = ?");
+    update.bind(std::string_view(object.schema)).bind(std::string_view(object.name));
+    QW_TRY(update.bind_blob(object.payload).bind(object.id.value).run());
+    return impl_->set_state(object.id, ObjectState::ready, epoch);
+  });
+}
+
 Result<std::vector<CatalogObject>> Catalog::list() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->list();

@@ -64,6 +64,10 @@ class Catalog {
   // Replaces name, schema, definition, payload and dependencies of an existing object.
   Result<void> update(const CatalogObject& object);
 
+  // In one step: `gone` starts to be dropped under a name that nobody asks for, and `object`, which
+  // is being created, becomes ready under its name.
+  Result<void> replace(ObjectId gone, const CatalogObject& object, Epoch epoch);
+
   // All objects, by id.
   Result<std::vector<CatalogObject>> list() const;
   Result<std::optional<CatalogObject>> get(ObjectId id) const;

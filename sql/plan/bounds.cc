@@ -129,6 +129,9 @@ PlanPtr bound_scan(const PlanPtr& filter, const Catalog& catalog) {
   if (best.score() == 0) return filter;
   auto out = std::make_shared<Scan::Bounds>();
   out->index = best.index;
+  if (const auto index = catalog.indexes.find(best.index); index != catalog.indexes.end()) {
+    out->index_name = index->second.name;
+  }
   std::vector<bool> used(terms.size(), false);
   for (const Bound* bound : best.equal) {
     out->equal.push_back(bound->value->clone());

@@ -294,7 +294,7 @@ class Tree {
     if (scan.bounds == nullptr) return out;
     const Printer printer(nullptr);
     const auto& bounds = *scan.bounds;
-    out += bounds.index == scan.relation ? " by key" : " by index";
+    out += bounds.index == scan.relation ? " by key" : " by index " + bounds.index_name;
     for (size_t i = 0; i < bounds.equal.size(); ++i) {
       out += (i == 0 ? " = " : ", ") + printer.print(*bounds.equal[i]);
     }

@@ -55,6 +55,7 @@ std::vector<KeyIndex> indexes_of(const Catalog& catalog, const Relation& relatio
     key.orders = index->orders;
     key.orders.resize(key.columns.size());
     key.unique = index->unique;
+    if (index->constraint) key.constraint = kConstraintRange + index->id.value;
     out.push_back(std::move(key));
   }
   return out;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace qw::engine {
 namespace {
@@ -33,8 +34,30 @@ std::shared_ptr<const CatalogView> CatalogView::next(const CatalogView* before,
     else
       view->layouts.emplace(id, std::make_shared<RelationLayout>(*relation));
   }
+  for (const auto& [id, index] : catalog->indexes) {
+    if (before != nullptr) {
+      const auto known = before->indexes.find(id);
+      if (known != before->indexes.end()) {
+        view->indexes.emplace(*known);
+        continue;
+      }
+    }
+    const sql::Relation& relation = *catalog->relations.at(index.relation);
+    view->indexes.emplace(
+        id, std::make_shared<SecondaryIndex>(index, relation, view->layouts.at(index.relation)));
+  }
   view->catalog = std::move(catalog);
   return view;
+}
+
+std::vector<std::shared_ptr<const SecondaryIndex>> CatalogView::unique_indexes(
+    ObjectId relation) const {
+  std::vector<std::shared_ptr<const SecondaryIndex>> out;
+  if (catalog->indexes.empty()) return out;
+  for (const sql::IndexInfo* index : catalog->indexes_of(relation)) {
+    if (index->unique) out.push_back(indexes.at(index->id));
+  }
+  return out;
 }
 
 }  // namespace qw::engine

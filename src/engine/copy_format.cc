@@ -105,7 +105,86 @@ Error CopyReader::located(Error error, size_t column, std::string_view value) co
   return std::move(error).with_detail(std::move(detail));
 }
 
+namespace {
+
+constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
+
+template <typename T>
+std::optional<T> take_be(std::string_view& rest) {
+  if (rest.size() < sizeof(T)) return std::nullopt;
+  const T value = load_be<T>(rest.data());
+  rest.remove_prefix(sizeof(T));
+  return value;
+}
+
+}  // namespace
+
+Result<void> CopyReader::feed_binary(std::string_view bytes) {
+  if (ended_) return fail(bad_copy_file_format("received copy data after EOF marker"));
+  pending_ += bytes;
+  std::string_view rest = pending_;
+  while (!ended_) {
+    QW_ASSIGN_OR_RETURN(const bool taken, take_tuple(rest));
+    if (!taken) break;
+  }
+  if (ended_ && !rest.empty()) {
+    return fail(bad_copy_file_format("received copy data after EOF marker"));
+  }
+  pending_.erase(0, pending_.size() - rest.size());
+  return {};
+}
+
+Result<bool> CopyReader::take_tuple(std::string_view& rest) {
+  std::string_view at = rest;
+  if (!begun_) {
+    if (at.size() < kSignature.size() + 8) return false;
+    if (!at.starts_with(kSignature)) {
+      return fail(bad_copy_file_format("COPY file signature not recognized"));
+    }
+    at.remove_prefix(kSignature.size());
+    const uint32_t flags = *take_be<uint32_t>(at);
+    if ((flags & 0xffff0000U) != 0) {
+      return fail(bad_copy_file_format("unrecognized critical flags in COPY file header"));
+    }
+    const uint32_t extension = *take_be<uint32_t>(at);
+    if (at.size() < extension) return false;
+    at.remove_prefix(extension);
+    begun_ = true;
+    rest = at;
+    return true;
+  }
+  const auto count = take_be<int16_t>(at);
+  if (!count) return false;
+  if (*count == -1) {
+    ended_ = true;
+    rest = at;
+    return true;
+  }
+  line_ = rows_total_ + 1;
+  if (*count != static_cast<int16_t>(columns_.size())) {
+    return fail(located(bad_copy_file_format(fmt::format("row field count is {}, expected {}",
+                                                         *count, columns_.size())),
+                        columns_.size(), ""));
+  }
+  // All of the tuple first: its values go into the batch once it is whole.
+  for (Field& field : fields_) {
+    const auto size = take_be<int32_t>(at);
+    if (!size) return false;
+    field.null = *size == -1;
+    field.text = {};
+    if (field.null) continue;
+    if (*size < 0) return fail(bad_copy_file_format("invalid field size"));
+    if (at.size() < static_cast<size_t>(*size)) return false;
+    field.text = at.substr(0, static_cast<size_t>(*size));
+    at.remove_prefix(static_cast<size_t>(*size));
+  }
+  QW_TRY(add_row());
+  rest = at;
+  return true;
+}
+
 Result<void> CopyReader::feed(std::string_view bytes) {
+  if (options_.format == CopyOptions::Format::binary) return feed_binary(bytes);
   if (ended_) return {};
   std::string joined;
   std::string_view rest = bytes;
@@ -123,6 +202,13 @@ Result<void> CopyReader::feed(std::string_view bytes) {
 }
 
 Result<void> CopyReader::finish() {
+  if (options_.format == CopyOptions::Format::binary) {
+    if (!pending_.empty() || (!begun_ && !ended_)) {
+      return fail(bad_copy_file_format(begun_ ? "unexpected EOF in COPY data"
+                                              : "COPY file signature not recognized"));
+    }
+    return flush();
+  }
   const std::string last = std::move(pending_);
   std::string_view rest = last;
   while (!rest.empty() && !ended_) QW_TRY(take_line(rest, true));
@@ -291,7 +377,10 @@ Result<void> CopyReader::add_row() {
                   vector.type.bytes());
       continue;
     }
-    auto parsed = parse_text_into(vector, row, fields_[c].text, style_, arena_);
+    const bool binary = options_.format == CopyOptions::Format::binary;
+    auto parsed = binary ? parse_binary_into(vector, row, fields_[c].text, arena_)
+                         : parse_text_into(vector, row, fields_[c].text, style_, arena_);
+    if (!parsed && binary) return fail(located(std::move(parsed).error(), columns_.size(), ""));
     if (!parsed) return fail(located(std::move(parsed).error(), c, fields_[c].text));
   }
   ++rows_total_;

@@ -1,4 +1,4 @@
-// COPY's text and csv formats, both ways.
+// COPY's text, csv and binary formats, both ways.
 //
 // CopyReader takes the client's bytes in any slicing and parses complete lines straight into typed
 // columns; a batch is handed on when 4,096 rows are together. Errors name the line and column as
@@ -48,6 +48,9 @@ class CopyReader {
   };
   Result<bool> take_line(std::string_view& rest, bool at_end);
   Result<bool> take_csv_line(std::string_view& rest, bool at_end);
+  Result<void> feed_binary(std::string_view bytes);
+  // One tuple, or the signature before the first; false when more bytes are needed.
+  Result<bool> take_tuple(std::string_view& rest);
   Result<void> text_line(std::string_view line);
   Result<void> add_row();
   Result<void> flush();
@@ -66,7 +69,8 @@ class CopyReader {
   Arena arena_;
   Batch batch_;
   uint64_t line_ = 0, rows_total_ = 0;
-  bool ended_ = false;  // "\." was seen
+  bool ended_ = false;  // "\." was seen, or binary's trailer
+  bool begun_ = false;  // binary: the signature was seen
 };
 
 class CopyWriter {

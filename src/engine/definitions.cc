@@ -83,6 +83,8 @@ std::string new_database_id() {
   return id;
 }
 
+constexpr std::string_view kIndexKind = "index";
+
 void allow_everything(sql::BindContext& context) { context.user = "quickwater"; }
 
 }  // namespace
@@ -141,7 +143,13 @@ Result<void> Definitions::load() {
     objects.push_back(schema);
   }
   auto catalog = std::make_shared<sql::Catalog>();
-  for (const storage::CatalogObject& object : objects) QW_TRY(load_object(object, *catalog));
+  for (const storage::CatalogObject& object : objects) {
+    if (object.kind != kIndexKind) QW_TRY(load_object(object, *catalog));
+  }
+  // A table may be younger than its indexes, see add_primary_key().
+  for (const storage::CatalogObject& object : objects) {
+    if (object.kind == kIndexKind) QW_TRY(load_index(object, *catalog));
+  }
   // States that belong to no view any more: a definition that did not get to its end.
   std::set<StateId> used;
   for (const StateId state : loop_->dataflow().states()) used.insert(state);
@@ -152,6 +160,7 @@ Result<void> Definitions::load() {
     const std::lock_guard lock(view_mutex_);
     view_ = CatalogView::next(nullptr, std::move(catalog));
   }
+  for (const auto& [id, index] : view_->indexes) loop_->add_index(index);
   return recover_states();
 }
 
@@ -306,7 +315,8 @@ Result<void> Definitions::create_schema(const std::string& name) {
   return {};
 }
 
-Result<void> Definitions::create_table(const sql::BoundCreateTable& table) {
+Result<void> Definitions::create_table(const sql::BoundCreateTable& table,
+                                       const DdlContext& context) {
   const std::lock_guard lock(ddl_mutex_);
   RelationPayload payload;
   sql::Relation& relation = payload.relation;
@@ -316,10 +326,7 @@ Result<void> Definitions::create_table(const sql::BoundCreateTable& table) {
   relation.name = table.name;
   relation.columns = table.columns;
   for (const sql::BoundKey& key : table.keys) {
-    if (!key.primary) {
-      return fail(feature_not_supported("UNIQUE constraints are not supported yet")
-                      .with_hint("Use PRIMARY KEY."));
-    }
+    if (!key.primary) continue;
     relation.primary_key = key.columns;
     relation.primary_key_name = key.name;
     relation.unique_keys.push_back(key.columns);
@@ -344,6 +351,20 @@ Result<void> Definitions::create_table(const sql::BoundCreateTable& table) {
   publish([&](sql::Catalog& catalog) {
     catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
   });
+  for (const sql::BoundKey& key : table.keys) {
+    if (key.primary) continue;
+    sql::IndexInfo index;
+    index.relation = relation.id;
+    index.schema = relation.schema;
+    index.name = key.name;
+    index.columns = key.columns;
+    index.orders.resize(key.columns.size());
+    index.unique = index.constraint = true;
+    if (auto made = make_index(index, context); !made) {
+      QW_TRY(erase_objects({relation.id}, false, context));
+      return made;
+    }
+  }
   return {};
 }
 
@@ -719,6 +740,9 @@ std::string Definitions::describe(const sql::Catalog& catalog, ObjectId id) {
         return "materialized view " + name;
     }
   }
+  if (const auto found = catalog.indexes.find(id); found != catalog.indexes.end()) {
+    return "index " + found->second.name;
+  }
   if (const auto found = catalog.objects.find(id); found != catalog.objects.end()) {
     return kind_name(found->second.kind) + " " + found->second.name;
   }
@@ -741,8 +765,9 @@ Result<void> Definitions::drop(const std::vector<ObjectId>& ids, bool cascade,
       if (std::find(all.begin(), all.end(), dependent) != all.end()) continue;
       all.push_back(dependent);
       const sql::Relation* relation = catalog.find(dependent);
-      // A source's own tables go with it without being asked for.
-      const bool owned = relation != nullptr && relation->source == all[i] && relation->source;
+      // A source's own tables and a relation's indexes go with it without being asked for.
+      const bool owned = catalog.indexes.contains(dependent) ||
+                         (relation != nullptr && relation->source == all[i] && relation->source);
       if (!owned) {
         blocking.push_back(fmt::format("{} depends on {}", describe(catalog, dependent),
                                        describe(catalog, all[i])));
@@ -772,6 +797,7 @@ Result<void> Definitions::erase_objects(const std::vector<ObjectId>& ids, bool u
   publish([&](sql::Catalog& catalog) {
     for (const ObjectId id : ids) {
       catalog.relations.erase(id);
+      catalog.indexes.erase(id);
       catalog.objects.erase(id);
       std::erase_if(catalog.schemas, [&](const auto& entry) { return entry.second.id == id; });
     }
@@ -792,6 +818,10 @@ Result<void> Definitions::erase_objects(const std::vector<ObjectId>& ids, bool u
     EpochLoop::Extra extra;
     extra.meta = meta;
     for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+      if (before->catalog->indexes.contains(*id)) {
+        loop_->forget_index(*id);
+        extra.dropped_relations.push_back(*id);
+      }
       if (!before->catalog->relations.contains(*id)) continue;
       if (loop_->dataflow().has_view(*id)) {
         for (const StateId state : loop_->dataflow().remove_view(*id)) {

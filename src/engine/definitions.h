@@ -55,7 +55,13 @@ class Definitions {
   std::shared_ptr<const CatalogView> view() const;
 
   Result<void> create_schema(const std::string& name);
-  Result<void> create_table(const sql::BoundCreateTable& table);
+  Result<void> create_table(const sql::BoundCreateTable& table, const DdlContext& context);
+  // `constraint`: it stands for UNIQUE of the table's definition.
+  Result<void> create_index(const sql::BoundCreateIndex& index, bool constraint,
+                            const DdlContext& context);
+  // ALTER TABLE .. ADD PRIMARY KEY: the rows move under the new key.
+  Result<void> add_primary_key(ObjectId table, const std::string& name,
+                               const std::vector<uint32_t>& columns, const DdlContext& context);
   Result<void> create_view(sql::BoundCreateView view, const DdlContext& context);
   Result<void> create_secret(const std::string& schema, const std::string& name,
                              const std::string& value);
@@ -76,6 +82,9 @@ class Definitions {
   using Change = std::function<void(sql::Catalog&)>;
   void publish(const Change& change);
   Result<void> load_object(const storage::CatalogObject& object, sql::Catalog& catalog);
+  Result<void> load_index(const storage::CatalogObject& object, sql::Catalog& catalog);
+  // With ddl_mutex_ held.
+  Result<void> make_index(sql::IndexInfo index, const DdlContext& context);
   Result<void> load_view(const storage::CatalogObject& object, sql::Relation& relation,
                          const sql::Catalog& catalog);
   Result<void> recover_states();

@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -509,9 +510,6 @@ Result<std::unique_ptr<CopyLoader>> CopyLoader::open(SessionImpl& session, State
   impl->copy = impl->work->bound.as<sql::BoundCopy>();
   const sql::Relation& target = *impl->copy->target;
   QW_TRY(check_target(target, "copy to"));
-  if (options.format == CopyOptions::Format::binary) {
-    return fail(feature_not_supported("COPY FROM in binary format is not supported yet"));
-  }
   impl->transaction = session.transaction();
   QW_TRY(session.ensure_snapshot(*impl->transaction));
   impl->context = session.eval_context(*impl->transaction, *impl->work->view, {});
@@ -546,10 +544,38 @@ Result<void> CopyLoader::feed(std::string_view bytes) { return impl_->reader->fe
 
 namespace {
 
+// 23505 when a unique index would hold two rows of one key. On its own, a statement is checked by
+// the loop; within a transaction the error belongs to the statement.
+Result<void> check_unique(const Transaction& transaction, ObjectId relation,
+                          const StatementWrites& writes) {
+  const auto indexes = transaction.view->unique_indexes(relation);
+  if (indexes.empty()) return {};
+  std::vector<RowWrite> before;
+  if (const TxnBuffer::Table* table = transaction.writes.find(relation)) {
+    for (const auto& [key, entry] : *table) {
+      before.push_back({key, entry.expected, entry.row, entry.count});
+    }
+  }
+  const std::vector<RowWrite> now = writes.list();
+  const std::array<std::span<const RowWrite>, 2> lists = {before, now};
+  for (const auto& index : indexes) {
+    UniqueClaims claims;
+    for (const std::span<const RowWrite> list : lists) {
+      UniqueClaims::Held claimed;
+      QW_ASSIGN_OR_RETURN(const auto twice,
+                          claims.check(*index, list, *transaction.snapshot, claimed));
+      if (twice) return fail(index->duplicate(*twice));
+      claims.accept(std::move(claimed));
+    }
+  }
+  return {};
+}
+
 // Hands a finished statement's writes on: to the loop when alone, else to the transaction.
 Result<void> settle(SessionImpl& session, Transaction& transaction, StatementWrites& writes) {
   if (writes.empty()) return {};
   if (!session.alone() || !transaction.writes.empty()) {
+    QW_TRY(check_unique(transaction, writes.relation(), writes));
     writes.merge_into(transaction.writes);
     return {};
   }

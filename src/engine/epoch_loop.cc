@@ -71,6 +71,7 @@ void EpochLoop::add_relation(std::shared_ptr<const RelationLayout> layout) {
 }
 
 void EpochLoop::forget_relation(ObjectId relation) {
+  indexes_.erase(relation);
   layouts_.erase(relation);
   builders_.erase(relation);
   view_sinks_.erase(relation);
@@ -283,17 +284,12 @@ void EpochLoop::run_items(std::vector<Item> items) {
     queued.txn = {};
   }
   items.clear();
-  if (committing.writers.empty() && committing.acks.empty()) {
-    // Only conflicts: the retry must see what it collided with.
-    wait_for_commits();
-    for (auto& writer : refused) writer.set_value(false);
-    return;
-  }
   auto write = finish_epoch({});
   if (!write) return give_up(write.error());
   committing.staged = store_->stage(std::move(*write));
   hand_over(std::move(committing));
   if (!refused.empty()) {
+    // A retry must see what it collided with.
     wait_for_commits();
     for (auto& writer : refused) writer.set_value(false);
   }
@@ -303,6 +299,9 @@ Result<void> EpochLoop::begin_epoch() {
   epoch_.value += 1;
   QW_ASSIGN_OR_RETURN(latest_, store_->latest());
   for (auto& [relation, builder] : builders_) builder->begin(*latest_);
+  for (auto& [index, claims] : claims_) claims.clear();
+  made_.clear();
+  made_bytes_.reset();
   context_.now_us = std::max(context_.now_us, clock_->now_us());
   context_.statement_us = context_.now_us;
   dataflow_.begin_epoch(epoch_, context_);
@@ -326,6 +325,7 @@ Result<bool> EpochLoop::apply_write(const ClientWrite& write) {
     QW_ASSIGN_OR_RETURN(const bool holds, target->holds(table.writes));
     if (!holds) return false;
   }
+  QW_TRY(claim_unique(write));
   for (const ClientWrite::Table& table : write.tables) builder(table.relation)->apply(table.writes);
   return true;
 }
@@ -360,6 +360,13 @@ Result<storage::EpochWrite> EpochLoop::finish_epoch(Extra extra) {
     if (builder.layout().mode() == KeyMode::sequence) {
       meta_.push_back({sequence_key(relation), encode_u64(sequences_[relation])});
     }
+    if (const auto indexes = indexes_.find(relation); indexes != indexes_.end()) {
+      for (const auto& index : indexes->second) {
+        QW_ASSIGN_OR_RETURN(storage::RelationDelta entries,
+                            index->delta(delta, *latest_, made_bytes_));
+        if (!entries.changes.empty()) write.relations.push_back(std::move(entries));
+      }
+    }
     write.relations.push_back(std::move(delta));
     return {};
   };
@@ -381,6 +388,8 @@ Result<storage::EpochWrite> EpochLoop::finish_epoch(Extra extra) {
   for (const auto& [relation, builder] : builders_) {
     if (view_sinks_.contains(relation)) QW_TRY(take(relation, *builder, {}));
   }
+  for (storage::RelationDelta& made : made_) write.relations.push_back(std::move(made));
+  made_.clear();
   if (auto errors = view_errors_.take_changes()) write.relations.push_back(std::move(*errors));
   for (views::StateRecords& records : dataflow_.take_records()) {
     write.state_logs.push_back({records.state, std::move(records.pieces)});

@@ -39,6 +39,7 @@
 #include "src/base/result.h"
 #include "src/base/thread.h"
 #include "src/engine/relation_delta.h"
+#include "src/engine/secondary_index.h"
 #include "src/engine/view_errors.h"
 #include "src/quickwater.h"
 #include "storage/store.h"
@@ -82,6 +83,9 @@ class EpochLoop {
 
   // Before start(), or inside exclusive(): the relations that are stored, and the dataflow.
   void add_relation(std::shared_ptr<const RelationLayout> layout);
+  // From now on kept up with its relation.
+  void add_index(std::shared_ptr<const SecondaryIndex> index);
+  void forget_index(ObjectId index);
   views::Dataflow& dataflow() { return dataflow_; }
   ViewErrors& view_errors() { return view_errors_; }
   // The sinks that a view's ViewSpec needs; they live as long as the view.
@@ -114,6 +118,16 @@ class EpochLoop {
   // Feeds a new view with what is there, in slices of one epoch each, and makes it live.
   Result<void> hydrate(ObjectId view, const std::atomic<bool>& cancelled,
                        const std::function<void(uint64_t rows)>& progress);
+
+  // Inside exclusive() only. Fills an index from what its relation holds, in slices of one epoch
+  // each, and keeps it up from then on. 23505 when a unique one finds two rows of one key; the
+  // caller drops what was written.
+  Result<void> build_index(std::shared_ptr<const SecondaryIndex> index,
+                           const std::atomic<bool>& cancelled);
+  // Inside exclusive() only. Copies all rows of a relation into another of the same columns, in
+  // slices of one epoch each. 23505 when the other's key does not tell them apart.
+  Result<void> copy_rows(ObjectId from, ObjectId to, const SecondaryIndex& key,
+                         const std::atomic<bool>& cancelled);
 
   // The error that stopped the loop, if one did.
   std::optional<Error> fatal() const;
@@ -152,6 +166,8 @@ class EpochLoop {
   void run_items(std::vector<Item> items);
   Result<void> apply_ingest(IngestItem& item);
   Result<bool> apply_write(const ClientWrite& write);
+  Result<void> claim_unique(const ClientWrite& write);
+  Result<void> check_unique(const SecondaryIndex& index);
   RelationDeltaBuilder* builder(ObjectId relation);
   Result<void> begin_epoch();
   Result<storage::EpochWrite> finish_epoch(Extra extra);
@@ -171,6 +187,10 @@ class EpochLoop {
   std::unordered_map<ObjectId, std::unique_ptr<ViewSink>> view_sinks_;
   std::unordered_map<ObjectId, uint64_t> sequences_;
   std::map<ObjectId, std::unique_ptr<RelationDeltaBuilder>> builders_;  // of the running epoch
+  std::unordered_map<ObjectId, std::vector<std::shared_ptr<const SecondaryIndex>>> indexes_;
+  std::unordered_map<ObjectId, UniqueClaims> claims_;  // by index; of the running epoch
+  std::vector<storage::RelationDelta> made_;           // written besides the builders' deltas
+  Arena made_bytes_;                                   // of index entries, until staged
   std::optional<storage::Snapshot> latest_;
   sql::EvalContext context_;
   Epoch epoch_;

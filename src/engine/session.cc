@@ -140,6 +140,46 @@ void SessionImpl::rollback() {
   transaction_.reset();
 }
 
+namespace {
+
+Result<void> need_block(bool in_block, std::string_view command) {
+  if (in_block) return {};
+  return fail(
+      no_active_sql_transaction(fmt::format("{} can only be used in transaction blocks", command)));
+}
+
+// The last one of that name.
+Result<size_t> find_savepoint(const Transaction& transaction, const std::string& name) {
+  for (size_t i = transaction.savepoints.size(); i-- > 0;) {
+    if (transaction.savepoints[i].name == name) return i;
+  }
+  return fail(Error("3B001", fmt::format("savepoint \"{}\" does not exist", name)));
+}
+
+}  // namespace
+
+Result<void> SessionImpl::savepoint(const std::string& name) {
+  QW_TRY(need_block(in_block(), "SAVEPOINT"));
+  transaction_->savepoints.push_back({name, transaction_->writes.mark()});
+  return {};
+}
+
+Result<void> SessionImpl::release_savepoint(const std::string& name) {
+  QW_TRY(need_block(in_block(), "RELEASE SAVEPOINT"));
+  QW_ASSIGN_OR_RETURN(const size_t at, find_savepoint(*transaction_, name));
+  transaction_->savepoints.resize(at);
+  return {};
+}
+
+Result<void> SessionImpl::rollback_to_savepoint(const std::string& name) {
+  QW_TRY(need_block(in_block(), "ROLLBACK TO SAVEPOINT"));
+  QW_ASSIGN_OR_RETURN(const size_t at, find_savepoint(*transaction_, name));
+  transaction_->savepoints.resize(at + 1);
+  transaction_->writes.go_back(transaction_->savepoints.back().mark);
+  transaction_->failed = false;
+  return {};
+}
+
 Result<std::string> SessionImpl::commit_block() {
   if (!in_block()) {
     warn(no_active_sql_transaction("there is no transaction in progress"));

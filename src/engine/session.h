@@ -45,6 +45,11 @@ struct Transaction {
   std::optional<storage::Snapshot> snapshot;
   std::shared_ptr<const CatalogView> view;  // of the snapshot
   TxnBuffer writes;
+  struct Savepoint {
+    std::string name;
+    size_t mark = 0;  // of `writes`
+  };
+  std::vector<Savepoint> savepoints;
   int64_t now_us = 0;
 };
 
@@ -104,6 +109,9 @@ class SessionImpl final : public Session {
   Result<void> begin_block(bool read_only);
   Result<std::string> commit_block();  // the command tag: COMMIT or ROLLBACK
   void rollback();
+  Result<void> savepoint(const std::string& name);
+  Result<void> release_savepoint(const std::string& name);
+  Result<void> rollback_to_savepoint(const std::string& name);
   Result<void> commit_writes();
   // DDL cannot be buffered: outside of a block whatever came before it in the script is committed.
   Result<void> before_definition(const std::string& what);

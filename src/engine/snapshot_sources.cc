@@ -1,6 +1,7 @@
 // SnapshotSources: see snapshot_sources.h.
 #include "src/engine/snapshot_sources.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -101,6 +102,90 @@ class MergingCursor final : public views::RowCursor {
   Arena arena_;
 };
 
+// Rows that an index finds within bounds: entries of the index, then the rows they name, in turns.
+// What the transaction has written stands in front: its rows are looked at one by one.
+class IndexCursor final : public views::RowCursor {
+ public:
+  IndexCursor(const SecondaryIndex& index, std::vector<uint32_t> fields,
+              const storage::Snapshot& snapshot, storage::Cursor cursor,
+              const TxnBuffer::Table* writes, KeyBounds bounds)
+      : index_(&index),
+        fields_(std::move(fields)),
+        snapshot_(&snapshot),
+        cursor_(std::move(cursor)),
+        writes_(writes),
+        bounds_(std::move(bounds)) {
+    if (writes_ != nullptr) write_ = writes_->begin();
+  }
+
+  Result<bool> next(Batch& batch) override {
+    arena_.reset();
+    size_t count = 0;
+    while (count == 0 && !done_) {
+      QW_ASSIGN_OR_RETURN(count, stored());
+    }
+    if (count == 0 && writes_ != nullptr) {
+      QW_ASSIGN_OR_RETURN(count, written());
+    }
+    if (count == 0) return false;
+    index_->layout().decode({entries_.data(), count}, fields_, arena_, batch);
+    return true;
+  }
+
+ private:
+  Result<size_t> stored() {
+    QW_ASSIGN_OR_RETURN(const size_t found, cursor_.next(found_));
+    done_ = found < found_.size();
+    std::vector<std::string_view> keys;
+    for (size_t i = 0; i < found; ++i) {
+      if (writes_ == nullptr || !writes_->contains(found_[i].row)) keys.push_back(found_[i].row);
+    }
+    std::sort(keys.begin(), keys.end());
+    std::vector<std::optional<std::string_view>> rows(keys.size());
+    QW_TRY(snapshot_->get_many(index_->relation(), keys, rows));
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (!rows[i]) return fail(data_corrupted("an index entry without its row"));
+      entries_[i] = {keys[i], *rows[i]};
+    }
+    return keys.size();
+  }
+
+  Result<size_t> written() {
+    const bool multiset = index_->layout().mode() == KeyMode::multiset;
+    size_t count = 0;
+    for (; write_ != writes_->end() && count < entries_.size(); ++write_) {
+      const TxnBuffer::Entry& entry = write_->second;
+      std::string_view row = entry.row;
+      if (multiset) {
+        QW_ASSIGN_OR_RETURN(const auto old, snapshot_->get(index_->relation(), write_->first));
+        const int64_t copies = (old ? load<int64_t>(old->data()) : 0) + entry.count;
+        if (copies <= 0) continue;
+        char* bytes = static_cast<char*>(arena_.allocate(sizeof(int64_t)));
+        store<int64_t>(bytes, copies);
+        row = {bytes, sizeof(int64_t)};
+      }
+      if (row.data() == nullptr) continue;
+      const std::string_view packed = index_->packed(write_->first, row);
+      std::string_view key;
+      index_->column_keys({&packed, 1}, arena_, &key);
+      if (key < bounds_.lower || (bounds_.upper && key >= *bounds_.upper)) continue;
+      entries_[count++] = {write_->first, row};
+    }
+    return count;
+  }
+
+  const SecondaryIndex* index_;
+  std::vector<uint32_t> fields_;
+  const storage::Snapshot* snapshot_;
+  storage::Cursor cursor_;
+  const TxnBuffer::Table* writes_;
+  KeyBounds bounds_;
+  bool done_ = false;
+  TxnBuffer::Table::const_iterator write_;
+  std::array<storage::RowView, kScanRows> found_, entries_;
+  Arena arena_;
+};
+
 }  // namespace
 
 KeyBounds key_bounds(const KeyCodec& keys, const views::ScanBounds& bounds) {
@@ -138,6 +223,19 @@ Result<std::unique_ptr<views::RowCursor>> SnapshotSources::scan(const sql::Scan&
     return fail(internal_error(fmt::format("relation {} has no rows", scan.relation)));
   }
   KeyBounds range;
+  if (bounds != nullptr && scan.bounds->index != scan.relation) {
+    const auto index = view_->indexes.find(scan.bounds->index);
+    if (index == view_->indexes.end()) {
+      return fail(internal_error(fmt::format("index {} is not there", scan.bounds->index)));
+    }
+    range = key_bounds(index->second->keys(), *bounds);
+    storage::KeyRange entries{range.lower, std::nullopt};
+    if (range.upper) entries.upper = *range.upper;
+    QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot_->scan(index->first, entries));
+    const TxnBuffer::Table* writes = buffer_ == nullptr ? nullptr : buffer_->find(scan.relation);
+    return std::make_unique<IndexCursor>(*index->second, scan.columns, *snapshot_,
+                                         std::move(cursor), writes, std::move(range));
+  }
   if (bounds != nullptr) range = key_bounds(layout->keys(), *bounds);
   storage::KeyRange key_range{range.lower, std::nullopt};
   if (range.upper) key_range.upper = *range.upper;

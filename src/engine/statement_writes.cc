@@ -38,6 +38,15 @@ void StatementWrites::add_copies(std::string_view row, int64_t count) {
   entry(row, {}).count += count;
 }
 
+std::vector<RowWrite> StatementWrites::list() const {
+  std::vector<RowWrite> out;
+  out.reserve(entries_.size());
+  for (const auto& [key, change] : entries_) {
+    out.push_back({key, change.seen, change.row, change.count});
+  }
+  return out;
+}
+
 void StatementWrites::merge_into(TxnBuffer& buffer) const {
   for (const auto& [key, change] : entries_) {
     buffer.add(layout_->id(), layout_->mode(), {key, change.seen, change.row, change.count});

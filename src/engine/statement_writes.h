@@ -39,6 +39,9 @@ class StatementWrites {
   void add_copies(std::string_view row, int64_t count);
 
   bool empty() const { return entries_.empty(); }
+  ObjectId relation() const { return layout_->id(); }
+  // The bytes stay here.
+  std::vector<RowWrite> list() const;
   // Into the transaction's buffer.
   void merge_into(TxnBuffer& buffer) const;
   // Into a request; the bytes are moved along with it.

@@ -23,16 +23,37 @@ void TxnBuffer::add(ObjectId relation, KeyMode mode, const RowWrite& write) {
     entry.expected = keep(write.expected);
     entry.row = keep(write.row);
     entry.count = write.count;
-    table.emplace(keep(write.key), entry);
+    const auto made = table.emplace(keep(write.key), entry).first;
+    if (marked_) replaced_.push_back({relation, made->first, std::nullopt});
     return;
   }
+  if (marked_) replaced_.push_back({relation, found->first, found->second});
   if (mode == KeyMode::keyed)
     found->second.row = keep(write.row);
   else
     found->second.count += write.count;
 }
 
+size_t TxnBuffer::mark() {
+  marked_ = true;
+  return replaced_.size();
+}
+
+void TxnBuffer::go_back(size_t mark) {
+  for (; replaced_.size() > mark; replaced_.pop_back()) {
+    const Replaced& last = replaced_.back();
+    Table& table = tables_[last.relation];
+    if (last.before)
+      table.find(last.key)->second = *last.before;
+    else
+      table.erase(last.key);
+    if (table.empty()) tables_.erase(last.relation);
+  }
+}
+
 void TxnBuffer::clear() {
+  marked_ = false;
+  replaced_.clear();
   tables_.clear();
   bytes_.reset();
 }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ class TxnBuffer {
   using Table = std::map<std::string_view, Entry, std::less<>>;
 
   bool empty() const { return tables_.empty(); }
+  // Savepoints: where the writes stand now, to go back to. The first mark starts the keeping of
+  // what each write replaced.
+  size_t mark();
+  void go_back(size_t mark);
   const Table* find(ObjectId relation) const;
   // Adds one write; a second write of a key replaces its row and keeps what was first expected.
   void add(ObjectId relation, KeyMode mode, const RowWrite& write);
@@ -35,8 +40,15 @@ class TxnBuffer {
   void clear();
 
  private:
+  struct Replaced {
+    ObjectId relation;
+    std::string_view key;
+    std::optional<Entry> before;  // none: the key was not there
+  };
   std::string_view keep(std::string_view bytes);
   std::map<ObjectId, Table> tables_;
+  bool marked_ = false;
+  std::vector<Replaced> replaced_;
   Arena bytes_;
 };
 

@@ -12,6 +12,7 @@
 #include "sql/optimizer.h"
 #include "sql/parser.h"
 #include "sql/program.h"
+#include "src/engine/alter.h"
 #include "src/engine/database_impl.h"
 #include "src/engine/dml.h"
 #include "src/engine/portals.h"
@@ -149,9 +150,14 @@ Result<UtilityResult> transaction_command(SessionImpl& session, const ast::Trans
       if (command.chain) QW_TRY(session.begin_block(false));
       return tagged("ROLLBACK");
     case Type::savepoint:
+      QW_TRY(session.savepoint(command.name));
+      return tagged("SAVEPOINT");
     case Type::release:
+      QW_TRY(session.release_savepoint(command.name));
+      return tagged("RELEASE");
     case Type::rollback_to:
-      return fail(feature_not_supported("savepoints are not supported yet"));
+      QW_TRY(session.rollback_to_savepoint(command.name));
+      return tagged("ROLLBACK");
     case Type::prepare:
     case Type::commit_prepared:
     case Type::rollback_prepared:
@@ -176,7 +182,7 @@ Result<UtilityResult> create_table(SessionImpl& session, const Statement& statem
     return fail(feature_not_supported("WATERMARK is not supported yet"));
   }
   QW_TRY(session.before_definition(tag));
-  QW_TRY(session.database().definitions().create_table(table));
+  QW_TRY(session.database().definitions().create_table(table, ddl_context(session)));
   if (!from_query || !table.with_data) return tagged(tag);
   const auto view = session.database().definitions().view();
   const sql::Relation* made = view->catalog->find(table.schema, table.name);
@@ -338,6 +344,7 @@ Result<std::optional<ObjectId>> find_to_drop(SessionImpl& session, const ast::Dr
     schemas.push_back(name[name.size() - 2]);
   else
     schemas = session.settings().search_path();
+  if (drop.object == ast::ObjectKind::index) return find_index_to_drop(catalog, schemas, last);
   const auto named = named_kind(drop.object);
   for (const std::string& schema : schemas) {
     if (named) {
@@ -374,7 +381,7 @@ Error does_not_exist(const ast::Drop& drop, const std::string& name) {
   if (drop.object == ast::ObjectKind::schema) {
     return invalid_schema_name(fmt::format("schema \"{}\" does not exist", name));
   }
-  if (named_kind(drop.object)) {
+  if (named_kind(drop.object) || drop.object == ast::ObjectKind::index) {
     return undefined_object(fmt::format("{} \"{}\" does not exist", drop.object_name, name));
   }
   return undefined_table(fmt::format("{} \"{}\" does not exist", drop.object_name, name));
@@ -395,8 +402,8 @@ Result<UtilityResult> drop_objects(SessionImpl& session, const ast::Drop& drop) 
     case ast::ObjectKind::source:
     case ast::ObjectKind::connection:
     case ast::ObjectKind::secret:
-      break;
     case ast::ObjectKind::index:
+      break;
     case ast::ObjectKind::sequence:
     case ast::ObjectKind::type:
     case ast::ObjectKind::domain:
@@ -615,6 +622,7 @@ Result<UtilityResult> discard(SessionImpl& session, const ast::Discard& statemen
     session.prepared().clear();
     session.cursors().clear();
     session.settings().reset_all();
+    session.database().advisory_locks().release_all(session.backend_pid());
   }
   return tagged("DISCARD " + upper(statement.what));
 }
@@ -675,9 +683,14 @@ Result<UtilityResult> run_utility(SessionImpl& session, Statement& statement,
     return create_table(session, statement, *table, parameters);
   }
   if (work->bound.as<sql::BoundCreateView>() != nullptr) return create_view(session, statement);
-  if (work->bound.as<sql::BoundCreateIndex>() != nullptr) {
-    return fail(feature_not_supported("CREATE INDEX is not supported yet")
-                    .with_hint("Tables and views are ordered by their key."));
+  if (const auto* index = work->bound.as<sql::BoundCreateIndex>()) {
+    QW_ASSIGN_OR_RETURN(std::string tag,
+                        create_index_statement(session, *index, ddl_context(session)));
+    return tagged(std::move(tag));
+  }
+  if (const auto* s = tree.try_as<ast::AlterTable>()) {
+    QW_ASSIGN_OR_RETURN(std::string tag, alter_table_statement(session, *s, ddl_context(session)));
+    return tagged(std::move(tag));
   }
   if (work->bound.as<sql::BoundExplain>() != nullptr) return explain_statement(statement);
   if (const auto* s = tree.try_as<ast::Transaction>()) return transaction_command(session, *s);

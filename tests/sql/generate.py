@@ -184,6 +184,156 @@ SCRIPTS = {
         SELECT count(*) FROM t
         ROLLBACK
     """,
+    "savepoint": """
+        CREATE TABLE t (id int PRIMARY KEY, v int)
+        CREATE TABLE bag (v int)
+        SAVEPOINT outside
+        BEGIN
+        INSERT INTO t VALUES (1, 1)
+        SAVEPOINT a
+        INSERT INTO t VALUES (2, 2)
+        INSERT INTO bag VALUES (1), (1)
+        SAVEPOINT b
+        UPDATE t SET v = v + 10
+        DELETE FROM bag
+        SELECT * FROM t ORDER BY id
+        ROLLBACK TO b
+        SELECT * FROM t ORDER BY id
+        SELECT count(*) FROM bag
+        INSERT INTO t VALUES (1, 0)
+        SELECT 1
+        ROLLBACK TO SAVEPOINT a
+        SELECT * FROM t ORDER BY id
+        SELECT count(*) FROM bag
+        INSERT INTO t VALUES (3, 3)
+        RELEASE a
+        ROLLBACK TO a
+        ROLLBACK
+        BEGIN
+        SAVEPOINT same
+        INSERT INTO t VALUES (4, 4)
+        SAVEPOINT same
+        INSERT INTO t VALUES (5, 5)
+        ROLLBACK TO same
+        RELEASE same
+        INSERT INTO t VALUES (6, 6)
+        COMMIT
+        SELECT * FROM t ORDER BY id
+    """,
+    "unique_index": """
+        CREATE TABLE t (id int PRIMARY KEY, a int, b text, c numeric, UNIQUE (b))
+        CREATE TABLE bag (a int, b text)
+        INSERT INTO t VALUES (1, 10, 'x', 1.0), (2, 20, 'y', 2.0), (3, 30, NULL, 3), (4, 40, NULL, 4)
+        INSERT INTO t VALUES (5, 50, 'x', 5)
+        INSERT INTO t VALUES (5, 50, 'z', 5), (6, 60, 'z', 5)
+        SELECT count(*) FROM t
+        UPDATE t SET b = 'y' WHERE id = 1
+        UPDATE t SET b = 'w' WHERE id = 1
+        INSERT INTO t VALUES (5, 50, 'x', 5)
+        SELECT id FROM t WHERE b = 'x'
+        SELECT id FROM t WHERE b = 'w'
+        SELECT id FROM t WHERE b > 'w' ORDER BY 1
+        DELETE FROM t WHERE b = 'x'
+        INSERT INTO t VALUES (7, 70, 'x', 7)
+        CREATE UNIQUE INDEX t_c ON t (c)
+        INSERT INTO t VALUES (8, 80, 'q', 7.00)
+        SELECT id FROM t WHERE c = 7.000
+        BEGIN
+        INSERT INTO t VALUES (9, 90, 'r', 9)
+        SELECT id FROM t WHERE b = 'r'
+        INSERT INTO t VALUES (10, 90, 'r', 10)
+        ROLLBACK
+        SELECT count(*) FROM t WHERE b = 'r'
+        INSERT INTO bag VALUES (1, 'x'), (1, 'x'), (2, 'y')
+        CREATE UNIQUE INDEX bag_a ON bag (a)
+        DELETE FROM bag
+        INSERT INTO bag VALUES (1, 'x'), (2, 'y'), (NULL, 'n'), (NULL, 'n')
+        CREATE UNIQUE INDEX bag_a ON bag (a)
+        INSERT INTO bag VALUES (1, 'x')
+        INSERT INTO bag VALUES (NULL, 'n')
+        UPDATE bag SET a = 1 WHERE a = 2
+        UPDATE bag SET a = 3 WHERE a = 2
+        SELECT * FROM bag WHERE a = 3
+        DROP INDEX t_b_key
+        DROP INDEX t_pkey
+        DROP INDEX t
+        DROP INDEX nosuch
+        DROP INDEX bag_a
+        INSERT INTO bag VALUES (1, 'x')
+        SELECT count(*) FROM bag WHERE a = 1
+        DROP TABLE t
+        CREATE TABLE t (id int)
+        INSERT INTO t VALUES (1), (1), (NULL)
+        ALTER TABLE t ADD PRIMARY KEY (id)
+        DELETE FROM t WHERE id IS NULL
+        ALTER TABLE t ADD PRIMARY KEY (id)
+        DELETE FROM t
+        INSERT INTO t VALUES (1), (2)
+        ALTER TABLE t ADD PRIMARY KEY (nosuch)
+        ALTER TABLE t ADD PRIMARY KEY (id)
+        ALTER TABLE t ADD PRIMARY KEY (id)
+        SELECT * FROM t ORDER BY id
+        INSERT INTO t VALUES (1)
+        INSERT INTO t VALUES (NULL)
+        ALTER TABLE t ADD UNIQUE (id)
+        ALTER TABLE nosuch ADD PRIMARY KEY (id)
+    """,
+    "index": """
+        CREATE TABLE t (id int PRIMARY KEY, a int, b text, at timestamptz)
+        INSERT INTO t SELECT g, g % 7, 'b' || g % 3, NULL FROM generate_series(1, 50) g
+        INSERT INTO t VALUES (51, NULL, 'b1', NULL)
+        CREATE INDEX t_ab ON t (a, b DESC)
+        CREATE INDEX ON t (b)
+        CREATE INDEX t_ab ON t (a)
+        CREATE INDEX IF NOT EXISTS t_ab ON t (a)
+        CREATE INDEX ON t (nosuch)
+        SELECT count(*), sum(id) FROM t WHERE a = 3
+        SELECT count(*), sum(id) FROM t WHERE a = 3 AND b = 'b1'
+        SELECT count(*), sum(id) FROM t WHERE a = 3 AND b > 'b0'
+        SELECT count(*), sum(id) FROM t WHERE a > 4
+        SELECT count(*), sum(id) FROM t WHERE a < 2
+        SELECT count(*), sum(id) FROM t WHERE a >= 2 AND a <= 4 AND id > 10
+        SELECT count(*) FROM t WHERE a IS NULL
+        UPDATE t SET a = 100 WHERE a = 3
+        SELECT count(*) FROM t WHERE a = 3
+        SELECT count(*), sum(id) FROM t WHERE a = 100
+        UPDATE t SET id = id + 1000 WHERE a = 100
+        SELECT count(*), sum(id) FROM t WHERE a = 100
+        DELETE FROM t WHERE b = 'b2'
+        SELECT count(*), sum(id) FROM t WHERE b = 'b2'
+        SELECT count(*), sum(id) FROM t WHERE b = 'b1'
+        BEGIN
+        INSERT INTO t VALUES (5000, 4, 'b1', NULL)
+        UPDATE t SET a = 77 WHERE a = 5
+        DELETE FROM t WHERE a = 6
+        SELECT count(*), sum(id) FROM t WHERE a = 4
+        SELECT count(*), sum(id) FROM t WHERE a = 77
+        SELECT count(*) FROM t WHERE a = 5
+        SELECT count(*) FROM t WHERE a = 6
+        ROLLBACK
+        SELECT count(*), sum(id) FROM t WHERE a = 4
+        SELECT count(*), sum(id) FROM t WHERE a = 5
+        CREATE TABLE bag (a int, b text)
+        INSERT INTO bag VALUES (1, 'x'), (1, 'x'), (2, 'y'), (NULL, 'z')
+        CREATE INDEX bag_a ON bag (a)
+        SELECT * FROM bag WHERE a = 1
+        INSERT INTO bag VALUES (1, 'x'), (1, 'y')
+        SELECT b, count(*) FROM bag WHERE a = 1 GROUP BY b ORDER BY b
+        BEGIN
+        INSERT INTO bag VALUES (1, 'x'), (3, 'w')
+        SELECT b, count(*) FROM bag WHERE a = 1 GROUP BY b ORDER BY b
+        SELECT * FROM bag WHERE a > 2
+        DELETE FROM bag WHERE a = 1
+        SELECT count(*) FROM bag WHERE a = 1
+        ROLLBACK
+        SELECT count(*) FROM bag WHERE a = 1
+        DROP INDEX t_ab
+        SELECT count(*), sum(id) FROM t WHERE a = 4
+        CREATE VIEW v AS SELECT * FROM t
+        CREATE INDEX ON v (a)
+        DROP TABLE bag
+        DROP INDEX bag_a
+    """,
     "error": """
         SELECT 1/0
         SELECT 1.5/0
