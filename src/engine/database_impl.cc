@@ -44,7 +44,8 @@ uint64_t default_memory_limit() {
 DatabaseImpl::DatabaseImpl(const DatabaseOptions& options)
     : clock_(options.clock == nullptr ? &system_clock_ : options.clock),
       memory_limit_(options.memory_limit_bytes == 0 ? default_memory_limit()
-                                                    : options.memory_limit_bytes) {}
+                                                    : options.memory_limit_bytes),
+      statement_timer_(system_clock_) {}
 
 Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::open(const DatabaseOptions& options) {
   std::unique_ptr<DatabaseImpl> database(new DatabaseImpl(options));

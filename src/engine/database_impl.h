@@ -16,6 +16,7 @@
 #include "src/engine/definitions.h"
 #include "src/engine/epoch_loop.h"
 #include "src/engine/source_host.h"
+#include "src/engine/statement_timer.h"
 #include "src/quickwater.h"
 #include "storage/catalog.h"
 #include "storage/store.h"
@@ -52,6 +53,7 @@ class DatabaseImpl final : public Database {
   std::vector<Activity> activity() const;
   bool cancel_backend(int32_t pid, bool terminate);
   AdvisoryLocks& advisory_locks() { return advisory_locks_; }
+  StatementTimer& statement_timer() { return statement_timer_; }
   int64_t started_us() const { return started_us_; }
 
  private:
@@ -72,6 +74,7 @@ class DatabaseImpl final : public Database {
   int32_t last_pid_ = 0;
   std::atomic<bool> shutting_down_ = false;
   AdvisoryLocks advisory_locks_;
+  StatementTimer statement_timer_;
   int64_t started_us_ = 0;
 };
 

@@ -69,6 +69,11 @@ Result<void> Definitions::create_index(const sql::BoundCreateIndex& create, bool
     return fail(feature_not_supported("a unique index is supported on tables only")
                     .with_hint("What a source or a view holds is decided upstream."));
   }
+  if (view()->layout(relation->id)->mode() == KeyMode::sequence) {
+    return fail(feature_not_supported(
+        fmt::format("an index on \"{}\", which only grows and has no key, is not supported yet",
+                    relation->name)));
+  }
   sql::IndexInfo index;
   index.relation = relation->id;
   index.schema = create.schema;

@@ -365,6 +365,7 @@ Result<void> plan_work(SessionImpl& session, const Statement& statement, BoundWo
   };
   if (auto* query = work.bound.as<sql::BoundQuery>()) {
     work.parameters = query->parameters;
+    if (statement.tree().try_as<ast::DeclareCursor>() != nullptr) return {};
     work.columns = query->plan->schema;
     work.returns_rows = true;
     return plan_rows(query->plan);
@@ -399,7 +400,9 @@ Result<std::unique_ptr<Portal>> make_portal(SessionImpl& session,
                                             std::vector<Datum> parameters) {
   if (statement->blank()) return std::make_unique<BlankPortal>();
   const sql::BoundStatement& bound = statement->work().bound;
-  if (bound.as<sql::BoundQuery>() != nullptr) {
+  // DECLARE binds its query, and runs it when rows are fetched.
+  const bool declares = statement->tree().try_as<ast::DeclareCursor>() != nullptr;
+  if (bound.as<sql::BoundQuery>() != nullptr && !declares) {
     return started<QueryPortal>(session, std::move(statement), std::move(parameters));
   }
   if (bound.as<sql::BoundInsert>() != nullptr || bound.as<sql::BoundUpdate>() != nullptr ||

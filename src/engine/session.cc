@@ -59,6 +59,7 @@ SessionImpl::SessionImpl(DatabaseImpl& database, SessionOptions options, int32_t
       calls_(*this) {}
 
 SessionImpl::~SessionImpl() {
+  database_->statement_timer().stop(timeout_);
   cursors_.clear();
   database_->forget(this);
 }
@@ -201,6 +202,7 @@ Result<std::string> SessionImpl::commit_block() {
 }
 
 Result<void> SessionImpl::end_script(bool failed) {
+  database_->statement_timer().stop(timeout_);
   if (in_block()) return {};
   if (failed) {
     rollback();
@@ -212,6 +214,7 @@ Result<void> SessionImpl::end_script(bool failed) {
 }
 
 Result<void> SessionImpl::sync() {
+  database_->statement_timer().stop(timeout_);
   if (in_block()) return {};
   const bool failed = transaction_ && transaction_->failed;
   return end_script(failed);
@@ -354,7 +357,16 @@ Result<std::unique_ptr<Portal>> SessionImpl::execute(std::shared_ptr<Prepared> p
 
 Result<std::unique_ptr<Portal>> SessionImpl::open(std::shared_ptr<Statement> statement,
                                                   std::vector<Datum> parameters) {
+  StatementTimer& timer = database_->statement_timer();
+  timer.stop(timeout_);
+  timed_out_ = false;
   if (!shutdown_) cancelled_ = false;
+  if (settings_.statement_timeout_ms() > 0) {
+    timeout_ = timer.start(settings_.statement_timeout_ms(), [this] {
+      timed_out_ = true;
+      cancelled_ = true;
+    });
+  }
   auto portal = make_portal(*this, std::move(statement), std::move(parameters));
   if (!portal) mark_failed();
   return portal;
@@ -442,7 +454,8 @@ Error SessionImpl::cancel_error() const {
   if (shutdown_) {
     return admin_shutdown("terminating connection due to administrator command");
   }
-  return query_canceled("canceling statement due to user request");
+  return query_canceled(timed_out_ ? "canceling statement due to statement timeout"
+                                   : "canceling statement due to user request");
 }
 
 }  // namespace qw::engine

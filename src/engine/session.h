@@ -18,6 +18,7 @@
 #include "src/engine/session_calls.h"
 #include "src/engine/settings.h"
 #include "src/engine/statement.h"
+#include "src/engine/statement_timer.h"
 #include "src/engine/txn_buffer.h"
 #include "src/quickwater.h"
 #include "storage/rows.h"
@@ -139,7 +140,8 @@ class SessionImpl final : public Session {
   std::map<std::string, std::shared_ptr<Prepared>, std::less<>> prepared_;
   std::map<std::string, SqlCursor, std::less<>> cursors_;
   std::function<void(const Notice&)> on_notice_;
-  std::atomic<bool> cancelled_ = false, shutdown_ = false;
+  std::atomic<bool> cancelled_ = false, shutdown_ = false, timed_out_ = false;
+  StatementTimer::Handle timeout_;
 };
 
 }  // namespace qw::engine

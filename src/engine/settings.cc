@@ -235,7 +235,10 @@ struct DateStyleValue {
 };
 
 std::optional<DateStyleValue> parse_date_style(std::string_view text, DateStyleValue current) {
+  bool has_order = false;
   for (const std::string& word : split_list(text)) {
+    has_order |= word == "mdy" || word == "dmy" || word == "ymd" || word == "us" ||
+                 word.starts_with("euro") || word.starts_with("noneuro");
     if (word == "iso")
       current.style = DateStyle::iso;
     else if (word == "sql")
@@ -254,6 +257,10 @@ std::optional<DateStyleValue> parse_date_style(std::string_view text, DateStyleV
       current = {};
     else
       return std::nullopt;
+  }
+  // Germans write the day first, unless told otherwise.
+  if (!has_order && current.style == DateStyle::german) {
+    current.order = DateOrder::dmy;
   }
   return current;
 }

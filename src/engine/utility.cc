@@ -1,6 +1,8 @@
 // Utility statements: see utility.h.
 #include "src/engine/utility.h"
 
+#include <algorithm>
+#include <cctype>
 #include <memory>
 #include <string>
 #include <utility>
@@ -485,7 +487,6 @@ Result<UtilityResult> prepare_statement(SessionImpl& session, const Statement& s
     QW_ASSIGN_OR_RETURN(const Type type, sql::bind_type_name(sql::to_sql(name)));
     types.push_back(type);
   }
-  (void)statement;
   QW_ASSIGN_OR_RETURN(auto prepared, session.prepare(sql::to_sql(*prepare.query), types));
   QW_TRY(session.store_prepared(prepare.name, std::move(prepared)));
   return tagged("PREPARE");
@@ -546,6 +547,7 @@ Result<UtilityResult> declare_cursor(SessionImpl& session, const Statement& stat
   SqlCursor cursor;
   cursor.columns = prepared->columns();
   cursor.hold = declare.hold;
+  cursor.statement = statement.own_text();
   QW_ASSIGN_OR_RETURN(cursor.portal, session.execute(std::move(prepared), parameters));
   session.cursors().emplace(declare.name, std::move(cursor));
   return tagged("DECLARE CURSOR");
@@ -647,11 +649,26 @@ Result<UtilityResult> truncate(SessionImpl& session, const ast::Truncate& statem
 
 }  // namespace
 
+namespace {
+
+// A setting as PostgreSQL spells it: SHOW timezone answers in a column "TimeZone".
+std::string shown_name(SessionImpl& session, const std::string& name) {
+  const auto same = [](char a, char b) { return std::tolower(a) == std::tolower(b); };
+  for (const Settings::Row& row : session.settings().all()) {
+    if (std::equal(row.name.begin(), row.name.end(), name.begin(), name.end(), same)) {
+      return row.name;
+    }
+  }
+  return name;
+}
+
+}  // namespace
+
 Result<void> describe_utility(SessionImpl& session, const Statement& statement, BoundWork& work) {
   const ast::Statement& tree = statement.tree();
   if (const auto* show = tree.try_as<ast::ShowVariable>()) {
     work.columns = show->name == "all" ? text_schema({"name", "setting", "description"})
-                                       : text_schema({show->name});
+                                       : text_schema({shown_name(session, show->name)});
   } else if (tree.try_as<ast::Explain>() != nullptr) {
     work.columns = text_schema({"QUERY PLAN"});
   } else if (const auto* objects = tree.try_as<ast::ShowObjects>()) {

@@ -622,16 +622,22 @@ Result<bool> Connection::run_portal(OpenPortal& open, uint32_t rows_max, bool de
   }
   if (describe && portal.returns_rows()) {
     open.formats.assign(portal.columns().size(), 0);
+    // The first rows before the description: what fails at once answers with its error alone.
+    QW_ASSIGN_OR_RETURN(const bool more, portal.next(open.batch));
+    open.done = !more;
+    open.holding = more;
+    open.at = 0;
     send_row_description(portal.columns(), open.formats);
   }
   bool suspended = false;
+  open.sent = 0;
   QW_TRY(send_rows(open, rows_max, suspended));
   if (suspended) {
     MessageWriter writer(out_);
     writer.begin('s');
     writer.end();
   } else {
-    send_complete(portal);
+    send_complete(portal, open.sent);
   }
   return true;
 }
@@ -647,6 +653,7 @@ Result<void> Connection::send_rows(OpenPortal& open, uint32_t rows_max, bool& su
         }
         send_row(open.batch, open.batch.row(open.at), open.formats);
         ++sent;
+        ++open.sent;
         if (out_.size() >= kFlushBytes && !flush()) {
           return fail(connection_failure("the client is gone"));
         }
@@ -707,10 +714,11 @@ void Connection::send_row(const Batch& batch, uint32_t row, const std::vector<in
   writer.end();
 }
 
-void Connection::send_complete(const Portal& portal) {
-  send_settings();
+void Connection::send_complete(const Portal& portal, uint64_t rows) {
   MessageWriter writer(out_);
-  const std::string tag = portal.command_tag();
+  std::string tag = portal.command_tag();
+  // A portal read in pieces counts those of the last one.
+  if (portal.returns_rows() && tag.starts_with("SELECT ")) tag = fmt::format("SELECT {}", rows);
   writer.begin(tag.empty() ? 'I' : 'C');
   if (!tag.empty()) writer.text(tag);
   writer.end();

@@ -37,6 +37,7 @@ class Connection final : public net::Handler {
     std::vector<int16_t> formats;  // one per column
     Batch batch;
     uint32_t at = 0;       // rows of `batch` sent
+    uint64_t sent = 0;     // rows of the running Execute
     bool holding = false;  // `batch` has rows left
     bool done = false;
     bool closed_by_copy = false;
@@ -67,7 +68,7 @@ class Connection final : public net::Handler {
   Result<void> copy_out(Portal& portal);
   void send_row_description(const Schema& columns, const std::vector<int16_t>& formats);
   void send_row(const Batch& batch, uint32_t row, const std::vector<int16_t>& formats);
-  void send_complete(const Portal& portal);
+  void send_complete(const Portal& portal, uint64_t rows = 0);
   void send_copy_response(char type, const Portal& portal);
   void send_settings();
   void send_ready();
