@@ -60,6 +60,33 @@ std::string row_text(const Batch& batch, uint32_t row, std::span<const uint32_t>
   return text + ")";
 }
 
+// 23505 when a unique index would hold two rows of one key. On its own, a statement is checked by
+// the loop; within a transaction the error belongs to the statement.
+Result<void> check_unique(const Transaction& transaction, ObjectId relation,
+                          const StatementWrites& writes) {
+  const auto indexes = transaction.view->unique_indexes(relation);
+  if (indexes.empty()) return {};
+  std::vector<RowWrite> before;
+  if (const TxnBuffer::Table* table = transaction.writes.find(relation)) {
+    for (const auto& [key, entry] : *table) {
+      before.push_back({key, entry.expected, entry.row, entry.count});
+    }
+  }
+  const std::vector<RowWrite> now = writes.list();
+  const std::array<std::span<const RowWrite>, 2> lists = {before, now};
+  for (const auto& index : indexes) {
+    UniqueClaims claims;
+    for (const std::span<const RowWrite> list : lists) {
+      UniqueClaims::Held claimed;
+      QW_ASSIGN_OR_RETURN(const auto twice,
+                          claims.check(*index, list, *transaction.snapshot, claimed));
+      if (twice) return fail(index->duplicate(*twice));
+      claims.accept(std::move(claimed));
+    }
+  }
+  return {};
+}
+
 // One statement's work on one table, within a transaction.
 class Changer {
  public:
@@ -443,6 +470,7 @@ Result<ChangeResult> change_once(SessionImpl& session, Statement& statement,
     alone.emplace();
     changer.writes().move_into(*alone);
   } else {
+    QW_TRY(check_unique(*transaction, changer.writes().relation(), changer.writes()));
     changer.writes().merge_into(transaction->writes);
   }
   return result;
@@ -543,33 +571,6 @@ uint32_t CopyLoader::columns() const { return static_cast<uint32_t>(impl_->copy-
 Result<void> CopyLoader::feed(std::string_view bytes) { return impl_->reader->feed(bytes); }
 
 namespace {
-
-// 23505 when a unique index would hold two rows of one key. On its own, a statement is checked by
-// the loop; within a transaction the error belongs to the statement.
-Result<void> check_unique(const Transaction& transaction, ObjectId relation,
-                          const StatementWrites& writes) {
-  const auto indexes = transaction.view->unique_indexes(relation);
-  if (indexes.empty()) return {};
-  std::vector<RowWrite> before;
-  if (const TxnBuffer::Table* table = transaction.writes.find(relation)) {
-    for (const auto& [key, entry] : *table) {
-      before.push_back({key, entry.expected, entry.row, entry.count});
-    }
-  }
-  const std::vector<RowWrite> now = writes.list();
-  const std::array<std::span<const RowWrite>, 2> lists = {before, now};
-  for (const auto& index : indexes) {
-    UniqueClaims claims;
-    for (const std::span<const RowWrite> list : lists) {
-      UniqueClaims::Held claimed;
-      QW_ASSIGN_OR_RETURN(const auto twice,
-                          claims.check(*index, list, *transaction.snapshot, claimed));
-      if (twice) return fail(index->duplicate(*twice));
-      claims.accept(std::move(claimed));
-    }
-  }
-  return {};
-}
 
 // Hands a finished statement's writes on: to the loop when alone, else to the transaction.
 Result<void> settle(SessionImpl& session, Transaction& transaction, StatementWrites& writes) {

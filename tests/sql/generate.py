@@ -263,9 +263,10 @@ SCRIPTS = {
         SELECT count(*) FROM bag WHERE a = 1
         DROP TABLE t
         CREATE TABLE t (id int)
-        INSERT INTO t VALUES (1), (1), (NULL)
+        INSERT INTO t VALUES (1), (1)
         ALTER TABLE t ADD PRIMARY KEY (id)
-        DELETE FROM t WHERE id IS NULL
+        DELETE FROM t
+        INSERT INTO t VALUES (NULL)
         ALTER TABLE t ADD PRIMARY KEY (id)
         DELETE FROM t
         INSERT INTO t VALUES (1), (2)
