@@ -333,6 +333,11 @@ Result<void> PostgresSource::connect_and_check() {
     replication_ = std::move(replication);
   }
   QW_TRY(check_identity(identity));
+  if (normal_->server_version() < 160'000) {
+    QW_ASSIGN_OR_RETURN(const PgAnswer recovery, normal_->query("SELECT pg_is_in_recovery()"));
+    // Decoding would be refused for good, but recovery ends.
+    if (recovery.flag(0, 0)) return fail(connection_failure("the upstream is still in recovery"));
+  }
   QW_TRY(check_slot());
   return wait_for_slot();
 }
@@ -510,6 +515,7 @@ void PostgresSource::on_truncate(const PgMessage& message) {
     if (!table || !runs_[*table].error.empty()) continue;
     runs_[*table].writer.truncate();
     runs_[*table].truncated = true;
+    last_poll_us_ = 0;  // look at its files now, before another truncation hides behind this one
   }
   txn_bytes_ += 64;
 }
