@@ -38,7 +38,7 @@ Error not_found(Type type, View text) {
 }
 
 uint32_t reg_in(View text, Row& row) {
-  const Type type = row.result_type();
+  const Type type = row.function()->result;  // the call may have been relabelled as an oid
   auto oid = reg_oid(type, text, row.context());
   if (!oid) return row.fail(std::move(oid).error());
   if (!*oid) {
@@ -55,7 +55,7 @@ Str reg_out(uint32_t oid, Row& row) {
 
 // NULL instead of an error.
 std::optional<uint32_t> to_reg(View text, Row& row) {
-  const auto oid = reg_oid(row.result_type(), text, row.context());
+  const auto oid = reg_oid(row.function()->result, text, row.context());
   return oid ? *oid : std::nullopt;
 }
 

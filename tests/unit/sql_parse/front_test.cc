@@ -61,7 +61,8 @@ TEST_CASE("a connection's options") {
   CHECK(connection.options[2].name == "user");
   CHECK(connection.options[2].type == ast::Option::Type::word);
   CHECK(connection.options[3].type == ast::Option::Type::secret);
-  CHECK(connection.options[3].text == "s.p");
+  CHECK(connection.options[3].text_schema == "s");
+  CHECK(connection.options[3].text == "p");
   CHECK(connection.options[4].name == "ssl_mode");
   CHECK(connection.options[5].list == std::vector<std::string>{"a", "b"});
 }
