@@ -1,9 +1,12 @@
 // to_char() of timestamps and intervals.
 //
 // A format is read left to right; at each place the longest keyword wins, quoted text and what is
-// no keyword is copied. Tests: tests/unit/sql_expr/cases/date_text.tsv.
+// no keyword is copied. It is read once per call site, and rows in the same unit of time (the same
+// day for YYYY-MM-DD) share one text. Tests: tests/unit/sql_expr/cases/date_text.tsv.
+#include <algorithm>
 #include <cctype>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -44,13 +47,31 @@ struct Fields {
   View zone;
 };
 
+// A piece of a format: a keyword with its modifiers, or text as it stands.
+struct Item {
+  const Keyword* keyword = nullptr;
+  std::string text;          // the keyword as it was spelled; else what to copy
+  bool fill = true;          // FM takes the padding away
+  std::string_view ordinal;  // TH or th behind a number
+};
+
 class Printer {
  public:
   Printer(const Fields& fields, std::string& out) : f_(fields), out_(out) {}
-  Result<void> run(View format);
+  Result<void> run(const std::vector<Item>& items) {
+    for (const Item& item : items) {
+      fill_ = item.fill;
+      if (item.keyword == nullptr) {
+        out_ += item.text;
+      } else {
+        QW_TRY(print(item));
+      }
+    }
+    return {};
+  }
 
  private:
-  Result<void> print(const Keyword& keyword, View spelled, View rest, size_t& used);
+  Result<void> print(const Item& item);
   Result<void> number(const Keyword& keyword, bool& numeric);
   Result<void> name(const Keyword& keyword, View spelled);
   Error only_dates() const {
@@ -82,7 +103,7 @@ class Printer {
 
   const Fields& f_;
   std::string& out_;
-  bool fill_ = true;  // FM takes the padding away
+  bool fill_ = true;
 };
 
 Result<void> Printer::number(const Keyword& keyword, bool& numeric) {
@@ -264,76 +285,127 @@ Result<void> Printer::name(const Keyword& keyword, View spelled) {
   }
 }
 
-Result<void> Printer::print(const Keyword& keyword, View spelled, View rest, size_t& used) {
+bool is_name(Key key) {
+  return key == Key::am || key == Key::am_dots || key == Key::rm || key == Key::ad ||
+         key == Key::ad_dots || key == Key::month || key == Key::mon || key == Key::day ||
+         key == Key::dy || key == Key::tz || key == Key::tzh || key == Key::tzm || key == Key::of;
+}
+
+Result<void> Printer::print(const Item& item) {
+  const Keyword& keyword = *item.keyword;
   if (keyword.key == Key::fx) return {};
+  if (is_name(keyword.key)) return name(keyword, item.text);
   const size_t begin = out_.size();
   bool numeric = false;
-  const bool is_name = keyword.key == Key::am || keyword.key == Key::am_dots ||
-                       keyword.key == Key::rm || keyword.key == Key::ad ||
-                       keyword.key == Key::ad_dots || keyword.key == Key::month ||
-                       keyword.key == Key::mon || keyword.key == Key::day ||
-                       keyword.key == Key::dy || keyword.key == Key::tz ||
-                       keyword.key == Key::tzh || keyword.key == Key::tzm || keyword.key == Key::of;
-  if (is_name) return name(keyword, spelled);
   QW_TRY(number(keyword, numeric));
-  const View suffix = rest.substr(0, 2);
-  if (numeric && (suffix == "TH" || suffix == "th")) {
-    used += 2;
-    const std::string text = out_.substr(begin);
-    const char last = text.empty() ? '0' : text.back();
-    const bool teen = text.size() > 1 && text[text.size() - 2] == '1';
-    const View ending = teen          ? "th"
-                        : last == '1' ? "st"
-                        : last == '2' ? "nd"
-                        : last == '3' ? "rd"
-                                      : "th";
-    out_ += suffix == "TH" ? uppered(ending) : std::string(ending);
-  }
+  if (!numeric || item.ordinal.empty()) return {};
+  const std::string text = out_.substr(begin);
+  const char last = text.empty() ? '0' : text.back();
+  const bool teen = text.size() > 1 && text[text.size() - 2] == '1';
+  const View ending = teen          ? "th"
+                      : last == '1' ? "st"
+                      : last == '2' ? "nd"
+                      : last == '3' ? "rd"
+                                    : "th";
+  out_ += item.ordinal == "TH" ? uppered(ending) : std::string(ending);
   return {};
 }
 
-Result<void> Printer::run(View format) {
+// Whether TH may follow: what print() takes for a number.
+bool takes_ordinal(Key key) { return key != Key::fx && !is_name(key); }
+
+std::vector<Item> read_format(View format) {
+  std::vector<Item> items;
+  const auto copy = [&](View text) {
+    if (items.empty() || items.back().keyword != nullptr) items.emplace_back();
+    items.back().text += text;
+  };
   for (size_t at = 0; at < format.size();) {
     const View rest = format.substr(at);
     if (rest[0] == '"') {
       for (++at; at < format.size() && format[at] != '"'; ++at) {
         if (format[at] == '\\' && at + 1 < format.size()) ++at;
-        out_.push_back(format[at]);
+        copy(format.substr(at, 1));
       }
       if (at < format.size()) ++at;
       continue;
     }
     if (rest[0] == '\\' && rest.size() > 1 && rest[1] == '"') {
-      out_.push_back('"');
+      copy("\"");
       at += 2;
       continue;
     }
     const View two = rest.substr(0, 2);
-    size_t prefix = 0;
-    fill_ = true;
-    if (two == "FM" || two == "fm") {
-      fill_ = false;
-      prefix = 2;
-    } else if (two == "TM" || two == "tm") {
-      prefix = 2;
-    }
+    const bool bare = two == "FM" || two == "fm";
+    const size_t prefix = bare || two == "TM" || two == "tm" ? 2 : 0;
     const Keyword* keyword = date_keyword(rest.substr(prefix));
     if (keyword == nullptr) {
-      if (prefix != 0) {
-        at += prefix;
-        continue;
-      }
-      const size_t bytes = utf8::width(format, at);
-      out_.append(format, at, bytes);
-      at += bytes;
+      const size_t bytes = prefix != 0 ? 0 : utf8::width(format, at);
+      copy(format.substr(at, bytes));
+      at += prefix + bytes;
       continue;
     }
-    size_t used = prefix + keyword->text.size();
-    QW_TRY(print(*keyword, rest.substr(prefix, keyword->text.size()), rest.substr(used), used));
-    at += used;
+    Item item;
+    item.keyword = keyword;
+    item.text = rest.substr(prefix, keyword->text.size());
+    item.fill = !bare;
+    at += prefix + keyword->text.size();
+    const View suffix = format.substr(at, 2);
+    if (takes_ordinal(keyword->key) && (suffix == "TH" || suffix == "th")) {
+      item.ordinal = suffix == "TH" ? "TH" : "th";
+      at += 2;
+    }
+    items.push_back(std::move(item));
   }
-  return {};
+  return items;
 }
+
+// Timestamps within one of these many microseconds print alike.
+int64_t unit_of(const std::vector<Item>& items) {
+  int64_t unit = interval::kUsPerDay;
+  for (const Item& item : items) {
+    if (item.keyword == nullptr) continue;
+    switch (item.keyword->key) {
+      case Key::us:
+      case Key::ff:
+      case Key::ms:
+        return 1;
+      case Key::ss:
+      case Key::sssss:
+        unit = std::min(unit, interval::kUsPerSecond);
+        break;
+      case Key::mi:
+        unit = std::min(unit, interval::kUsPerMinute);
+        break;
+      case Key::hh24:
+      case Key::hh:
+      case Key::am:
+      case Key::am_dots:
+        unit = std::min(unit, interval::kUsPerHour);
+        break;
+      default:
+        break;
+    }
+  }
+  return unit;
+}
+
+// A format as it was last read, and the last text of a timestamp.
+struct Format {
+  std::string text;
+  std::vector<Item> items;
+  int64_t unit = 1;
+  int64_t begin = 0, end = 0;  // timestamps that print as `last`; none when equal
+  std::string last;
+  const std::vector<Item>& of(View format) {
+    if (text == format && !items.empty()) return items;
+    text = format;
+    items = read_format(format);
+    unit = unit_of(items);
+    begin = end = 0;
+    return items;
+  }
+};
 
 Fields fields_of(int64_t local) {
   const dt::Civil civil = dt::civil_of_timestamp(local);
@@ -351,7 +423,7 @@ Fields fields_of(int64_t local) {
 
 std::optional<Str> printed(const Fields& fields, View format, Row& row) {
   std::string out;
-  auto done = Printer(fields, out).run(format);
+  auto done = Printer(fields, out).run(row.cache<Format>().of(format));
   if (!done) {
     row.fail(std::move(done).error());
     return Str();
@@ -361,7 +433,21 @@ std::optional<Str> printed(const Fields& fields, View format, Row& row) {
 
 std::optional<Str> timestamp_text(int64_t ts, View format, Row& row) {
   if (format.empty() || !dt::timestamp_finite(ts)) return std::nullopt;
-  return printed(fields_of(ts), format, row);
+  Format& known = row.cache<Format>();
+  const std::vector<Item>& items = known.of(format);
+  if (ts < known.begin || ts >= known.end) {
+    known.last.clear();
+    // Rounds down; a unit that would leave the range of timestamps is not reached.
+    const int64_t into = ((ts % known.unit) + known.unit) % known.unit;
+    known.begin = ts - into;
+    known.end = known.begin + known.unit;
+    if (auto done = Printer(fields_of(ts), known.last).run(items); !done) {
+      known.begin = known.end = 0;
+      row.fail(std::move(done).error());
+      return Str();
+    }
+  }
+  return row.text(known.last);
 }
 std::optional<Str> timestamptz_text(int64_t ts, View format, Row& row) {
   if (format.empty() || !dt::timestamp_finite(ts)) return std::nullopt;
