@@ -1,5 +1,6 @@
 // The quickwater binary: flags to commands. Every flag of `serve` can also stand in a config file
 // (--config) and in an environment variable QUICKWATER_<FLAG>.
+#include <malloc.h>
 #include <sysexits.h>
 
 #include <map>
@@ -63,6 +64,10 @@ void add_bench_flags(CLI::App& bench, qw::bench::NexmarkOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Buffers of some 100 KiB come and go with every epoch: given back to the system each time, their
+  // pages would be zeroed again and again (a third of the epoch thread's time with wide rows).
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
   CLI::App app{"Quickwater: SQL views over streams, kept up to date"};
   app.set_version_flag("--version", "quickwater 0.1.0");
   app.set_config("--config", "", "file with flags");
