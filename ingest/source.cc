@@ -43,6 +43,7 @@ Result<std::unique_ptr<Source>> Source::create(SourceConfig config, Clock& clock
     case SourceKind::counter:
     case SourceKind::auction:
     case SourceKind::nexmark:
+    case SourceKind::key_value:
       return GeneratorSource::create(config, clock);
     case SourceKind::postgres:
       return PostgresSource::create(config, clock);

@@ -27,7 +27,7 @@
 
 namespace qw::ingest {
 
-enum class SourceKind : uint8_t { kafka, postgres, counter, auction, nexmark, test };
+enum class SourceKind : uint8_t { kafka, postgres, counter, auction, nexmark, key_value, test };
 
 // Options by name as written in SQL, lower case, words joined by one underscore: START OFFSET is
 // "start_offset". Values are text; lists keep their parentheses out: "0, 10, 20". Secrets are
@@ -43,7 +43,7 @@ enum class SourceKind : uint8_t { kafka, postgres, counter, auction, nexmark, te
 //                        on_data_loss ('error' | 'continue'), csv_delimiter, unix_time_unit (s, ms,
 //                        us: of JSON numbers in timestamp columns)
 //   generators:          tick_interval, up_to, seed, rate, batch_size, max_cardinality, event_rate,
-//                        start_time, hot_channel_ratio
+//                        start_time, hot_channel_ratio, keys, value_size
 using Options = std::map<std::string, std::string, std::less<>>;
 
 enum class Format : uint8_t { none, json, text, bytes, csv };

@@ -44,6 +44,8 @@ Result<std::unique_ptr<Generator>> Generator::create(SourceKind kind,
       return make_auction(options);
     case SourceKind::nexmark:
       return make_nexmark(options);
+    case SourceKind::key_value:
+      return make_key_value(options);
     case SourceKind::kafka:
     case SourceKind::postgres:
     case SourceKind::test:
@@ -79,6 +81,12 @@ Result<std::unique_ptr<Source>> GeneratorSource::create(const SourceConfig& conf
   }
   if (nexmark) {
     source->generator_options_.hot_channel_ratio = reader.number("hot_channel_ratio", 0.5, 0, 1);
+  }
+  if (config.kind == SourceKind::key_value) {
+    GeneratorOptions& options = source->generator_options_;
+    options.keys = static_cast<uint64_t>(reader.integer("keys", 1'000'000, 1, INT64_MAX));
+    options.value_bytes = static_cast<uint64_t>(
+        reader.integer("value_size", 36, 0, GeneratorOptions::kValueBytesMax));
   }
   QW_TRY(reader.finish());
   return source;

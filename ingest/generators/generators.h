@@ -12,6 +12,7 @@ namespace qw::ingest {
 std::unique_ptr<Generator> make_nexmark(const GeneratorOptions& options);
 std::unique_ptr<Generator> make_auction(const GeneratorOptions& options);
 std::unique_ptr<Generator> make_counter(const GeneratorOptions& options);
+std::unique_ptr<Generator> make_key_value(const GeneratorOptions& options);
 
 // Random numbers of one event: a pure function of seed and event number, cheap to start (a
 // generator with a long state would cost more to seed than an event takes to make).

@@ -90,6 +90,7 @@ Result<void> Front::source_from(CreateSource& source) {
     QW_TRY(expect("generator"));
     source.type = "load_generator";
     QW_ASSIGN_OR_RETURN(source.generator, label());
+    if (source.generator == "key" && accept("value")) source.generator = "key_value";
   } else if (is("kafka") || is("postgres")) {
     QW_ASSIGN_OR_RETURN(source.type, label());
     QW_TRY(expect("connection"));

@@ -230,10 +230,12 @@ Result<SourceParts> make_source_config(const ast::CreateSource& statement,
       config.kind = ingest::SourceKind::auction;
     else if (statement.generator == "nexmark")
       config.kind = ingest::SourceKind::nexmark;
+    else if (statement.generator == "key_value")
+      config.kind = ingest::SourceKind::key_value;
     else {
       return fail(
           feature_not_supported(fmt::format("unknown load generator \"{}\"", statement.generator))
-              .with_hint("There are COUNTER, AUCTION and NEXMARK."));
+              .with_hint("There are COUNTER, AUCTION, NEXMARK and KEY VALUE."));
     }
     return parts;
   }
