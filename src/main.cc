@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 
 #include "src/base/log.h"
 #include "src/bench/nexmark_bench.h"
+#include "src/bench/state_bench.h"
 #include "src/cli/shell.h"
 #include "src/cli/slt.h"
 #include "src/server/serve.h"
@@ -43,7 +45,7 @@ void add_serve_flags(CLI::App& app, qw::server::ServeOptions& options) {
         "READY_JSON");
 }
 
-void add_bench_flags(CLI::App& bench, qw::bench::NexmarkOptions& options) {
+void add_nexmark_flags(CLI::App& bench, qw::bench::NexmarkOptions& options) {
   CLI::App* nexmark = bench.add_subcommand("nexmark", "Nexmark's queries as views");
   nexmark->add_option("--queries", options.queries, "q0,q4,...; all if left out")->delimiter(',');
   nexmark->add_option("--output", options.outputs, "kept,dropped")
@@ -58,7 +60,26 @@ void add_bench_flags(CLI::App& bench, qw::bench::NexmarkOptions& options) {
   nexmark->add_option("--dir", options.data_dir, "where data lies; default: temporary");
   nexmark->add_flag("--keep-input", options.keep_input, "rows of sources are stored too");
   nexmark->add_flag("--check", options.check, "recompute the view at the end");
-  bench.require_subcommand(1);
+}
+
+void add_state_flags(CLI::App& bench, qw::bench::StateOptions& options) {
+  for (const auto& [name, what] : {std::pair("upsert", "updates at random keys under a view"),
+                                   std::pair("backfill", "new views over a table"),
+                                   std::pair("recovery", "opening what a killed process left")}) {
+    CLI::App* one = bench.add_subcommand(name, what);
+    one->add_option("--keys", options.keys)->check(CLI::PositiveNumber);
+    one->add_option("--updates", options.updates)->check(CLI::PositiveNumber);
+    one->add_option("--batch-rows", options.batch_rows, "per transaction of the source");
+    one->add_option("--dir", options.data_dir, "where data lies; default: temporary");
+  }
+}
+
+int run_bench(const CLI::App& bench, const qw::bench::NexmarkOptions& nexmark,
+              const qw::bench::StateOptions& state) {
+  if (bench.got_subcommand("upsert")) return qw::bench::run_upsert(state);
+  if (bench.got_subcommand("backfill")) return qw::bench::run_backfill(state);
+  if (bench.got_subcommand("recovery")) return qw::bench::run_recovery(state);
+  return qw::bench::run_nexmark(nexmark);
 }
 
 }  // namespace
@@ -101,7 +122,10 @@ int main(int argc, char** argv) {
 
   qw::bench::NexmarkOptions nexmark;
   CLI::App* bench = app.add_subcommand("bench", "measure, one JSON line per figure");
-  add_bench_flags(*bench, nexmark);
+  add_nexmark_flags(*bench, nexmark);
+  qw::bench::StateOptions state;
+  add_state_flags(*bench, state);
+  bench->require_subcommand(1);
   app.require_subcommand(0, 1);
 
   try {
@@ -124,7 +148,7 @@ int main(int argc, char** argv) {
   }
   if (bench->parsed()) {
     nexmark.ephemeral = serve_options.ephemeral;
-    return qw::bench::run_nexmark(nexmark);
+    return run_bench(*bench, nexmark, state);
   }
   (void)serve;
   return qw::server::serve(serve_options);

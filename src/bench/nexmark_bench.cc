@@ -1,15 +1,10 @@
 // See nexmark_bench.h.
 #include "src/bench/nexmark_bench.h"
 
-#include <sys/wait.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +14,7 @@
 
 #include "ingest/generator.h"
 #include "src/base/clock.h"
+#include "src/bench/measured.h"
 #include "src/bench/nexmark_queries.h"
 #include "src/quickwater.h"
 
@@ -34,9 +30,7 @@ struct Case {
 };
 
 void figure(const Case& which, std::string_view metric, double value, std::string_view unit) {
-  fmt::print(R"({{"bench":"nexmark","case":"{}","metric":"{}","value":{:.6g},"unit":"{}"}})"
-             "\n",
-             which.name(), metric, value, unit);
+  bench::figure("nexmark", which.name(), metric, value, unit);
 }
 
 // Microseconds of CPU per event that the generator needs when nobody takes its rows.
@@ -58,65 +52,6 @@ Result<double> generator_cost_us(const NexmarkOptions& options, double event_rat
   }
   const auto taken_us = static_cast<double>(process_cpu_us() - began_us);
   return taken_us / static_cast<double>(events);
-}
-
-// The process's own memory, without mapped pages of the store.
-uint64_t anonymous_bytes() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    if (word != "RssAnon:") continue;
-    uint64_t kilobytes = 0;
-    status >> kilobytes;
-    return kilobytes * 1024;
-  }
-  return 0;
-}
-
-Result<uint64_t> run_sql(Session& session, const std::string& sql, std::string* first = nullptr) {
-  QW_ASSIGN_OR_RETURN(const auto script, session.parse(sql));
-  uint64_t rows = 0;
-  for (size_t i = 0; i < Session::script_size(*script); ++i) {
-    QW_ASSIGN_OR_RETURN(const auto portal, session.run(*script, i));
-    Batch batch;
-    while (true) {
-      QW_ASSIGN_OR_RETURN(const bool more, portal->next(batch));
-      if (!more) break;
-      if (first != nullptr && rows == 0 && !batch.empty()) {
-        append_text(batch.columns[0], batch.row(0), session.style(), *first);
-      }
-      rows += batch.size();
-    }
-    QW_TRY(session.end_script(false));
-  }
-  return rows;
-}
-
-struct Measured {
-  double cpu_us = 0, wall_us = 0;
-  uint64_t view_rows = 0, peak_bytes = 0;
-};
-
-// Runs the source to its end; `measurement` is what the database was opened with.
-Result<Measured> drain(Measurement& measurement, uint64_t events) {
-  SystemClock clock;
-  Measured out;
-  const int64_t cpu_us = process_cpu_us(), wall_us = clock.monotonic_us();
-  int64_t sampled_us = 0;
-  measurement.hold_sources = false;
-  while (measurement.rows_committed < events) {
-    ::usleep(500);
-    if (clock.monotonic_us() - sampled_us < 20'000) continue;
-    sampled_us = clock.monotonic_us();
-    out.peak_bytes = std::max(out.peak_bytes, anonymous_bytes());
-    // An epoch that failed would have us wait for ever; its error is in the log.
-    if (measurement.failed) return fail(internal_error("the engine has stopped"));
-  }
-  out.cpu_us = static_cast<double>(process_cpu_us() - cpu_us);
-  out.wall_us = static_cast<double>(clock.monotonic_us() - wall_us);
-  out.peak_bytes = std::max(out.peak_bytes, anonymous_bytes());
-  out.view_rows = measurement.view_rows;
-  return out;
 }
 
 Result<void> run_case(const Case& which, const NexmarkOptions& options, const std::string& dir) {
@@ -150,10 +85,11 @@ Result<void> run_case(const Case& which, const NexmarkOptions& options, const st
   figure(which, "generator_cpu_per_event", generator_us, "us");
   figure(which, "peak_memory", static_cast<double>(measured.peak_bytes), "B");
   if (measurement.drop_view_rows) {
-    figure(which, "view_changes", static_cast<double>(measured.view_rows), "rows");
+    figure(which, "view_changes", static_cast<double>(measurement.view_rows.load()), "rows");
   } else {
-    std::string rows;
-    QW_TRY(run_sql(*session, fmt::format("SELECT count(*) FROM {}", which.query->name), &rows));
+    QW_ASSIGN_OR_RETURN(
+        const std::string rows,
+        run_sql(*session, fmt::format("SELECT count(*) FROM {}", which.query->name)));
     figure(which, "view_rows", std::stod(rows), "rows");
   }
   if (!options.check) return {};
@@ -161,26 +97,6 @@ Result<void> run_case(const Case& which, const NexmarkOptions& options, const st
   for (const std::string& finding : findings) fmt::print(stderr, "{}\n", finding);
   if (!findings.empty()) return fail(data_corrupted(which.name() + " differs from its query"));
   return {};
-}
-
-int run_in_child(const Case& which, const NexmarkOptions& options) {
-  std::string dir = options.data_dir;
-  if (dir.empty()) dir = (std::filesystem::temp_directory_path() / "quickwater-bench").string();
-  dir = fmt::format("{}-{}", dir, ::getpid());
-  std::fflush(stdout);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto ran = run_case(which, options, dir);
-    if (!ran) fmt::print(stderr, "bench {}: {}\n", which.name(), ran.error().to_string());
-    std::fflush(stdout);
-    ::_exit(ran ? EX_OK : EX_SOFTWARE);
-  }
-  int status = -1;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  std::error_code ignored;
-  std::filesystem::remove_all(dir, ignored);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
 }  // namespace
@@ -197,7 +113,10 @@ int run_nexmark(const NexmarkOptions& options) {
   for (const NexmarkQuery* query : chosen) {
     for (const std::string& rate : options.rates) {
       for (const std::string& output : options.outputs) {
-        worst = std::max(worst, run_in_child({query, output, rate}, options));
+        const Case which{query, output, rate};
+        worst = std::max(
+            worst, in_child(which.name(), fresh_dir(options.data_dir), Directory::remove,
+                            [&](const std::string& dir) { return run_case(which, options, dir); }));
       }
     }
   }
