@@ -123,17 +123,24 @@ Str split_part(View text, View separator, int32_t field, Row& row) {
   if (field == 0) return row.fail(invalid_parameter_value("field position must not be zero"));
   if (text.empty()) return Str();
   if (separator.empty()) return field == 1 || field == -1 ? Str(text) : Str();
-  std::vector<View> parts;
-  size_t begin = 0;
-  for (size_t at = text.find(separator); at != View::npos; at = text.find(separator, begin)) {
-    parts.push_back(text.substr(begin, at - begin));
-    begin = at + separator.size();
-    if (field > 0 && parts.size() == static_cast<size_t>(field)) return Str(parts.back());
+  // From the end: separators are found from the left, so they are counted first.
+  int64_t wanted = field;
+  if (field < 0) {
+    int64_t parts = 1;
+    for (size_t at = text.find(separator); at != View::npos;
+         at = text.find(separator, at + separator.size())) {
+      ++parts;
+    }
+    wanted = parts + field + 1;
+    if (wanted < 1) return Str();
   }
-  parts.push_back(text.substr(begin));
-  const int64_t index = field > 0 ? int64_t{field} - 1 : static_cast<int64_t>(parts.size()) + field;
-  if (index < 0 || index >= static_cast<int64_t>(parts.size())) return Str();
-  return Str(parts[static_cast<size_t>(index)]);
+  size_t begin = 0;
+  for (int64_t part = 1;; ++part) {
+    const size_t at = text.find(separator, begin);
+    if (part == wanted) return Str(text.substr(begin, at == View::npos ? at : at - begin));
+    if (at == View::npos) return Str();
+    begin = at + separator.size();
+  }
 }
 
 Str left(View text, int32_t count, Row&) {

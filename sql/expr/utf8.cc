@@ -40,6 +40,24 @@ void append_mapped(std::string_view text, std::string& out, Map&& map) {
   }
 }
 
+// Turns the case of letters from First to Last; false, and nothing appended, when a byte is not
+// ASCII.
+template <char First, char Last>
+bool append_ascii(std::string_view text, std::string& out) {
+  const size_t begin = out.size();
+  out.resize(begin + text.size());
+  char* to = out.data() + begin;
+  unsigned char all = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    all = static_cast<unsigned char>(all | byte);
+    to[i] = static_cast<char>(byte ^ (byte >= First && byte <= Last ? 0x20U : 0U));
+  }
+  if ((all & 0x80U) == 0) return true;
+  out.resize(begin);
+  return false;
+}
+
 }  // namespace
 
 char32_t decode(std::string_view character) {
@@ -89,8 +107,12 @@ bool is_alnum(char32_t code) {
   return types != nullptr && iswalnum_l(static_cast<wint_t>(code), types) != 0;
 }
 
-void append_lower(std::string_view text, std::string& out) { append_mapped(text, out, lower); }
-void append_upper(std::string_view text, std::string& out) { append_mapped(text, out, upper); }
+void append_lower(std::string_view text, std::string& out) {
+  if (!append_ascii<'A', 'Z'>(text, out)) append_mapped(text, out, lower);
+}
+void append_upper(std::string_view text, std::string& out) {
+  if (!append_ascii<'a', 'z'>(text, out)) append_mapped(text, out, upper);
+}
 
 void append_initcap(std::string_view text, std::string& out) {
   bool inside = false;
