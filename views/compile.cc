@@ -1,4 +1,6 @@
 // ViewBuilder: sql::Plan -> nodes of the live graph. See graph.h.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "src/base/assert.h"
@@ -194,6 +196,7 @@ Result<Node*> ViewBuilder::arrange(const sql::Plan& input, const std::vector<uin
   pick->host = nullptr;  // others may depend on it when this view has failed
   Node* node = add_node();
   node->index = std::make_unique<RowIndex>(schema_types(input), key, skip_null);
+  node->index->append_only = input.properties.append_only;
   node->users.insert(spec_.id);
   node->host = nullptr;
   node->share_key = share_key;
@@ -203,7 +206,38 @@ Result<Node*> ViewBuilder::arrange(const sql::Plan& input, const std::vector<uin
   return node;
 }
 
-Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Node*& left_index,
+Result<Node*> ViewBuilder::arrange_unmatched(const sql::Plan& input,
+                                             const std::vector<uint32_t>& key,
+                                             const std::vector<bool>& skip_null) {
+  QW_ASSIGN_OR_RETURN(Node * source, node_of(input));
+  Node* node = add_node();
+  node->index = std::make_unique<RowIndex>(schema_types(input), key, skip_null);
+  node->users.insert(spec_.id);
+  node->host = nullptr;
+  QW_TRY(add_state(*node->index,
+                   fmt::format("unmatched rows {} key {}", states_.size(), join_numbers(key))));
+  source->outputs.push_back({node, 0});
+  return node;
+}
+
+namespace {
+
+// Whether at most one row of the input ever has a given value of `key`, and it stays.
+bool settles(const sql::Plan& input, const std::vector<uint32_t>& key) {
+  if (!input.properties.append_only) return false;
+  return std::any_of(input.properties.unique_keys.begin(), input.properties.unique_keys.end(),
+                     [&](const std::vector<uint32_t>& unique) {
+                       return std::all_of(unique.begin(), unique.end(), [&](uint32_t column) {
+                         return std::find(key.begin(), key.end(), column) != key.end();
+                       });
+                     });
+}
+
+}  // namespace
+
+// With Keep::unmatched a side whose rows can meet one row at most, which stays, forgets those that
+// have met it: facts joined with their dimension by its key cost no memory.
+Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Keep keep, Node*& left_index,
                                       Node*& right_index) {
   const auto& join = *plan.as<sql::Join>();
   std::vector<uint32_t> left_key, right_key;
@@ -213,13 +247,30 @@ Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Node*& left_index,
     right_key.push_back(key.right);
     skip.push_back(!key.null_safe);
   }
-  QW_ASSIGN_OR_RETURN(left_index, arrange(*plan.inputs[0], left_key, skip));
-  QW_ASSIGN_OR_RETURN(right_index, arrange(*plan.inputs[1], right_key, skip));
+  const bool drop_left = keep == Keep::unmatched && settles(*plan.inputs[1], right_key);
+  const bool drop_right =
+      keep == Keep::unmatched && !drop_left && settles(*plan.inputs[0], left_key);
+  QW_ASSIGN_OR_RETURN(left_index, drop_left ? arrange_unmatched(*plan.inputs[0], left_key, skip)
+                                            : arrange(*plan.inputs[0], left_key, skip));
+  QW_ASSIGN_OR_RETURN(right_index, drop_right ? arrange_unmatched(*plan.inputs[1], right_key, skip)
+                                              : arrange(*plan.inputs[1], right_key, skip));
   auto op = std::make_unique<JoinOperator>(host_, *left_index->index, *right_index->index, left_key,
                                            right_key);
+  JoinOperator* join_op = op.get();
   QW_ASSIGN_OR_RETURN(Node * node, add_operator(std::move(op), {}));
   left_index->before.push_back({node, 0});
-  right_index->outputs.push_back({node, 1});
+  if (drop_left) {
+    left_index->settled_by = join_op;
+    join_op->settle(0);
+  }
+  if (drop_right) {
+    // Probing before or after the own side is updated is the same to the other side.
+    right_index->before.push_back({node, 1});
+    right_index->settled_by = join_op;
+    join_op->settle(1);
+  } else {
+    right_index->outputs.push_back({node, 1});
+  }
   // The side that is hydrated meets the one that is full; when both are, nothing would come.
   if (has_rows(left_index) && has_rows(right_index)) {
     QW_TRY(hydrate_left(left_index, node, 0, 1));
@@ -235,7 +286,7 @@ Result<Node*> ViewBuilder::make_join(const sql::Plan& plan) {
   const auto& join = *plan.as<sql::Join>();
   if (join.type != sql::JoinType::inner) return make_outer(plan);
   Node *left = nullptr, *right = nullptr;
-  return make_inner(plan, left, right);
+  return make_inner(plan, Keep::unmatched, left, right);
 }
 
 Result<Node*> ViewBuilder::make_union(const sql::Plan& plan) {

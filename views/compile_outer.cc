@@ -128,7 +128,7 @@ Result<Node*> ViewBuilder::make_outer(const sql::Plan& plan) {
   if (join.type == sql::JoinType::anti && join.null_aware) return make_not_in(plan);
   Node *joined = nullptr, *left = nullptr, *right = nullptr;
   if (!existence_only || join.residual != nullptr) {
-    QW_ASSIGN_OR_RETURN(joined, make_inner(plan, left, right));
+    QW_ASSIGN_OR_RETURN(joined, make_inner(plan, Keep::all, left, right));
   }
   if (existence_only) {
     return side_existence(plan, true, joined, join.type == sql::JoinType::anti, {}, {});

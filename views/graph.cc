@@ -2,6 +2,7 @@
 #include "views/graph.h"
 
 #include "src/base/assert.h"
+#include "views/operators/join.h"
 
 namespace qw::views {
 
@@ -11,7 +12,11 @@ void Graph::deliver(const Edge& edge, const Batch& batch) {
   if (node.index != nullptr) {
     for (const Edge& next : node.before) deliver(next, batch);
     const Arena::Mark mark = index_arena_.mark();
-    node.index->update(batch, index_arena_);
+    if (node.settled_by == nullptr) {
+      node.index->update(batch, index_arena_);
+    } else if (const Batch rest = node.settled_by->unmatched(batch); !rest.empty()) {
+      node.index->update(rest, index_arena_);
+    }
     index_arena_.rewind(mark);
     // A join may feed another one that probes the same index. That one must have taken this change
     // in before it sees what follows from it: before the update those upstream come first, after

@@ -20,6 +20,7 @@
 
 namespace qw::views {
 
+class JoinOperator;
 struct Node;
 
 struct Edge {
@@ -54,11 +55,13 @@ struct Node {
   std::unique_ptr<Operator> op;
   std::unique_ptr<RowIndex> index;
   std::vector<Edge> before, outputs;  // in topological order of their ends
-  DeltaSink* sink = nullptr;          // the end of a view
-  ViewHost* host = nullptr;           // null for arrangements shared by several views
-  ObjectId view;                      // who made it; 0 = an arrangement whose maker is gone
-  std::string share_key;              // arrangements of relations: what makes two of them the same
-  std::set<ObjectId> users;           // of an arrangement
+  // Of an arrangement: it keeps only those rows that met nothing in this join, which comes before.
+  JoinOperator* settled_by = nullptr;
+  DeltaSink* sink = nullptr;  // the end of a view
+  ViewHost* host = nullptr;   // null for arrangements shared by several views
+  ObjectId view;              // who made it; 0 = an arrangement whose maker is gone
+  std::string share_key;      // arrangements of relations: what makes two of them the same
+  std::set<ObjectId> users;   // of an arrangement
 };
 
 struct Root {
@@ -111,11 +114,15 @@ class ViewBuilder {
                                std::vector<Type> before, std::vector<Type> after);
   Result<Node*> make_not_in(const sql::Plan& plan);
   Result<Node*> make_outer(const sql::Plan& plan);
-  Result<Node*> make_inner(const sql::Plan& plan, Node*& left_index, Node*& right_index);
+  enum class Keep : uint8_t { all, unmatched };
+  Result<Node*> make_inner(const sql::Plan& plan, Keep keep, Node*& left_index, Node*& right_index);
   Result<Node*> make_union(const sql::Plan& plan);
   // Rows of `input` by key: an index that others may share.
   Result<Node*> arrange(const sql::Plan& input, const std::vector<uint32_t>& key,
                         const std::vector<bool>& skip_null);
+  // An arrangement of this join alone.
+  Result<Node*> arrange_unmatched(const sql::Plan& input, const std::vector<uint32_t>& key,
+                                  const std::vector<bool>& skip_null);
   Result<Node*> arrange_node(Node* input, std::vector<Type> types, const std::vector<uint32_t>& key,
                              const std::vector<bool>& skip_null, Identity identity);
   Result<Node*> add_operator(std::unique_ptr<Operator> op, std::vector<Node*> inputs);

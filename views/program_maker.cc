@@ -8,6 +8,7 @@
 #include "views/operators/group.h"
 #include "views/operators/linear.h"
 #include "views/operators/top_k.h"
+#include "views/operators/top_rows.h"
 #include "views/operators/window.h"
 
 namespace qw::views {
@@ -114,8 +115,11 @@ Made make_operator(Host& host, const sql::Plan& plan, ProgramMaker& programs) {
     return make_group(host, plan, programs);
   }
   if (const auto* top = plan.as<sql::TopK>()) {
-    return std::make_unique<TopKOperator>(
-        host, *top, input, programs.runs_once() || plan.inputs[0]->properties.append_only);
+    const bool append_only = programs.runs_once() || plan.inputs[0]->properties.append_only;
+    if (append_only && TopRowsOperator::fits(*top)) {
+      return std::make_unique<TopRowsOperator>(host, *top, input);
+    }
+    return std::make_unique<TopKOperator>(host, *top, input, append_only);
   }
   if (const auto* windows = plan.as<sql::Window>()) {
     QW_ASSIGN_OR_RETURN(auto made, WindowOperator::make(host, *windows, input));

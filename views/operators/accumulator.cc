@@ -41,16 +41,15 @@ template <typename State, typename T, typename One>
 void each_row(const AccumulateCall& call, uint32_t offset, One&& one) {
   const Vector& vector = call.args[0];
   const T* values = vector.values<T>();
-  if (vector.form == Form::flat) {
+  if (vector.form == Form::flat && call.weights == nullptr) {
     for (uint32_t i = 0; i < call.count; ++i) {
-      one(*reinterpret_cast<State*>(call.entries[i]->payload() + offset), values[call.rows[i]],
-          call.weights[i]);
+      one(*reinterpret_cast<State*>(call.entries[i]->payload() + offset), values[call.rows[i]], 1);
     }
     return;
   }
   for (uint32_t i = 0; i < call.count; ++i) {
     one(*reinterpret_cast<State*>(call.entries[i]->payload() + offset),
-        values[vector.slot(call.rows[i])], call.weights[i]);
+        values[vector.slot(call.rows[i])], call.weights == nullptr ? 1 : call.weights[i]);
   }
 }
 
@@ -75,7 +74,7 @@ class CountAccumulator final : public Accumulator {
   uint32_t bytes() const override { return sizeof(int64_t); }
   bool update(const AccumulateCall& call) override {
     for (uint32_t i = 0; i < call.count; ++i) {
-      *reinterpret_cast<int64_t*>(state_of(call, i)) += call.weights[i];
+      *reinterpret_cast<int64_t*>(state_of(call, i)) += weight_of(call, i);
     }
     return true;
   }
@@ -367,6 +366,80 @@ class Winner final : public Accumulator {
   bool greatest_;
 };
 
+// min and max of texts where rows only come. The winner's bytes belong to the state when they do
+// not fit a Str.
+class TextWinner final : public Accumulator {
+ public:
+  struct State {
+    Str value;
+    int64_t count, padding;
+  };
+  explicit TextWinner(bool greatest) : greatest_(greatest) {}
+  uint32_t bytes() const override { return sizeof(State); }
+  bool update(const AccumulateCall& call) override {
+    bool grows = true;
+    each_row<State, Str>(call, offset, [&](State& state, const Str& value, int64_t weight) {
+      const bool better = state.count == 0 || (greatest_ ? state.value.view() < value.view()
+                                                         : value.view() < state.value.view());
+      if (better) {
+        free_bytes(state);
+        state.value = owned(value.view());
+      }
+      state.count += weight;
+      grows = grows && weight > 0;
+    });
+    return grows;
+  }
+  void results(std::span<const char* const> states, Arena& arena, Vector& out,
+               sql::RowErrors&) const override {
+    const auto count = static_cast<uint32_t>(states.size());
+    out = Vector::flat(result_type, count, arena);
+    for (uint32_t i = 0; i < count; ++i) {
+      const State& state = at<State>(states[i]);
+      out.values<Str>()[i] = state.value;
+      if (state.count == 0) out.set_null(i, count, arena);
+    }
+  }
+  void keep(char* copy) const override {
+    auto& state = *reinterpret_cast<State*>(copy);
+    state.value = owned(state.value.view());
+  }
+  void release(char* state) override {
+    free_bytes(*reinterpret_cast<State*>(state));
+    *reinterpret_cast<State*>(state) = State();
+  }
+  void save(const char* state, std::string& out) const override {
+    const std::string_view value = at<State>(state).value.view();
+    append_varint(out, zigzag(at<State>(state).count));
+    append_varint(out, value.size());
+    out.append(value);
+  }
+  bool load(std::string_view& from, char* state) override {
+    const auto count = read_varint(from);
+    const auto size = read_varint(from);
+    if (!count || !size || *size > from.size()) return false;
+    auto& to = *reinterpret_cast<State*>(state);
+    free_bytes(to);
+    to.value = owned(from.substr(0, *size));
+    to.count = unzigzag(*count);
+    from.remove_prefix(*size);
+    return true;
+  }
+
+ private:
+  static bool is_inline(const Str& value) { return value.size() <= Str::kInlineBytesMax; }
+  static Str owned(std::string_view text) {
+    if (text.size() <= Str::kInlineBytesMax) return Str(text);
+    char* bytes = new char[text.size()];  // NOLINT: owned by the state, freed by free_bytes()
+    std::memcpy(bytes, text.data(), text.size());
+    return Str(std::string_view(bytes, text.size()));
+  }
+  static void free_bytes(State& state) {
+    if (!is_inline(state.value)) delete[] state.value.data();
+  }
+  bool greatest_;
+};
+
 // var_*, stddev_*: of integers and numerics exactly as PostgreSQL rounds them.
 template <typename T>
 class NumericDeviation final : public Accumulator {
@@ -597,10 +670,13 @@ std::unique_ptr<Accumulator> make_winner(const Type& type, bool greatest) {
       return make<Winner<float>>(greatest);
     case Physical::f64:
       return make<Winner<double>>(greatest);
+    case Physical::string:
+      // Other strings have several spellings of one value.
+      if (type.id == TypeId::text || type.id == TypeId::varchar) return make<TextWinner>(greatest);
+      return nullptr;
     case Physical::i1:
     case Physical::wide16:
     case Physical::numeric:
-    case Physical::string:
     case Physical::none:
       return nullptr;  // these own bytes or have equal spellings: a bag
   }

@@ -21,8 +21,9 @@
 
 namespace qw::views {
 
-// Rows to add: row rows[i] of `args` counts weights[i] times in the group of entries[i]. Under
-// DISTINCT weights[i] is the change of the set, occurrences[i] that of the multiset.
+// Rows to add: row rows[i] of `args` counts weights[i] times (nullptr = once) in the group of
+// entries[i]. Under DISTINCT weights[i] is the change of the set, occurrences[i] that of the
+// multiset.
 struct AccumulateCall {
   std::span<const Vector> args;
   const uint16_t* rows = nullptr;
@@ -59,6 +60,9 @@ class Accumulator {
  protected:
   char* state_of(const AccumulateCall& call, uint32_t i) const {
     return call.entries[i]->payload() + offset;
+  }
+  static int64_t weight_of(const AccumulateCall& call, uint32_t i) {
+    return call.weights == nullptr ? 1 : call.weights[i];
   }
 };
 

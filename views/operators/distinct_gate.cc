@@ -21,6 +21,13 @@ std::string_view DistinctGate::key_bytes(const KeyWords& words) const {
 }
 
 void DistinctGate::change(Entry* entry, uint32_t filter, int64_t weight, int64_t* effective) {
+  if (bits_) {
+    uint64_t& bits = entry->as<uint64_t>();
+    const uint64_t bit = uint64_t{1} << filter;
+    if (effective != nullptr) *effective = (bits & bit) == 0 ? 1 : 0;
+    bits |= bit;
+    return;
+  }
   int64_t& count = reinterpret_cast<int64_t*>(entry->payload())[filter];
   const int64_t before = count;
   count += weight;
@@ -31,37 +38,76 @@ void DistinctGate::change(Entry* entry, uint32_t filter, int64_t weight, int64_t
 void DistinctGate::erase_if_empty(Entry* entry) {
   if (entry->mark == UINT32_MAX) return;
   const auto* counts = reinterpret_cast<const int64_t*>(entry->payload());
-  for (uint32_t f = 0; f < filters_; ++f) {
+  for (uint32_t f = 0; f < (bits_ ? 1 : filters_); ++f) {
     if (counts[f] != 0) return;
   }
   table_.erase(entry);
 }
 
-void DistinctGate::pass(const Batch& batch, const uint16_t* rows, const int64_t* weights,
-                        uint32_t count, uint32_t filter, Arena& arena, int64_t* effective) {
+void DistinctGate::begin(const Batch& batch, Arena& arena) {
+  const uint32_t count = batch.size();
+  arena_ = &arena;
+  passed_.assign(filters_, nullptr);
+  group_of_ = arena.allocate_array<uint16_t>(count + 1);
+  const Vector& value = batch.columns[columns_.back()];
   Batch picked = batch;
-  picked.select(rows, count);
+  uint16_t* live = nullptr;
+  if (value.validity != nullptr) {
+    auto* rows = arena.allocate_array<uint16_t>(count + 1);
+    live = arena.allocate_array<uint16_t>(count + 1);
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint32_t row = batch.row(i);
+      rows[used] = static_cast<uint16_t>(row);
+      live[used] = static_cast<uint16_t>(i);
+      used += value.is_null(row) ? 0U : 1U;
+    }
+    picked.select(rows, used);
+  }
   KeyBatch keys;
   encoder_.encode(picked, columns_, arena, keys);
-  auto* entries = arena.allocate_array<Entry*>(count);
-  table_.find_or_add(keys, entries);
+  group_keys(keys, encoder_.packed(), arena, groups_);
+  entries_ = arena.allocate_array<Entry*>(groups_.keys.count + 1);
+  table_.find_or_add(groups_.keys, entries_);
+  if (live == nullptr) {
+    group_of_ = groups_.of;
+  } else {
+    for (uint32_t i = 0; i < keys.count; ++i) group_of_[live[i]] = groups_.of[i];
+  }
+}
+
+int64_t* DistinctGate::pass(const uint16_t* live, const int64_t* weights, uint32_t count,
+                            uint32_t filter) {
+  if (passed_[filter] != nullptr) return passed_[filter];
+  auto* effective = arena_->allocate_array<int64_t>(count);
   for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t group = group_of_[live[i]];
+    const int64_t weight = weights == nullptr ? 1 : weights[i];
+    if (bits_ && weight < 0) return nullptr;
+    change(entries_[group], filter, weight, &effective[i]);
+    if (bits_ && effective[i] == 0) continue;
     if (logging) {
-      append_record(log(), filter, weights[i], key_bytes(keys.words[i]));
+      append_record(log(), filter, bits_ ? 1 : weight, key_bytes(groups_.keys.words[group]));
       end_log_record();
     }
-    touch(partition_of(keys.hashes[i]));
-    change(entries[i], filter, weights[i], &effective[i]);
+    touch(partition_of(groups_.keys.hashes[group]));
   }
-  for (uint32_t i = 0; i < count; ++i) erase_if_empty(entries[i]);
+  passed_[filter] = effective;
+  return effective;
+}
+
+void DistinctGate::end() {
+  for (uint32_t g = 0; g < groups_.keys.count; ++g) erase_if_empty(entries_[g]);
 }
 
 void DistinctGate::dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) {
   table_.each(partition, [&](Entry* entry) {
     const auto* counts = reinterpret_cast<const int64_t*>(entry->payload());
     for (uint32_t f = 0; f < filters_; ++f) {
-      if (counts[f] == 0) continue;
-      append_record(out, f, counts[f], key_bytes(entry->key));
+      const int64_t count =
+          bits_ ? static_cast<int64_t>((entry->as<uint64_t>() >> f) & 1U) : counts[f];
+      if (count == 0) continue;
+      append_record(out, f, count, key_bytes(entry->key));
       end_record(out, pieces);
     }
   });

@@ -4,6 +4,8 @@
 //
 //   record: varint filter, varint zigzag weight, varint key size, key
 //
+// Where rows only come, a bit per filter takes the place of the count, and only the first row of a
+// value is worth a record.
 // A row's weight becomes +1, 0 or -1 at once: the sum over an epoch depends on the final counts
 // only. Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
@@ -19,16 +21,23 @@ namespace qw::views {
 class DistinctGate final : public State {
  public:
   // `columns`: group columns, then the argument's; their types; how many filters.
-  DistinctGate(std::vector<uint32_t> columns, std::vector<Type> types, uint32_t filters)
+  DistinctGate(std::vector<uint32_t> columns, std::vector<Type> types, uint32_t filters,
+               bool append_only)
       : columns_(std::move(columns)),
         encoder_(std::move(types)),
         filters_(filters),
-        table_(encoder_.packed(), filters * static_cast<uint32_t>(sizeof(int64_t))) {}
+        bits_(append_only && filters <= 64),
+        table_(encoder_.packed(), (bits_ ? 1 : filters) * static_cast<uint32_t>(sizeof(int64_t))) {}
 
   std::span<const uint32_t> columns() const { return columns_; }
-  // Rows rows[i] with weights; effective[i] = the change of the set.
-  void pass(const Batch& batch, const uint16_t* rows, const int64_t* weights, uint32_t count,
-            uint32_t filter, Arena& arena, int64_t* effective);
+  // The next batch: its values are looked up once for all filters. Rows whose value is NULL have no
+  // part in it. `arena` holds until end().
+  void begin(const Batch& batch, Arena& arena);
+  // Rows live[i] (in the order of live rows) with weights (nullptr = +1 each): the change of the
+  // set by each. Calls with the same filter have the same rows, and get the same answer. nullptr: a
+  // row was taken away where rows only come.
+  int64_t* pass(const uint16_t* live, const int64_t* weights, uint32_t count, uint32_t filter);
+  void end();
   int64_t negative_rows() const { return negative_; }
   uint64_t rows() const override { return table_.size(); }
   uint64_t bytes() const override { return table_.bytes(); }
@@ -47,7 +56,14 @@ class DistinctGate final : public State {
   std::vector<uint32_t> columns_;
   KeyEncoder encoder_;
   uint32_t filters_;
+  bool bits_;
   KeyedTable table_;
+  // Of the batch between begin() and end().
+  KeyGroups groups_;
+  Arena* arena_ = nullptr;
+  std::vector<int64_t*> passed_;  // per filter
+  Entry** entries_ = nullptr;     // per group
+  uint16_t* group_of_ = nullptr;  // per live row
   int64_t negative_ = 0;
 };
 

@@ -89,7 +89,8 @@ Result<void> GroupOperator::add_calls() {
     std::vector<uint32_t> columns = spec_.groups;
     columns.insert(columns.end(), gate.arguments.begin(), gate.arguments.end());
     gates_.push_back(std::make_unique<DistinctGate>(columns, pick_types(spec_.input, columns),
-                                                    static_cast<uint32_t>(gate.filters.size())));
+                                                    static_cast<uint32_t>(gate.filters.size()),
+                                                    spec_.append_only));
   }
   for (size_t c = 0; c < spec_.calls.size(); ++c) {
     const auto& from = spec_.calls[c];
@@ -123,8 +124,6 @@ Result<void> GroupOperator::add_calls() {
     if (gate_of[c].first != SIZE_MAX) {
       call.gate = gates_[gate_of[c].first].get();
       call.gate_filter = gate_of[c].second;
-      call.gate_leader = static_cast<uint32_t>(
-          std::find(gate_of.begin(), gate_of.end(), gate_of[c]) - gate_of.begin());
     }
     calls_.push_back(std::move(call));
   }
@@ -213,13 +212,22 @@ void GroupOperator::accept(uint32_t port, const Batch& batch) {
   const uint32_t count = batch.size();
   KeyBatch keys;
   encoder_.encode(batch, spec_.groups, accept_arena_, keys);
+  KeyGroups groups;
+  group_keys(keys, encoder_.packed(), accept_arena_, groups);
+  auto* slots = accept_arena_.allocate_array<Entry*>(groups.keys.count + 1);
+  table_.find_or_add(groups.keys, slots);
+  for (uint32_t g = 0; g < groups.keys.count; ++g) {
+    if (slots[g]->mark == 0) mark_dirty(slots[g]);
+  }
   auto* entries = accept_arena_.allocate_array<Entry*>(count + 1);
-  table_.find_or_add(keys, entries);
   for (uint32_t i = 0; i < count; ++i) {
-    if (entries[i]->mark == 0) mark_dirty(entries[i]);
+    entries[i] = slots[groups.of[i]];
     entries[i]->as<Counts>().rows[port] += batch.weight(batch.row(i));
   }
+  picked_.clear();
+  for (auto& gate : gates_) gate->begin(batch, accept_arena_);
   for (Call& call : calls_) update_call(call, batch, entries);
+  for (auto& gate : gates_) gate->end();
   if (spelling_ != nullptr && port == 0) {
     auto* rows = accept_arena_.allocate_array<uint16_t>(count + 1);
     auto* weights = accept_arena_.allocate_array<int64_t>(count + 1);
@@ -231,46 +239,85 @@ void GroupOperator::accept(uint32_t port, const Batch& batch) {
   }
 }
 
-void GroupOperator::update_call(Call& call, const Batch& batch, Entry* const* entries) {
+const GroupOperator::Picked& GroupOperator::picked(const Call& call, const Batch& batch,
+                                                   Entry* const* entries) {
+  for (const Picked& known : picked_) {
+    if (known.filter == call.filter) return known;
+  }
   const uint32_t count = batch.size();
-  auto* rows = accept_arena_.allocate_array<uint16_t>(count + 1);
-  auto* weights = accept_arena_.allocate_array<int64_t>(count + 1);
-  auto* targets = accept_arena_.allocate_array<Entry*>(count + 1);
+  Picked out;
+  out.filter = call.filter;
+  out.rows = accept_arena_.allocate_array<uint16_t>(count + 1);
+  out.live = accept_arena_.allocate_array<uint16_t>(count + 1);
   const Vector* filter = call.filter ? &batch.columns[*call.filter] : nullptr;
-  const Vector* argument = call.arguments.empty() || call.count_rows || call.keep_nulls
-                               ? nullptr
-                               : &batch.columns[call.arguments[0]];
-  if (argument != nullptr && argument->validity == nullptr) argument = nullptr;
-  uint32_t used = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t row = batch.row(i);
-    if (filter != nullptr && (filter->is_null(row) || filter->at<uint8_t>(row) == 0)) continue;
-    if (argument != nullptr && argument->is_null(row)) continue;
-    rows[used] = static_cast<uint16_t>(row);
-    weights[used] = batch.weight(row);
-    targets[used++] = entries[i];
+    out.rows[out.count] = static_cast<uint16_t>(row);
+    out.live[out.count] = static_cast<uint16_t>(i);
+    const bool counts =
+        filter == nullptr || (!filter->is_null(row) && filter->at<uint8_t>(row) != 0);
+    out.count += counts ? 1U : 0U;
   }
-  if (used == 0) return;
-  const int64_t* changes = weights;
-  if (call.gate != nullptr) {
-    // One count per value, filter and row, however many calls ask for it.
-    const Call& leader = calls_[call.gate_leader];
-    if (&leader == &call) {
-      auto* effective = accept_arena_.allocate_array<int64_t>(used);
-      call.gate->pass(batch, rows, weights, used, call.gate_filter, accept_arena_, effective);
-      call.effective = effective;
+  out.entries = accept_arena_.allocate_array<Entry*>(out.count + 1);
+  for (uint32_t i = 0; i < out.count; ++i) out.entries[i] = entries[out.live[i]];
+  if (batch.weights != nullptr) {
+    out.weights = accept_arena_.allocate_array<int64_t>(out.count + 1);
+    for (uint32_t i = 0; i < out.count; ++i) out.weights[i] = batch.weights[out.rows[i]];
+  }
+  picked_.push_back(out);
+  return picked_.back();
+}
+
+GroupOperator::Picked GroupOperator::without_nulls(const Picked& from, const Vector& argument,
+                                                   bool weighted) {
+  Picked out;
+  out.rows = accept_arena_.allocate_array<uint16_t>(from.count + 1);
+  out.live = accept_arena_.allocate_array<uint16_t>(from.count + 1);
+  out.entries = accept_arena_.allocate_array<Entry*>(from.count + 1);
+  if (weighted) out.weights = accept_arena_.allocate_array<int64_t>(from.count + 1);
+  for (uint32_t i = 0; i < from.count; ++i) {
+    if (argument.is_null(from.rows[i])) continue;
+    out.rows[out.count] = from.rows[i];
+    out.live[out.count] = from.live[i];
+    if (weighted) out.weights[out.count] = from.weights[i];
+    out.entries[out.count++] = from.entries[i];
+  }
+  return out;
+}
+
+void GroupOperator::update_call(Call& call, const Batch& batch, Entry* const* entries) {
+  Picked rows = picked(call, batch, entries);
+  if (!call.arguments.empty() && !call.count_rows && !call.keep_nulls) {
+    const Vector& argument = batch.columns[call.arguments[0]];
+    if (argument.validity != nullptr) {
+      rows = without_nulls(rows, argument, rows.weights != nullptr);
     }
-    changes = leader.effective;
+  }
+  if (rows.count == 0) return;
+  const auto cannot_be = [&] {
+    host().fail(internal_error("rows were taken away from an append-only input"));
+  };
+  const auto ones = [&] {
+    auto* weights = accept_arena_.allocate_array<int64_t>(rows.count);
+    std::fill_n(weights, rows.count, 1);
+    return weights;
+  };
+  const int64_t* occurrences = nullptr;
+  if (call.gate != nullptr) {
+    occurrences = rows.weights == nullptr ? ones() : rows.weights;
+    rows.weights = call.gate->pass(rows.live, rows.weights, rows.count, call.gate_filter);
+    if (rows.weights == nullptr) return cannot_be();
   }
   if (call.bag != nullptr) {
-    call.bag->update(batch, rows, changes, targets, used, accept_arena_);
+    if (rows.weights == nullptr) rows.weights = ones();
+    call.bag->update(batch, rows.rows, rows.weights, rows.entries, rows.count, accept_arena_);
     return;
   }
   std::vector<Vector> arguments;
   for (const uint32_t column : call.arguments) arguments.push_back(batch.columns[column]);
-  const int64_t* occurrences = call.gate == nullptr ? nullptr : weights;
-  if (!call.sum->update({arguments, rows, changes, occurrences, targets, used})) {
-    host().fail(internal_error("rows were taken away from an append-only input"));
+  if (!call.sum->update(
+          {arguments, rows.rows, rows.weights, occurrences, rows.entries, rows.count})) {
+    cannot_be();
   }
 }
 

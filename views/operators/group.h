@@ -78,9 +78,6 @@ class GroupOperator final : public Operator {
     bool keep_nulls = false;  // array_agg
     DistinctGate* gate = nullptr;
     uint32_t gate_filter = 0;
-    // The first call of the same gate and filter: it asks the gate, the others take its answer.
-    uint32_t gate_leader = 0;
-    const int64_t* effective = nullptr;  // the answer, while a batch is accepted
   };
   struct Counts {
     int64_t rows[2];
@@ -96,6 +93,17 @@ class GroupOperator final : public Operator {
     int64_t weight;
   };
 
+  // Rows that count in calls with the same filter, taken out once per batch.
+  struct Picked {
+    std::optional<uint32_t> filter;
+    uint16_t* rows = nullptr;    // physical
+    uint16_t* live = nullptr;    // in the order of live rows
+    int64_t* weights = nullptr;  // nullptr = +1 each
+    Entry** entries = nullptr;
+    uint32_t count = 0;
+  };
+  const Picked& picked(const Call& call, const Batch& batch, Entry* const* entries);
+  Picked without_nulls(const Picked& from, const Vector& argument, bool weighted);
   void update_call(Call& call, const Batch& batch, Entry* const* entries);
   void mark_dirty(Entry* entry);
   int64_t multiplicity(const char* payload) const;
@@ -114,6 +122,7 @@ class GroupOperator final : public Operator {
   std::vector<Call> calls_;
   std::unique_ptr<BagCall> spelling_;
   std::vector<uint32_t> lossy_;  // positions in spec_.groups
+  std::vector<Picked> picked_;   // of the batch being accepted
   uint32_t payload_bytes_ = 0;
   Main main_{*this};
 

@@ -1,6 +1,8 @@
 // JoinOperator; see join.h.
 #include "views/operators/join.h"
 
+#include "src/base/assert.h"
+
 namespace qw::views {
 
 JoinOperator::JoinOperator(Host& host, RowIndex& left, RowIndex& right,
@@ -19,6 +21,19 @@ void JoinOperator::accept(uint32_t port, const Batch& batch) {
     }
   }
   at_ = match_ = 0;
+}
+
+Batch JoinOperator::unmatched(const Batch& batch) {
+  QW_ASSERT(key_batch_.count == batch.size());
+  auto* rows = probe_arena_.allocate_array<uint16_t>(batch.size() + 1);
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < key_batch_.count; ++i) {
+    rows[count] = static_cast<uint16_t>(batch.row(i));
+    count += entries_[i] == nullptr ? 1U : 0U;
+  }
+  Batch out = batch;
+  out.select(rows, count);
+  return out;
 }
 
 bool JoinOperator::produce(Batch& out) {
@@ -52,7 +67,14 @@ bool JoinOperator::produce(Batch& out) {
       match_ = 0;
     }
   }
-  if (count == 0) return false;
+  if (count == 0) {
+    // What waited for these rows has met them; nobody uses the rows given out any more.
+    if (settled_ == 1 - port_) {
+      sides_[settled_]->forget({entries_, key_batch_.count});
+      key_batch_.count = 0;
+    }
+    return false;
+  }
   out = Batch();
   out.rows = count;
   out.weights = weighted ? weights : nullptr;

@@ -4,6 +4,8 @@
 // port 1 takes changes of the right side after the right index has them and probes the left index.
 // Each pair is thus met exactly once, whatever the slicing and interleaving, self joins included:
 // d(A x B) = dA x B, then A += dA; then, when B changes, B += dB and A x dB.
+// A row that has met the only row it can ever meet (the other side's rows have a key of their own
+// within the join key, and only come) need not be remembered: see unmatched() and compile.cc.
 // The indexes belong to arrangements (operators/arrange.h) and may be shared by many joins.
 // An empty key is a cross join. Epoch thread. Tests: tests/unit/views/operators_test.cc.
 #pragma once
@@ -22,6 +24,11 @@ class JoinOperator final : public Operator {
                std::vector<uint32_t> right_key);
   void accept(uint32_t port, const Batch& batch) override;
   bool produce(Batch& out) override;
+  // Rows of this side are forgotten once they have met a row of the other side.
+  void settle(uint32_t side) { settled_ = side; }
+  // The live rows of the batch accepted last that met nothing on the other side. Valid until the
+  // next accept(); `batch` is that batch.
+  Batch unmatched(const Batch& batch);
 
  private:
   RowIndex* sides_[2];
@@ -29,6 +36,7 @@ class JoinOperator final : public Operator {
   Arena probe_arena_, out_arena_;
   Batch input_;
   uint32_t port_ = 0;
+  uint32_t settled_ = UINT32_MAX;  // the side that forgets
   KeyBatch key_batch_;
   Entry** entries_ = nullptr;
   uint32_t at_ = 0;     // live row of the input

@@ -118,6 +118,43 @@ KeyEncoder::KeyEncoder(std::vector<Type> types, Identity identity)
   }
 }
 
+void group_keys(const KeyBatch& keys, bool packed, Arena& arena, KeyGroups& out) {
+  QW_ASSERT(keys.count <= kBatchRowsMax);
+  uint32_t slots = 16;
+  while (slots < 2 * keys.count) slots *= 2;
+  // Number of the key + 1; small enough to stay in the nearest cache.
+  auto* table = arena.allocate_array<uint16_t>(slots);
+  std::memset(table, 0, slots * sizeof(uint16_t));
+  out.of = arena.allocate_array<uint16_t>(keys.count + 1);
+  out.first = arena.allocate_array<uint16_t>(keys.count + 1);
+  out.keys.words = arena.allocate_column<KeyWords>(keys.count);
+  out.keys.hashes = arena.allocate_column<uint64_t>(keys.count);
+  uint32_t found = 0;
+  for (uint32_t i = 0; i < keys.count; ++i) {
+    const KeyWords& key = keys.words[i];
+    const uint64_t hash = keys.hashes[i];
+    auto slot = static_cast<uint32_t>(hash >> 16) & (slots - 1);
+    for (; table[slot] != 0; slot = (slot + 1) & (slots - 1)) {
+      const uint32_t g = table[slot] - 1U;
+      if (out.keys.hashes[g] != hash || out.keys.words[g].high != key.high) continue;
+      const uint64_t low = out.keys.words[g].low;
+      if (low == key.low) break;
+      if (packed && std::memcmp(reinterpret_cast<const void*>(low),
+                                reinterpret_cast<const void*>(key.low), key.high) == 0) {
+        break;
+      }
+    }
+    if (table[slot] == 0) {
+      out.keys.words[found] = key;
+      out.keys.hashes[found] = hash;
+      out.first[found] = static_cast<uint16_t>(i);
+      table[slot] = static_cast<uint16_t>(++found);
+    }
+    out.of[i] = static_cast<uint16_t>(table[slot] - 1U);
+  }
+  out.keys.count = found;
+}
+
 bool KeyEncoder::lossy(const Type& type) {
   switch (type.physical()) {
     case Physical::b1:

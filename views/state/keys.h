@@ -51,6 +51,15 @@ enum class Identity : uint8_t { equal, exact };
 // types[column] for each column.
 std::vector<Type> pick_types(std::span<const Type> types, std::span<const uint32_t> columns);
 
+// The rows of a batch by key, so that what holds per key is done once per key.
+struct KeyGroups {
+  KeyBatch keys;              // each key once, in the order in which they first occur
+  uint16_t* of = nullptr;     // per row: which of `keys`
+  uint16_t* first = nullptr;  // per key: its first row
+};
+// `packed`: as KeyEncoder::packed() of whoever made the keys. At most kBatchRowsMax keys.
+void group_keys(const KeyBatch& keys, bool packed, Arena& arena, KeyGroups& out);
+
 class KeyEncoder {
  public:
   explicit KeyEncoder(std::vector<Type> types, Identity identity = Identity::equal);

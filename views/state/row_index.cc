@@ -124,9 +124,28 @@ void RowIndex::update(const Batch& input, Arena& arena) {
   }
 }
 
+void RowIndex::forget(std::span<Entry* const> entries) {
+  for (Entry* entry : entries) {
+    if (entry == nullptr || entry->mark == UINT32_MAX) continue;
+    touch(partition_of(entry->hash));
+    for (StoredRow* row : entry->as<RowSet>().rows()) {
+      if (logging) log_row(row->bytes(), -row->weight);
+      negative_rows_ -= row->weight < 0 ? 1 : 0;
+      --rows_;
+      table_.heap().release(reinterpret_cast<char*>(row), sizeof(StoredRow) + row->size);
+    }
+    release_set(entry->as<RowSet>());
+    table_.erase(entry);
+  }
+}
+
 void RowIndex::change(Entry* entry, std::string_view row, int64_t weight) {
   RowSet& set = entry->as<RowSet>();
   set.total += weight;
+  if (append_only && weight > 0) {
+    add_row(set, row, 0, weight);
+    return;
+  }
   const uint32_t hash = static_cast<uint32_t>(hash_bytes(row));
   uint32_t position = 0;
   StoredRow* stored = locate(set, row, hash, position);
@@ -177,7 +196,7 @@ void RowIndex::add_row(RowSet& set, std::string_view row, uint32_t hash, int64_t
   const uint32_t capacity = set.capacity == 0 ? 1 : set.capacity;
   if (set.count == capacity) {
     const std::span<StoredRow* const> old = set.rows();
-    if (set.count >= kSmallRowsMax) {
+    if (set.count >= kSmallRowsMax && !append_only) {
       auto* big = new BigRows;  // NOLINT: owned by the set, freed by release_set
       big->rows.assign(old.begin(), old.end());
       for (uint32_t i = 0; i < set.count; ++i) big->position.emplace(old[i]->bytes(), i);

@@ -62,10 +62,15 @@ class RowIndex final : public RowState {
   // batch.
   void probe(const Batch& batch, std::span<const uint32_t> columns, Arena& arena, KeyBatch& keys,
              Entry** out) const;
+  // Takes away all rows of these keys (nullptr = none).
+  void forget(std::span<Entry* const> entries);
   int64_t negative_rows() const { return negative_rows_; }
   uint64_t rows() const override { return rows_; }
   uint64_t bytes() const override { return table_.bytes() + big_bytes_; }
   void clear();
+
+  // Rows only come: equal ones may lie side by side, none is looked for.
+  bool append_only = false;
 
  private:
   void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
