@@ -10,11 +10,14 @@ anywhere: ratios to a peer in one run hold on other machines, times do not.
 
 import argparse
 import json
+import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -44,7 +47,7 @@ def cpu_seconds(pid):
 
 def memory_bytes(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
+    return int(re.search(r"RssAnon:\s+(\d+)", status)[1]) * 1024
 
 
 def disk_bytes(folder):
@@ -57,13 +60,39 @@ def alternate(rounds, ours, theirs):
     return (statistics.median(r[0] for r in results), statistics.median(r[1] for r in results))
 
 
-def in_process(world, quick):
-    """What the binary measures by itself: Nexmark, recovery, bytes per row."""
-    command = [harness.BINARY, "bench", *(["--quick"] if quick else [])]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    print(done.stdout, end="", flush=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"quickwater bench: exit status {done.returncode}")
+def in_process(*arguments):
+    """What the binary measures by itself; its lines are printed as they come."""
+    where = os.environ.get("QUICKWATER_BENCH_DIR")
+    folder = tempfile.mkdtemp(prefix="quickwater-bench-", dir=where)
+    try:
+        command = [harness.BINARY, "bench", *map(str, arguments), "--dir", f"{folder}/data"]
+        status = subprocess.run(command).returncode
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if status != 0:
+        raise RuntimeError(f"quickwater bench {arguments[0]}: exit status {status}")
+
+
+def nexmark(world, quick):
+    if quick:
+        in_process("nexmark", "--events", 20_000)
+    else:
+        in_process("nexmark", "--events", 10_000_000, "--rate", "1e5,1e7", "--output",
+                   "kept,dropped")
+
+
+def upsert(world, quick):
+    keys, updates = (20_000, 10_000) if quick else (10_000_000, 5_000_000)
+    for batch in (10_000,) if quick else (10_000, 100_000):
+        in_process("upsert", "--keys", keys, "--updates", updates, "--batch-rows", batch)
+
+
+def backfill(world, quick):
+    in_process("backfill", "--keys", 20_000 if quick else 10_000_000, "--batch-rows", 100_000)
+
+
+def recovery(world, quick):
+    in_process("recovery", "--keys", 20_000 if quick else 10_000_000, "--batch-rows", 100_000)
 
 
 def start(world, quick):
@@ -98,38 +127,133 @@ def upstream(world):
     return world.benchmark_postgres
 
 
-def point_reads(world, quick):
-    seconds, rounds = (1, 1) if quick else (5, 3)
-    postgres, server = upstream(world), world.server(data="reads")
-    for port, database in ((server.port, "quickwater"), (postgres.port, "postgres")):
-        where = ["-h", "127.0.0.1", "-p", str(port), "-U", "postgres", database]
-        scale = "1" if quick else "10"
-        subprocess.run([peers.PG_BIN / "pgbench", "-i", "-q", "-s", scale, *where],
-                       check=True, capture_output=True)
+def both(world, name):
+    """A server of ours and PostgreSQL, as (port, database) and how to run SQL on each."""
+    postgres, server = upstream(world), world.server(data=name)
+    return server, postgres, (server.port, "quickwater"), (postgres.port, "postgres")
+
+
+def psql(where, text, feed=None):
+    port, database = where
+    return subprocess.run(
+        [peers.PG_BIN / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
+         str(port), "-U", "postgres", "-c", text, database], stdin=feed, check=True,
+        capture_output=True)
+
+
+def point_read(world, quick):
+    seconds, rounds, rows = (1, 1, 10_000) if quick else (5, 5, 1_000_000)
+    server, _, we, they = both(world, "point_read")
+    for port, database in (we, they):
+        subprocess.run(
+            [peers.PG_BIN / "pgbench", "-i", "-q", "-s", str(max(rows // 100_000, 1)), "-h",
+             "127.0.0.1", "-p", str(port), "-U", "postgres", database],
+            check=True, capture_output=True)
     for clients in (1, 8):
         options = ["-S", "-M", "prepared", "-c", clients]
         ours, theirs = alternate(
-            rounds, lambda: pgbench(server.port, "quickwater", seconds, *options),
-            lambda: pgbench(postgres.port, "postgres", seconds, *options))
-        case = f"prepared/{clients}_clients"
-        figure("point_reads", case, "reads_per_second", ours, "1/s", theirs)
+            rounds, lambda: pgbench(*we, seconds, *options),
+            lambda: pgbench(*they, seconds, *options))
+        figure("point-read", f"prepared/{clients}_clients", "reads_per_second", ours, "1/s", theirs)
     server.kill9()
 
 
-def inserts(world, quick):
-    seconds, rounds = (1, 1) if quick else (5, 3)
-    postgres, server = upstream(world), world.server(data="inserts")
+SCAN_QUERY = "SELECT g % 100 AS k, sum(x), count(*) FROM scanned GROUP BY 1 ORDER BY 1"
+
+
+def scan_read(world, quick):
+    rows, rounds = (10_000, 1) if quick else (10_000_000, 5)
+    server, _, we, they = both(world, "scan_read")
+    for where in (we, they):
+        psql(where, "DROP TABLE IF EXISTS scanned")
+        psql(where, "CREATE TABLE scanned (g bigint PRIMARY KEY, x bigint)")
+        for first in range(0, rows, 1_000_000):
+            last = min(first + 1_000_000, rows) - 1
+            psql(where, f"INSERT INTO scanned SELECT g, g % 1000 FROM generate_series({first}, "
+                        f"{last}) g")
+    psql(they, "VACUUM ANALYZE scanned")
+
+    def read(where):
+        with psycopg.connect(host="127.0.0.1", port=where[0], dbname=where[1], user="postgres",
+                             autocommit=True) as connection:
+            if where is they:
+                connection.execute("SET max_parallel_workers_per_gather = 0")
+            began = time.monotonic()
+            answer = connection.execute(SCAN_QUERY).fetchall()
+            took = time.monotonic() - began
+        answers.append(answer)
+        return rows / took
+
+    answers = []
+    ours, theirs = alternate(rounds, lambda: read(we), lambda: read(they))
+    if any(answer != answers[0] for answer in answers):
+        raise RuntimeError("the answers differ")
+    figure("scan-read", f"group_by/{rows}", "rows_per_second", ours, "1/s", theirs)
+    server.kill9()
+
+
+def insert(world, quick):
+    seconds, rounds = (1, 1) if quick else (5, 5)
+    server, _, we, they = both(world, "insert")
     script = world.scratch / "insert.sql"
     script.write_text("\\set a random(1, 1000000000)\n"
                       "INSERT INTO log VALUES (:a, 'some text', now());")
-    create = "CREATE TABLE log (a bigint, b text, at timestamptz)"
-    server.sql(create)
-    postgres.sql(f"DROP TABLE IF EXISTS log; {create}")
-    options = ["-f", script, "-c", 8, "-M", "prepared"]
-    ours, theirs = alternate(
-        rounds, lambda: pgbench(server.port, "quickwater", seconds, *options),
-        lambda: pgbench(postgres.port, "postgres", seconds, *options))
-    figure("inserts", "one_row/8_clients", "transactions_per_second", ours, "1/s", theirs)
+    for where in (we, they):
+        psql(where, "DROP TABLE IF EXISTS log, copied")
+        psql(where, "CREATE TABLE log (a bigint, b text, at timestamptz)")
+    for clients in (1, 8):
+        options = ["-f", script, "-c", clients, "-M", "prepared"]
+        ours, theirs = alternate(
+            rounds, lambda: pgbench(*we, seconds, *options),
+            lambda: pgbench(*they, seconds, *options))
+        figure("insert", f"one_row/{clients}_clients", "transactions_per_second", ours, "1/s",
+               theirs)
+    copy(world, 10_000 if quick else 5_000_000, 1 if quick else 3, we, they)
+    server.kill9()
+
+
+def copy(world, rows, rounds, we, they):
+    lines = world.scratch / "copied.txt"
+    with open(lines, "w") as out:
+        for first in range(0, rows, 10_000):
+            out.write("".join(f"{i}\t{i % 977}\tsome text {i % 1000}\n"
+                              for i in range(first, min(first + 10_000, rows))))
+
+    def run(where):
+        psql(where, "DROP TABLE IF EXISTS copied")
+        psql(where, "CREATE TABLE copied (a bigint PRIMARY KEY, b bigint, c text)")
+        with open(lines) as feed:
+            began = time.monotonic()
+            psql(where, "COPY copied FROM STDIN", feed)
+            return rows / (time.monotonic() - began)
+
+    ours, theirs = alternate(rounds, lambda: run(we), lambda: run(they))
+    figure("insert", f"copy/{rows}", "rows_per_second", ours, "1/s", theirs)
+
+
+def footprint(world, quick):
+    """Memory and disk per row of a keyed table with a view that has a group per row."""
+    rows = 20_000 if quick else 5_000_000
+    server = world.server(data="footprint")
+    server.sql("SELECT 1")
+    memory, disk = memory_bytes(server.process.pid), disk_bytes(server.data)
+    server.script(f"""
+        CREATE SOURCE kv FROM LOAD GENERATOR KEY VALUE (KEYS {rows}, UP_TO {rows}, RATE 0,
+          BATCH_SIZE 20000);
+        CREATE MATERIALIZED VIEW per_key AS
+          SELECT key, count(*) AS n, sum(value) AS total FROM key_value GROUP BY key;
+    """)
+    server.wait_for("SELECT count(*) FROM per_key", [(rows,)], seconds=300)
+    time.sleep(1 if quick else 10)
+    case = f"{rows}_rows_and_groups"
+    figure("footprint", case, "memory_bytes_per_row",
+           (memory_bytes(server.process.pid) - memory) / rows, "B")
+    figure("footprint", case, "disk_bytes_per_row", (disk_bytes(server.data) - disk) / rows, "B")
+    used = cpu_seconds(server.process.pid)
+    idle = 1 if quick else 10
+    time.sleep(idle)
+    used = cpu_seconds(server.process.pid) - used
+    figure("footprint", case, "idle_cpu", used / idle * 100, "%")
     server.kill9()
 
 
@@ -164,11 +288,11 @@ def kafka_json(world, quick):
     server.wait_for("SELECT n::bigint FROM total", [(count,)], seconds=600)
     wall, cpu = time.monotonic() - began, cpu_seconds(server.process.pid) - cpu
     case, read = f"{count}/5_columns", count - seen
-    figure("kafka_json", case, "messages_per_second", read / wall, "1/s")
-    figure("kafka_json", case, "messages_per_cpu_second", read / cpu, "1/s")
+    figure("kafka-json", case, "messages_per_second", read / wall, "1/s")
+    figure("kafka-json", case, "messages_per_cpu_second", read / cpu, "1/s")
     memory, disk = memory_bytes(server.process.pid), disk_bytes(server.data)
-    figure("kafka_json", case, "memory_bytes_per_row", memory / count, "B")
-    figure("kafka_json", case, "disk_bytes_per_row", disk / count, "B")
+    figure("kafka-json", case, "memory_bytes_per_row", memory / count, "B")
+    figure("kafka-json", case, "disk_bytes_per_row", disk / count, "B")
     server.kill9()
 
 
@@ -300,8 +424,10 @@ def freshness(world, quick):
 
 
 BENCHMARKS = {
-    "in_process": in_process, "start": start, "point_reads": point_reads, "inserts": inserts,
-    "kafka_json": kafka_json, "cdc": cdc, "cdc_snapshot": cdc_snapshot, "freshness": freshness,
+    "nexmark": nexmark, "upsert": upsert, "backfill": backfill, "recovery": recovery,
+    "start": start, "point-read": point_read, "scan-read": scan_read, "insert": insert,
+    "footprint": footprint, "kafka-json": kafka_json, "cdc": cdc, "cdc-snapshot": cdc_snapshot,
+    "freshness": freshness,
 }
 
 
