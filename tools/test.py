@@ -3,8 +3,6 @@
     tools/test           everything: the quick stages, sanitizers, real peers, oracle, crash samples
     tools/test quick     what one runs before a commit
     tools/test long      everything, longer, with clang-tidy on all files and the thread sanitizer
-    tools/test land      what .ci/run asks for while the modules are being joined: the checkers, and
-                         the unit tests of the base alone; goes when the whole builds and passes
     tools/test --only unit,slt      some stages, in the order below
 
 What counts as a test: a doctest case, an .slt file, a PASS or FAIL line of an end-to-end module or
@@ -229,18 +227,6 @@ def stage_unit(report, _):
     unit_tests(report, "release")
 
 
-def stage_base(report, _):
-    """Builds and runs the unit tests of src/base and nothing else."""
-    target = "tests/unit/base/unit_base"
-    if build(report, "release", target):
-        status, output = run([ROOT / "build" / "release" / target])
-        summary = re.search(r"test cases:\s*(\d+)\s*\|\s*(\d+) passed", output)
-        if status == 0 and summary and int(summary[2]):
-            report.passed(count=int(summary[2]))
-        else:
-            report.failed("unit base", output)
-
-
 def stage_slt(report, _):
     slt_tests(report, "release")
 
@@ -301,13 +287,12 @@ def stage_oracle(report, mode):
 
 STAGES = {
     "format": stage_format, "layers": stage_layers, "tidy": stage_tidy, "build": stage_build,
-    "base": stage_base, "unit": stage_unit, "slt": stage_slt, "clang-tidy": stage_clang_tidy,
+    "unit": stage_unit, "slt": stage_slt, "clang-tidy": stage_clang_tidy,
     "asan": stage_asan, "e2e": stage_e2e, "oracle": stage_oracle, "tsan": stage_tsan,
 }
 QUICK = ["format", "layers", "tidy", "build", "unit", "slt", "clang-tidy"]
 FULL = QUICK + ["asan", "e2e", "oracle"]
-MODES = {"quick": QUICK, "full": FULL, "long": FULL + ["tsan"],
-         "land": ["layers", "tidy", "base"]}
+MODES = {"quick": QUICK, "full": FULL, "long": FULL + ["tsan"]}
 
 
 def main():

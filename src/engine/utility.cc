@@ -480,8 +480,7 @@ Result<UtilityResult> explain_statement(const Statement& statement) {
   return result;
 }
 
-Result<UtilityResult> prepare_statement(SessionImpl& session, const Statement& statement,
-                                        const ast::Prepare& prepare) {
+Result<UtilityResult> prepare_statement(SessionImpl& session, const ast::Prepare& prepare) {
   std::vector<Type> types;
   for (const ast::TypeName& name : prepare.types) {
     QW_ASSIGN_OR_RETURN(const Type type, sql::bind_type_name(sql::to_sql(name)));
@@ -728,7 +727,7 @@ Result<UtilityResult> run_utility(SessionImpl& session, Statement& statement,
   }
   if (const auto* s = tree.try_as<ast::CreateSchema>()) return create_schema(session, *s);
   if (const auto* s = tree.try_as<ast::Drop>()) return drop_objects(session, *s);
-  if (const auto* s = tree.try_as<ast::Prepare>()) return prepare_statement(session, statement, *s);
+  if (const auto* s = tree.try_as<ast::Prepare>()) return prepare_statement(session, *s);
   if (const auto* s = tree.try_as<ast::Execute>()) return execute_statement(session, *s);
   if (const auto* s = tree.try_as<ast::Deallocate>()) return deallocate(session, *s);
   if (const auto* s = tree.try_as<ast::DeclareCursor>()) {
