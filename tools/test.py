@@ -189,7 +189,8 @@ def unit_tests(report, kind):
     listing = subprocess.run(["meson", "introspect", "--tests", f"build/{kind}"], cwd=ROOT,
                              capture_output=True, text=True).stdout
     tests = [test for test in json.loads(listing or "[]") if "quickwater:unit" in test["suite"]]
-    jobs = [(test["name"], test["cmd"], SANITIZER_ENVIRONMENT) for test in tests]
+    jobs = [(test["name"], test["cmd"], {**SANITIZER_ENVIRONMENT, **test["env"]})
+            for test in tests]
     for name, status, output in in_parallel(jobs):
         summary = re.search(r"test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed", output)
         passes, failures = (int(summary[2]), int(summary[3])) if summary else (0, 0)
