@@ -58,12 +58,14 @@ struct StateLog {
 // One partition of a state as it is after this epoch. `partition_count` is how many partitions the
 // state has now: as long as one of them has no image, the state's whole log is kept. Partitions
 // beyond the count (after a change of the layout, which writes all of them in one epoch) lose their
-// images.
+// images. `unchanged`: the image that is there (there must be one) is right for this epoch too, and
+// has no pieces here; without that, the log since a quiet partition's image would be kept for ever.
 struct ImageWrite {
   StateId state;
   uint32_t partition = 0;
   uint32_t partition_count = 1;
   std::vector<std::string> pieces;
+  bool unchanged = false;
 };
 
 struct MetaPut {

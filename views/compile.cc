@@ -1,5 +1,6 @@
 // ViewBuilder: sql::Plan -> nodes of the live graph. See graph.h.
 #include <algorithm>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -127,17 +128,8 @@ Result<Node*> ViewBuilder::make_scan(const sql::Scan& scan) {
   if (scan.bounds != nullptr) return fail(internal_error("a view's plan has scan bounds"));
   QW_ASSIGN_OR_RETURN(Node * node,
                       add_operator(std::make_unique<PickOperator>(host_, scan.columns), {}));
-  graph_.roots[scan.relation].push_back({node, spec_.id});
+  graph_.roots[scan.relation].push_back({node, spec_.id, false});
   return node;
-}
-
-Result<void> ViewBuilder::hydrate_left(const Node* index, Node* op, uint32_t port, uint32_t pass) {
-  const sql::Scan& scan = *preloaded_.at(index);
-  QW_ASSIGN_OR_RETURN(Node * pick,
-                      add_operator(std::make_unique<PickOperator>(host_, scan.columns), {}));
-  graph_.roots[scan.relation].push_back({pick, spec_.id, false, true, pass});
-  pick->outputs.push_back({op, port});
-  return {};
 }
 
 Result<Node*> ViewBuilder::make_filter(const sql::Expr& predicate, Node* input,
@@ -165,8 +157,11 @@ Result<Node*> ViewBuilder::arrange_node(Node* input, std::vector<Type> types,
   return node;
 }
 
+// In front of the layout of an index that was others' when the view was made.
+constexpr std::string_view kShared = "shared ";
+
 Result<Node*> ViewBuilder::arrange(const sql::Plan& input, const std::vector<uint32_t>& key,
-                                   const std::vector<bool>& skip_null) {
+                                   const std::vector<bool>& skip_null, Sharing sharing) {
   const auto* scan = input.as<sql::Scan>();
   if (scan == nullptr || scan->bounds != nullptr) {
     QW_ASSIGN_OR_RETURN(Node * node, node_of(input));
@@ -176,33 +171,65 @@ Result<Node*> ViewBuilder::arrange(const sql::Plan& input, const std::vector<uin
                                       join_numbers(scan->columns), join_numbers(key));
   for (const bool skip : skip_null) share_key.push_back(skip ? '-' : '=');
   if (const auto it = arranged_.find(share_key); it != arranged_.end()) return it->second;
-  const auto shared = graph_.shared.find(share_key);
-  bool usable = shared != graph_.shared.end();
-  if (usable && spec_.recover) {
-    usable = next_state_ < spec_.states.size() &&
-             spec_.states[next_state_].id == shared->second->index->id;
-    if (usable) ++next_state_;
+  if (sharing == Sharing::allowed) {
+    const std::string layout = std::string(kShared) + share_key;
+    if (const auto it = arranged_.find(layout); it != arranged_.end()) return it->second;
+    QW_ASSIGN_OR_RETURN(Node * node, use_shared(share_key));
+    // At recovery the view follows what it was, also when it is the first to need the index now.
+    if (node == nullptr && spec_.recover && next_state_ < spec_.states.size() &&
+        spec_.states[next_state_].layout == layout) {
+      QW_ASSIGN_OR_RETURN(node, make_shareable(input, key, skip_null, share_key, layout));
+    }
+    if (node != nullptr) {
+      complete_.insert(node);
+      arranged_[layout] = node;
+      return node;
+    }
   }
-  if (usable) {
-    Node* node = shared->second;
-    node->users.insert(spec_.id);
-    node->index->view = ObjectId{0};
-    states_.push_back({node->index->id, share_key});
-    arranged_[share_key] = node;
-    if (!spec_.recover) preloaded_[node] = scan;
-    return node;
+  QW_ASSIGN_OR_RETURN(Node * node, make_shareable(input, key, skip_null, share_key, share_key));
+  arranged_[share_key] = node;
+  return node;
+}
+
+// The index that others have; null when there is none. At recovery a view goes back to the index it
+// had, which need not be the one that new views would be given.
+Result<Node*> ViewBuilder::use_shared(const std::string& share_key) {
+  const std::string layout = std::string(kShared) + share_key;
+  Node* node = nullptr;
+  if (spec_.recover) {
+    if (next_state_ >= spec_.states.size() || spec_.states[next_state_].layout != layout) {
+      return nullptr;
+    }
+    node = graph_.index_of(spec_.states[next_state_].id);
+    if (node == nullptr) return nullptr;
+    if (node->share_key != share_key) {
+      return fail(data_corrupted("two different indexes have one number").with_detail(layout));
+    }
+    ++next_state_;
+  } else {
+    const auto shared = graph_.shared.find(share_key);
+    if (shared == graph_.shared.end()) return nullptr;
+    node = shared->second;
   }
-  QW_ASSIGN_OR_RETURN(Node * pick, make_scan(*scan));
-  pick->host = nullptr;  // others may depend on it when this view has failed
+  node->users.insert(spec_.id);
+  node->index->view = ObjectId{0};
+  states_.push_back({node->index->id, layout});
+  return node;
+}
+
+Result<Node*> ViewBuilder::make_shareable(const sql::Plan& input, const std::vector<uint32_t>& key,
+                                          const std::vector<bool>& skip_null,
+                                          const std::string& share_key, const std::string& layout) {
+  QW_ASSIGN_OR_RETURN(Node * pick, make_scan(*input.as<sql::Scan>()));
+  pick->host = nullptr;  // it goes on feeding the index when this view breaks
   Node* node = add_node();
   node->index = std::make_unique<RowIndex>(schema_types(input), key, skip_null);
   node->index->append_only = input.properties.append_only;
   node->users.insert(spec_.id);
   node->host = nullptr;
   node->share_key = share_key;
-  QW_TRY(add_state(*node->index, share_key));
+  QW_TRY(add_state(*node->index, layout));
   pick->outputs.push_back({node, 0});
-  arranged_[share_key] = node;
   return node;
 }
 
@@ -237,8 +264,8 @@ bool settles(const sql::Plan& input, const std::vector<uint32_t>& key) {
 
 // With Keep::unmatched a side whose rows can meet one row at most, which stays, forgets those that
 // have met it: facts joined with their dimension by its key cost no memory.
-Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Keep keep, Node*& left_index,
-                                      Node*& right_index) {
+Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Keep keep, Sharing left_sharing,
+                                      Sharing right_sharing) {
   const auto& join = *plan.as<sql::Join>();
   std::vector<uint32_t> left_key, right_key;
   std::vector<bool> skip;
@@ -250,30 +277,28 @@ Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Keep keep, Node*& l
   const bool drop_left = keep == Keep::unmatched && settles(*plan.inputs[1], right_key);
   const bool drop_right =
       keep == Keep::unmatched && !drop_left && settles(*plan.inputs[0], left_key);
-  QW_ASSIGN_OR_RETURN(left_index, drop_left ? arrange_unmatched(*plan.inputs[0], left_key, skip)
-                                            : arrange(*plan.inputs[0], left_key, skip));
-  QW_ASSIGN_OR_RETURN(right_index, drop_right ? arrange_unmatched(*plan.inputs[1], right_key, skip)
-                                              : arrange(*plan.inputs[1], right_key, skip));
-  auto op = std::make_unique<JoinOperator>(host_, *left_index->index, *right_index->index, left_key,
-                                           right_key);
+  QW_ASSIGN_OR_RETURN(Node * right,
+                      drop_right ? arrange_unmatched(*plan.inputs[1], right_key, skip)
+                                 : arrange(*plan.inputs[1], right_key, skip, right_sharing));
+  if (complete_.count(right) != 0) left_sharing = Sharing::refused;
+  QW_ASSIGN_OR_RETURN(Node * left, drop_left
+                                       ? arrange_unmatched(*plan.inputs[0], left_key, skip)
+                                       : arrange(*plan.inputs[0], left_key, skip, left_sharing));
+  auto op = std::make_unique<JoinOperator>(host_, *left->index, *right->index, left_key, right_key);
   JoinOperator* join_op = op.get();
   QW_ASSIGN_OR_RETURN(Node * node, add_operator(std::move(op), {}));
-  left_index->before.push_back({node, 0});
+  left->before.push_back({node, 0});
   if (drop_left) {
-    left_index->settled_by = join_op;
+    left->settled_by = join_op;
     join_op->settle(0);
   }
   if (drop_right) {
     // Probing before or after the own side is updated is the same to the other side.
-    right_index->before.push_back({node, 1});
-    right_index->settled_by = join_op;
+    right->before.push_back({node, 1});
+    right->settled_by = join_op;
     join_op->settle(1);
   } else {
-    right_index->outputs.push_back({node, 1});
-  }
-  // The side that is hydrated meets the one that is full; when both are, nothing would come.
-  if (has_rows(left_index) && has_rows(right_index)) {
-    QW_TRY(hydrate_left(left_index, node, 0, 1));
+    right->outputs.push_back({node, 1});
   }
   if (join.residual == nullptr) return node;
   std::vector<Type> types = schema_types(*plan.inputs[0]);
@@ -285,8 +310,7 @@ Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Keep keep, Node*& l
 Result<Node*> ViewBuilder::make_join(const sql::Plan& plan) {
   const auto& join = *plan.as<sql::Join>();
   if (join.type != sql::JoinType::inner) return make_outer(plan);
-  Node *left = nullptr, *right = nullptr;
-  return make_inner(plan, Keep::unmatched, left, right);
+  return make_inner(plan, Keep::unmatched, Sharing::allowed, Sharing::allowed);
 }
 
 Result<Node*> ViewBuilder::make_union(const sql::Plan& plan) {

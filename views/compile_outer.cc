@@ -49,12 +49,6 @@ Result<Node*> ViewBuilder::existence(Node* left, Node* right, bool anti, std::ve
                                 {}));
   left->before.push_back({node, 0});
   right->before.push_back({node, 1});
-  // While the right side fills, left rows turn around: all of them must have come before.
-  if (has_rows(left) && has_rows(right)) {
-    QW_TRY(hydrate_left(left, node, ExistenceOperator::kLeft, 1));
-  } else if (has_rows(left)) {
-    QW_TRY(hydrate_left(left, node, ExistenceOperator::kUnmatched, 0));
-  }
   return node;
 }
 
@@ -76,8 +70,8 @@ Result<Node*> ViewBuilder::side_existence(const sql::Plan& plan, bool left_side,
     }
     // Rows with a NULL in the key match nothing, but an anti join keeps them: existence() sees them
     // on their way to the index.
-    QW_ASSIGN_OR_RETURN(Node * rows, arrange(side, key, skip));
-    QW_ASSIGN_OR_RETURN(Node * others, arrange(other, other_key, skip));
+    QW_ASSIGN_OR_RETURN(Node * rows, arrange(side, key, skip, Sharing::refused));
+    QW_ASSIGN_OR_RETURN(Node * others, arrange(other, other_key, skip, Sharing::allowed));
     return existence(rows, others, anti, std::move(before), std::move(after));
   }
   const std::vector<Type> types = schema_types(side);
@@ -126,20 +120,25 @@ Result<Node*> ViewBuilder::make_outer(const sql::Plan& plan) {
   const auto& join = *plan.as<sql::Join>();
   const bool existence_only = join.type == sql::JoinType::semi || join.type == sql::JoinType::anti;
   if (join.type == sql::JoinType::anti && join.null_aware) return make_not_in(plan);
-  Node *joined = nullptr, *left = nullptr, *right = nullptr;
+  // A side whose rows are tested for a match has to come by.
+  const bool tests_left = join.type == sql::JoinType::left || join.type == sql::JoinType::full;
+  const bool tests_right = join.type == sql::JoinType::right || join.type == sql::JoinType::full;
+  Node* joined = nullptr;
   if (!existence_only || join.residual != nullptr) {
-    QW_ASSIGN_OR_RETURN(joined, make_inner(plan, Keep::all, left, right));
+    QW_ASSIGN_OR_RETURN(
+        joined, make_inner(plan, Keep::all, tests_left ? Sharing::refused : Sharing::allowed,
+                           tests_right ? Sharing::refused : Sharing::allowed));
   }
   if (existence_only) {
     return side_existence(plan, true, joined, join.type == sql::JoinType::anti, {}, {});
   }
   std::vector<Node*> parts{joined};
-  if (join.type == sql::JoinType::left || join.type == sql::JoinType::full) {
+  if (tests_left) {
     QW_ASSIGN_OR_RETURN(
         Node * padded, side_existence(plan, true, joined, true, {}, schema_types(*plan.inputs[1])));
     parts.push_back(padded);
   }
-  if (join.type == sql::JoinType::right || join.type == sql::JoinType::full) {
+  if (tests_right) {
     QW_ASSIGN_OR_RETURN(Node * padded, side_existence(plan, false, joined, true,
                                                       schema_types(*plan.inputs[0]), {}));
     parts.push_back(padded);

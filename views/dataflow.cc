@@ -2,6 +2,7 @@
 #include "views/dataflow.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/base/assert.h"
 #include "views/graph.h"
@@ -44,24 +45,21 @@ Result<std::vector<StateInfo>> Dataflow::add_view(
   return builder.take_states();
 }
 
-std::vector<HydrationStep> Dataflow::to_hydrate(ObjectId view) const {
-  std::vector<HydrationStep> steps;
-  for (const uint32_t pass : {0U, 1U}) {
-    for (const auto& [relation, roots] : impl_->graph.roots) {
-      const bool reads_it = std::any_of(roots.begin(), roots.end(), [&](const Root& root) {
-        return root.view == view && !root.live && root.pass == pass;
-      });
-      if (reads_it) steps.push_back({relation, pass});
-    }
+std::vector<ObjectId> Dataflow::to_hydrate(ObjectId view) const {
+  std::vector<ObjectId> relations;
+  for (const auto& [relation, roots] : impl_->graph.roots) {
+    const bool reads_it = std::any_of(roots.begin(), roots.end(), [&](const Root& root) {
+      return root.view == view && !root.live;
+    });
+    if (reads_it) relations.push_back(relation);
   }
-  return steps;
+  return relations;
 }
 
 void Dataflow::go_live(ObjectId view) {
   QW_ASSERT(has_view(view));
   impl_->live[view] = true;
   for (auto& [relation, roots] : impl_->graph.roots) {
-    std::erase_if(roots, [&](const Root& root) { return root.view == view && root.hydrates_only; });
     for (Root& root : roots) {
       if (root.view == view) root.live = true;
     }
@@ -127,6 +125,7 @@ std::vector<StateId> Dataflow::remove_view(ObjectId view) {
   QW_ASSERT(!impl_->in_epoch && has_view(view));
   std::vector<StateId> dropped = impl_->drop_nodes(view);
   impl_->graph.hosts.erase(view);
+  std::erase(impl_->graph.broken, view);
   impl_->live.erase(view);
   std::sort(dropped.begin(), dropped.end());
   return dropped;
@@ -152,13 +151,12 @@ void Dataflow::push(ObjectId relation, const Batch& batch) {
   if (!batch.empty()) impl_->graph.push_relation(relation, batch);
 }
 
-void Dataflow::hydrate(ObjectId view, const HydrationStep& step, const Batch& batch) {
+void Dataflow::hydrate(ObjectId view, ObjectId relation, const Batch& batch) {
   QW_ASSERT(impl_->in_epoch && has_view(view));
-  const auto it = impl_->graph.roots.find(step.relation);
+  const auto it = impl_->graph.roots.find(relation);
   if (batch.empty() || it == impl_->graph.roots.end()) return;
   for (const Root& root : it->second) {
-    if (root.view != view || root.live || root.pass != step.pass) continue;
-    impl_->graph.deliver({root.node, 0}, batch);
+    if (root.view == view && !root.live) impl_->graph.deliver({root.node, 0}, batch);
   }
 }
 
@@ -183,6 +181,29 @@ std::optional<Error> Dataflow::broken(ObjectId view) const {
   if (it == impl_->graph.hosts.end()) return std::nullopt;
   return it->second->failure();
 }
+
+void Dataflow::break_view(ObjectId view, const Error& error) {
+  QW_ASSERT(has_view(view));
+  impl_->graph.hosts.at(view)->fail(error);
+  impl_->graph.spread_failures();
+}
+
+void Dataflow::break_state(StateId state, const Error& error) {
+  Graph& graph = impl_->graph;
+  for (const auto& node : graph.nodes) {
+    if (node->index != nullptr && node->index->id == state) {
+      for (const ObjectId user : node->users) graph.hosts.at(user)->fail(error);
+    } else if (node->op != nullptr) {
+      for (const State* own : node->op->states()) {
+        if (own->id == state) graph.hosts.at(node->view)->fail(error);
+      }
+    }
+  }
+  graph.spread_failures();
+}
+
+bool Dataflow::has_broken() const { return !impl_->graph.broken.empty(); }
+std::vector<ObjectId> Dataflow::take_broken() { return std::exchange(impl_->graph.broken, {}); }
 
 std::vector<StateId> Dataflow::states() const {
   std::vector<StateId> ids;
@@ -217,16 +238,14 @@ Result<void> Dataflow::apply_log(StateId state, Epoch epoch, std::string_view by
   return found->apply_log(epoch, bytes);
 }
 
-Result<void> Dataflow::finish_recovery(sql::EvalContext& context) {
+void Dataflow::finish_recovery(sql::EvalContext& context) {
   for (auto& [id, host] : impl_->graph.hosts) host->set_context(&context);
   for (const auto& node : impl_->graph.nodes) {
-    if (node->op != nullptr) node->op->finish_recovery();
+    if (node->op == nullptr || (node->host != nullptr && node->host->failed())) continue;
+    node->op->finish_recovery();
   }
-  for (auto& [id, host] : impl_->graph.hosts) {
-    if (host->failed()) return fail(*host->failure());
-    host->set_context(nullptr);
-  }
-  return {};
+  for (auto& [id, host] : impl_->graph.hosts) host->set_context(nullptr);
+  impl_->graph.spread_failures();
 }
 
 std::vector<StateStatus> Dataflow::status() const {

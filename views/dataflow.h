@@ -13,15 +13,16 @@
 // constant NULL). Row and error sinks are called during push, hydrate and finish_epoch; the same
 // row may come with +1 and then with -1 within an epoch: whoever stores rows nets them.
 //
-// Making a view over existing data: add_view(), then for each step of to_hydrate(), in that order,
-// all rows of its relation (hydrate, +1 each, in slices, over as many epochs as one likes), then
-// go_live(), from which on push() and views below reach it. Nothing is pushed meanwhile: indexes
-// that the view shares are full and live for it from the start, and must not get ahead of its other
-// inputs.
+// Making a view over existing data: add_view(), then feed each relation of to_hydrate() with all
+// rows as of some epoch s (hydrate, +1 each, in slices, over as many epochs as one likes), then the
+// deltas of that relation after s (hydrate again, with weights), then go_live() between two epochs,
+// from which on push() and views below reach it. Indexes of other views are live for the new view
+// from the start; graph.h says where that is right.
 //
 // Recovery: add_view() for all views with the states they had, views below first; load_image() and
-// apply_log() per state; finish_recovery(). Nothing is emitted.
-// Epoch thread only. Tests: tests/unit/views/dataflow_test.cc, tests/unit/views/oracle_test.cc.
+// apply_log() per state; finish_recovery(). Nothing is emitted. A state that cannot be loaded
+// breaks its views. Epoch thread only. Tests: tests/unit/views/dataflow_test.cc,
+// tests/unit/views/oracle_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -92,12 +93,6 @@ struct StateStatus {
   uint64_t bytes = 0;
 };
 
-// All rows of one relation, once: left rows of some outer joins come in a pass before all others.
-struct HydrationStep {
-  ObjectId relation;
-  uint32_t pass = 1;  // 0 or 1
-};
-
 class Dataflow {
  public:
   Dataflow();
@@ -110,8 +105,8 @@ class Dataflow {
   // `allocate` gives fresh ids. 0A000 for plans that only reads can run.
   Result<std::vector<StateInfo>> add_view(const ViewSpec& spec, const sql::Plan& plan,
                                           const std::function<Result<StateId>()>& allocate);
-  // What the new view must be fed, in this order.
-  std::vector<HydrationStep> to_hydrate(ObjectId view) const;
+  // Relations whose rows the new view must be fed, each once.
+  std::vector<ObjectId> to_hydrate(ObjectId view) const;
   void go_live(ObjectId view);
   // No live view may read it. Returns the states that nobody uses any more, to be dropped.
   std::vector<StateId> remove_view(ObjectId view);
@@ -121,18 +116,27 @@ class Dataflow {
 
   void begin_epoch(Epoch epoch, sql::EvalContext& context);
   void push(ObjectId relation, const Batch& batch);
-  void hydrate(ObjectId view, const HydrationStep& step, const Batch& batch);
+  void hydrate(ObjectId view, ObjectId relation, const Batch& batch);
   void finish_epoch();
   std::vector<StateRecords> take_records();
 
   // Not empty: the view met a state that cannot be (more rows taken away than there were, a counter
-  // out of range) and gives no further output. It has to be made again; the other views live on.
+  // out of range) and gives no further output, nor does any view that reads it. It has to be made
+  // again; the other views live on.
   std::optional<Error> broken(ObjectId view) const;
+  // Breaks a view whose output its owner found to be wrong, and its readers.
+  void break_view(ObjectId view, const Error& error);
+  // Breaks the views that use a state which could not be brought back.
+  void break_state(StateId state, const Error& error);
+  // Views that broke since the last call, readers after what they read. What they have put out
+  // since the epoch began is not to be kept.
+  std::vector<ObjectId> take_broken();
+  bool has_broken() const;
 
   // Images. Every state has kPartitions partitions; an image is valid for the epoch finished last.
   static constexpr uint32_t kPartitions = 64;
   std::vector<StateId> states() const;
-  // True when the partition has changed since its last image was written.
+  // True when the partition has changed since its last image was written, or has none.
   bool image_is_stale(StateId state, uint32_t partition) const;
   uint64_t partition_bytes(StateId state, uint32_t partition) const;
   std::vector<std::string> write_image(StateId state, uint32_t partition);
@@ -141,7 +145,7 @@ class Dataflow {
   Result<void> load_image(StateId state, uint32_t partition, Epoch image_epoch,
                           std::string_view bytes);
   Result<void> apply_log(StateId state, Epoch epoch, std::string_view bytes);
-  Result<void> finish_recovery(sql::EvalContext& context);
+  void finish_recovery(sql::EvalContext& context);
 
   std::vector<StateStatus> status() const;
   uint64_t bytes() const;

@@ -1,6 +1,10 @@
 // Graph: the way of a batch; see graph.h.
 #include "views/graph.h"
 
+#include <set>
+#include <utility>
+#include <vector>
+
 #include "src/base/assert.h"
 #include "views/operators/join.h"
 
@@ -63,6 +67,50 @@ void Graph::finish_epoch() {
     if (node->host != nullptr && node->host->failed()) continue;
     node->op->finish();
     drain(*node);
+  }
+  spread_failures();
+}
+
+Node* Graph::index_of(StateId state) const {
+  for (const auto& node : nodes) {
+    if (node->index != nullptr && node->index->id == state) return node.get();
+  }
+  return nullptr;
+}
+
+// Views that a change of `view` reaches directly: the ends found below the scans of it.
+std::set<ObjectId> Graph::readers(ObjectId view) const {
+  std::set<ObjectId> found;
+  const auto scans = roots.find(view);
+  if (scans == roots.end()) return found;
+  std::set<const Node*> seen;
+  std::vector<const Node*> todo;
+  for (const Root& root : scans->second) todo.push_back(root.node);
+  while (!todo.empty()) {
+    const Node* node = todo.back();
+    todo.pop_back();
+    if (!seen.insert(node).second) continue;
+    if (node->sink != nullptr) found.insert(node->view);
+    for (const auto* edges : {&node->before, &node->outputs}) {
+      for (const Edge& edge : *edges) todo.push_back(edge.to);
+    }
+  }
+  return found;
+}
+
+void Graph::spread_failures() {
+  std::vector<ObjectId> todo;
+  for (const auto& [view, host] : hosts) {
+    if (host->take_news()) todo.push_back(view);
+  }
+  for (size_t i = 0; i < todo.size(); ++i) {
+    const Error error = *hosts.at(todo[i])->failure();
+    broken.push_back(todo[i]);
+    for (const ObjectId reader : readers(todo[i])) {
+      ViewHost& host = *hosts.at(reader);
+      host.fail(error);
+      if (host.take_news()) todo.push_back(reader);
+    }
   }
 }
 

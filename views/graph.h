@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sql/plan.h"
@@ -40,6 +41,8 @@ class ViewHost final : public Host {
     if (!failure_) failure_ = std::move(error);
   }
   bool failed() const override { return failure_.has_value(); }
+  // True once per failure.
+  bool take_news() { return failed() && !std::exchange(told_, true); }
   const std::optional<Error>& failure() const { return failure_; }
   void set_context(sql::EvalContext* context) { context_ = context; }
   ObjectId view() const { return view_; }
@@ -49,6 +52,7 @@ class ViewHost final : public Host {
   ErrorSink* errors_;
   sql::EvalContext* context_ = nullptr;
   std::optional<Error> failure_;
+  bool told_ = false;
 };
 
 struct Node {
@@ -58,18 +62,17 @@ struct Node {
   // Of an arrangement: it keeps only those rows that met nothing in this join, which comes before.
   JoinOperator* settled_by = nullptr;
   DeltaSink* sink = nullptr;  // the end of a view
-  ViewHost* host = nullptr;   // null for arrangements shared by several views
-  ObjectId view;              // who made it; 0 = an arrangement whose maker is gone
-  std::string share_key;      // arrangements of relations: what makes two of them the same
-  std::set<ObjectId> users;   // of an arrangement
+  // Whose failure stops the node; null for arrangements and what feeds those that may be shared.
+  ViewHost* host = nullptr;
+  ObjectId view;             // who made it; 0 = an arrangement whose maker is gone
+  std::string share_key;     // arrangements of relations: what makes two of them the same
+  std::set<ObjectId> users;  // of an arrangement
 };
 
 struct Root {
   Node* node = nullptr;
   ObjectId view;
   bool live = false;
-  bool hydrates_only = false;  // gone when the view goes live
-  uint32_t pass = 1;           // of HydrationStep
 };
 
 class Graph {
@@ -78,18 +81,28 @@ class Graph {
   void drain(Node& node);
   void push_relation(ObjectId relation, const Batch& batch);
   void finish_epoch();
+  // Fails every view that reads a failed one, and notes the new ones in `broken`.
+  void spread_failures();
+  // The arrangement with this state; nullptr when there is none.
+  Node* index_of(StateId state) const;
 
   std::vector<std::unique_ptr<Node>> nodes;
   std::map<ObjectId, std::vector<Root>> roots;       // by relation
   std::map<std::string, Node*, std::less<>> shared;  // live arrangements by share_key
   std::map<ObjectId, std::unique_ptr<ViewHost>> hosts;
   std::map<StateId, State*> states;
+  std::vector<ObjectId> broken;  // not yet told
 
  private:
+  std::set<ObjectId> readers(ObjectId view) const;
   Arena index_arena_;
 };
 
 // Adds the nodes of one view. The caller removes what was added when it fails.
+//
+// Which indexes may be shared: an index that others have is complete from the start, so none of its
+// rows will flow through the new view. That is right for one side of a join while all rows of the
+// other side come by and probe it, and for the right side of an existence test; never for both.
 class ViewBuilder {
  public:
   ViewBuilder(Graph& graph, ViewHost& host, const ViewSpec& spec,
@@ -102,10 +115,6 @@ class ViewBuilder {
   Result<Node*> node_of(const sql::Plan& plan);
   Result<Node*> make(const sql::Plan& plan);
   Result<Node*> make_scan(const sql::Scan& scan);
-  // Brings the rows of an index that others had before the view to `port` of an operator that has
-  // the index as its left side.
-  Result<void> hydrate_left(const Node* index, Node* op, uint32_t port, uint32_t pass);
-  bool has_rows(const Node* index) const { return preloaded_.count(index) != 0; }
   Result<Node*> make_filter(const sql::Expr& predicate, Node* input, std::span<const Type> types);
   Result<Node*> make_join(const sql::Plan& plan);
   Result<Node*> existence(Node* left, Node* right, bool anti, std::vector<Type> before,
@@ -115,11 +124,17 @@ class ViewBuilder {
   Result<Node*> make_not_in(const sql::Plan& plan);
   Result<Node*> make_outer(const sql::Plan& plan);
   enum class Keep : uint8_t { all, unmatched };
-  Result<Node*> make_inner(const sql::Plan& plan, Keep keep, Node*& left_index, Node*& right_index);
+  enum class Sharing : uint8_t { allowed, refused };
+  Result<Node*> make_inner(const sql::Plan& plan, Keep keep, Sharing left_sharing,
+                           Sharing right_sharing);
   Result<Node*> make_union(const sql::Plan& plan);
-  // Rows of `input` by key: an index that others may share.
+  // Rows of `input` by key: an index that later views may share, or one that is there already.
   Result<Node*> arrange(const sql::Plan& input, const std::vector<uint32_t>& key,
-                        const std::vector<bool>& skip_null);
+                        const std::vector<bool>& skip_null, Sharing sharing);
+  Result<Node*> use_shared(const std::string& share_key);
+  Result<Node*> make_shareable(const sql::Plan& input, const std::vector<uint32_t>& key,
+                               const std::vector<bool>& skip_null, const std::string& share_key,
+                               const std::string& layout);
   // An arrangement of this join alone.
   Result<Node*> arrange_unmatched(const sql::Plan& input, const std::vector<uint32_t>& key,
                                   const std::vector<bool>& skip_null);
@@ -135,7 +150,7 @@ class ViewBuilder {
   const std::function<Result<StateId>()>& allocate_;
   std::map<const sql::Plan*, Node*> made_;
   std::map<std::string, Node*> arranged_;
-  std::map<const Node*, const sql::Scan*> preloaded_;  // shared indexes, full already
+  std::set<const Node*> complete_;  // indexes of others
   std::vector<StateInfo> states_;
   size_t next_state_ = 0;
   uint32_t depth_ = 0;

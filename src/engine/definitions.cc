@@ -127,7 +127,6 @@ Result<void> Definitions::load() {
   QW_ASSIGN_OR_RETURN(const auto swept,
                       stored_->sweep([](const storage::CatalogObject&) { return false; }));
   for (const storage::CatalogObject& object : swept) {
-    dropped_relations_.push_back(object.id);
     if (object.kind == kind_name(NamedKind::source)) unfinished_sources_.push_back(object);
   }
   QW_ASSIGN_OR_RETURN(std::vector<storage::CatalogObject> objects, stored_->list());
@@ -150,7 +149,15 @@ Result<void> Definitions::load() {
   for (const storage::CatalogObject& object : objects) {
     if (object.kind == kIndexKind) QW_TRY(load_index(object, *catalog));
   }
-  // States that belong to no view any more: a definition that did not get to its end.
+  // Rows and states that belong to nothing any more: a definition that did not get to its end. What
+  // the store holds is asked, not what was swept: the last start may have ended before its drops.
+  for (const storage::RelationStats& stored : store_->relations()) {
+    const ObjectId id = stored.relation;
+    if (id == kViewErrors || catalog->relations.contains(id) || catalog->indexes.contains(id)) {
+      continue;
+    }
+    dropped_relations_.push_back(id);
+  }
   std::set<StateId> used;
   for (const StateId state : loop_->dataflow().states()) used.insert(state);
   for (const storage::StateStats& state : store_->states()) {
@@ -161,7 +168,8 @@ Result<void> Definitions::load() {
     view_ = CatalogView::next(nullptr, std::move(catalog));
   }
   for (const auto& [id, index] : view_->indexes) loop_->add_index(index);
-  return recover_states();
+  recover_states();
+  return {};
 }
 
 Result<void> Definitions::load_object(const storage::CatalogObject& object, sql::Catalog& catalog) {
@@ -241,31 +249,33 @@ Result<void> Definitions::load_view(const storage::CatalogObject& object, sql::R
   return {};
 }
 
-Result<void> Definitions::recover_states() {
+void Definitions::recover_states() {
   views::Dataflow& dataflow = loop_->dataflow();
   for (const StateId state : dataflow.states()) {
-    QW_TRY(store_->recover_state(
+    const auto recovered = store_->recover_state(
         state,
         [&](uint32_t partition, Epoch epoch, std::string_view bytes) {
           return dataflow.load_image(state, partition, epoch, bytes);
         },
         [&](Epoch epoch, std::string_view bytes) {
           return dataflow.apply_log(state, epoch, bytes);
-        }));
+        });
+    // What cannot be brought back breaks the views that need it; the others live on.
+    if (!recovered) dataflow.break_state(state, recovered.error());
   }
   sql::EvalContext context;
-  return dataflow.finish_recovery(context);
+  dataflow.finish_recovery(context);
 }
 
 Result<void> Definitions::finish_load() {
-  if (!dropped_relations_.empty() || !dropped_states_.empty()) {
-    QW_TRY(loop_->exclusive([&] {
-      EpochLoop::Extra extra;
-      extra.dropped_relations = dropped_relations_;
-      extra.dropped_states = dropped_states_;
-      return loop_->run_epoch(std::move(extra), {});
-    }));
-  }
+  // The first epoch drops what is half made and writes down which views could not be recovered.
+  QW_TRY(loop_->exclusive([&]() -> Result<void> {
+    if (dropped_relations_.empty() && dropped_states_.empty() && !loop_->has_news()) return {};
+    EpochLoop::Extra extra;
+    extra.dropped_relations = dropped_relations_;
+    extra.dropped_states = dropped_states_;
+    return loop_->run_epoch(std::move(extra));
+  }));
   for (const storage::CatalogObject& object : source_objects_) {
     const DdlContext quiet;
     if (auto started = run_source(object.id, quiet); !started) {
@@ -315,9 +325,24 @@ Result<void> Definitions::create_schema(const std::string& name) {
   return {};
 }
 
+Result<void> Definitions::check_new(const std::string& schema, const std::string& name,
+                                    const std::vector<ObjectId>& depends_on) const {
+  const auto current = view();
+  if (current->catalog->find(schema, name) != nullptr) {
+    return fail(duplicate_table(fmt::format("relation \"{}\" already exists", name)));
+  }
+  for (const ObjectId id : depends_on) {
+    if (current->catalog->relations.contains(id) || current->catalog->objects.contains(id))
+      continue;
+    return fail(undefined_table("a relation of the query was dropped meanwhile"));
+  }
+  return {};
+}
+
 Result<void> Definitions::create_table(const sql::BoundCreateTable& table,
                                        const DdlContext& context) {
   const std::lock_guard lock(ddl_mutex_);
+  QW_TRY(check_new(table.schema, table.name, {}));
   RelationPayload payload;
   sql::Relation& relation = payload.relation;
   QW_ASSIGN_OR_RETURN(relation.id, stored_->allocate_objects(1));
@@ -444,6 +469,7 @@ Result<void> Definitions::create_view(sql::BoundCreateView view, const DdlContex
   relation.depends_on = view.depends_on;
   const sql::Relation* replaced =
       view.or_replace ? this->view()->catalog->find(view.schema, view.name) : nullptr;
+  if (replaced == nullptr) QW_TRY(check_new(view.schema, view.name, view.depends_on));
   storage::CatalogObject object;
   object.kind = kind_name(relation.kind);
   object.schema = relation.schema;
@@ -469,7 +495,8 @@ Result<void> Definitions::create_view(sql::BoundCreateView view, const DdlContex
 
 Result<void> Definitions::create_materialized_view(sql::BoundCreateView view,
                                                    const DdlContext& context) {
-  const std::lock_guard lock(ddl_mutex_);
+  std::unique_lock lock(ddl_mutex_);
+  QW_TRY(check_new(view.schema, view.name, view.depends_on));
   RelationPayload payload;
   sql::Relation& relation = payload.relation;
   // The plan comes from the text that every later start will see.
@@ -499,7 +526,13 @@ Result<void> Definitions::create_materialized_view(sql::BoundCreateView view,
   publish([&](sql::Catalog& catalog) {
     catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
   });
+  lock.unlock();
   auto states = build_view(relation, *plan, context);
+  lock.lock();
+  if (!this->view()->catalog->relations.contains(relation.id)) {
+    return fail(undefined_table(
+        fmt::format("materialized view \"{}\" was dropped while it was built", relation.name)));
+  }
   if (!states) {
     if (auto undone = erase_objects({relation.id}, false, context); !undone) {
       log::warn("undoing {}: {}", relation.name, undone.error().to_string());
@@ -525,7 +558,16 @@ Result<std::vector<views::StateInfo>> Definitions::build_view(const sql::Relatio
   std::atomic<uint64_t> rows = 0;
   std::vector<views::StateInfo> states;
   auto layout = std::make_shared<RelationLayout>(relation);
-  auto done = loop_->exclusive_later([&]() -> Result<void> {
+  std::future<Result<void>> done;
+  QW_TRY(loop_->exclusive([&]() -> Result<void> {
+    // Whoever drops it comes before this or finds the view in the dataflow.
+    if (!view()->catalog->relations.contains(relation.id)) {
+      return fail(undefined_table("the view was dropped while it was built"));
+    }
+    for (const ObjectId input : relation.depends_on) {
+      if (!loop_->dataflow().has_view(input)) continue;
+      if (auto broken = loop_->dataflow().broken(input)) return fail(*broken);
+    }
     loop_->add_relation(layout);
     views::ViewSpec spec;
     spec.id = relation.id;
@@ -533,12 +575,13 @@ Result<std::vector<views::StateInfo>> Definitions::build_view(const sql::Relatio
     spec.errors = loop_->view_error_sink(relation.id);
     QW_ASSIGN_OR_RETURN(states, loop_->dataflow().add_view(
                                     spec, plan, [&] { return stored_->allocate_states(1); }));
-    return loop_->hydrate(relation.id, cancelled, [&](uint64_t count) {
+    done = loop_->backfill(relation.id, cancelled, [&](uint64_t count) {
       rows = count;
       const std::lock_guard lock(view_mutex_);
       hydration_[relation.id] = {false, count};
     });
-  });
+    return {};
+  }));
   QW_TRY(wait_with_progress(std::move(done), context, relation.name, rows));
   const std::lock_guard lock(view_mutex_);
   hydration_[relation.id] = {true, rows};
@@ -831,7 +874,7 @@ Result<void> Definitions::erase_objects(const std::vector<ObjectId>& ids, bool u
       loop_->forget_relation(*id);
       extra.dropped_relations.push_back(*id);
     }
-    return loop_->run_epoch(std::move(extra), {});
+    return loop_->run_epoch(std::move(extra));
   });
   QW_TRY(erased);
   const std::lock_guard lock(view_mutex_);

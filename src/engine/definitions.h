@@ -2,9 +2,10 @@
 //
 // Holds the current CatalogView (readers take it as a shared pointer) and writes changes through
 // the protocol creating -> data in the store -> ready, so a crash or a cancel leaves nothing half
-// made. One definition statement at a time (ddl_mutex_), except while a source takes its snapshot:
-// its names are taken, others go on. load() at start compiles the views again from their
-// definitions and brings their state back. Internally synchronised. Tests: tests/e2e/, tests/sql/.
+// made. One definition statement at a time (ddl_mutex_), except while a source takes its snapshot
+// or a view is built: the names are taken, others go on. load() at start compiles the views again
+// from their definitions and brings their state back. Internally synchronised. Tests: tests/e2e/,
+// tests/sql/.
 #pragma once
 
 #include <atomic>
@@ -87,12 +88,15 @@ class Definitions {
   Result<void> make_index(sql::IndexInfo index, const DdlContext& context);
   Result<void> load_view(const storage::CatalogObject& object, sql::Relation& relation,
                          const sql::Catalog& catalog);
-  Result<void> recover_states();
+  void recover_states();
   Result<sql::PlanPtr> plan_view(const std::string& definition, const sql::Catalog& catalog,
                                  const std::vector<sql::ColumnInfo>& columns);
   Result<std::vector<views::StateInfo>> build_view(const sql::Relation& relation,
                                                    const sql::Plan& plan,
                                                    const DdlContext& context);
+  // Under ddl_mutex_: what was bound without it still stands.
+  Result<void> check_new(const std::string& schema, const std::string& name,
+                         const std::vector<ObjectId>& depends_on) const;
   Result<void> create_materialized_view(sql::BoundCreateView view, const DdlContext& context);
   Result<void> wait_with_progress(std::future<Result<void>> done, const DdlContext& context,
                                   const std::string& name, const std::atomic<uint64_t>& rows);

@@ -59,22 +59,23 @@ Result<void> EpochLoop::build_index(std::shared_ptr<const SecondaryIndex> index,
   QW_ASSIGN_OR_RETURN(const storage::Snapshot snapshot, store_->latest());
   QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot.scan(index->relation()));
   std::vector<storage::RowView> entries(kBatchRowsMax);
+  Arena bytes;
   bool more = true;
   while (more) {
-    QW_TRY(run_epoch({}, [&]() -> Result<void> {
-      storage::RelationDelta rows;
-      rows.relation = index->relation();
-      while (more && rows.changes.size() < kSliceRows) {
-        QW_ASSIGN_OR_RETURN(const size_t count, cursor.next(entries));
-        more = count == entries.size();
-        for (size_t i = 0; i < count; ++i) {
-          rows.changes.push_back(storage::RowChange::put(entries[i].key, entries[i].row));
-        }
+    storage::RelationDelta rows;
+    rows.relation = index->relation();
+    while (more && rows.changes.size() < kSliceRows) {
+      QW_ASSIGN_OR_RETURN(const size_t count, cursor.next(entries));
+      more = count == entries.size();
+      for (size_t i = 0; i < count; ++i) {
+        rows.changes.push_back(storage::RowChange::put(entries[i].key, entries[i].row));
       }
-      QW_ASSIGN_OR_RETURN(storage::RelationDelta made, index->entries_of(rows, made_bytes_));
-      if (!made.changes.empty()) made_.push_back(std::move(made));
-      return {};
-    }));
+    }
+    bytes.reset();
+    QW_ASSIGN_OR_RETURN(storage::RelationDelta made, index->entries_of(rows, bytes));
+    Extra extra;
+    if (!made.changes.empty()) extra.relations.push_back(std::move(made));
+    QW_TRY(run_epoch(std::move(extra)));
     if (cancelled) return fail(query_canceled("canceling statement due to user request"));
   }
   wait_for_commits();
@@ -118,7 +119,6 @@ Result<void> EpochLoop::copy_rows(ObjectId from, ObjectId to, const SecondaryInd
   QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot.scan(from));
   std::vector<storage::RowView> entries(kBatchRowsMax);
   Arena arena;
-  std::optional<Error> failed;
   bool more = true;
   const auto copy_batch = [&](size_t count) -> Result<void> {
     const auto twice = [&](size_t i) {
@@ -146,19 +146,13 @@ Result<void> EpochLoop::copy_rows(ObjectId from, ObjectId to, const SecondaryInd
     for (size_t rows = 0; more && rows < kSliceRows;) {
       QW_ASSIGN_OR_RETURN(const size_t count, cursor.next(entries));
       more = count == entries.size();
-      auto copied = count == 0 ? Result<void>() : copy_batch(count);
-      if (!copied) {
-        // The epoch comes to its end all the same; the caller drops what it wrote.
-        failed = std::move(copied).error();
-        more = false;
-      }
+      if (count > 0) QW_TRY(copy_batch(count));
       rows += count;
     }
     return {};
   };
   while (more) {
     QW_TRY(run_epoch({}, copy_slice));
-    if (failed) return fail(std::move(*failed));
     if (cancelled) return fail(query_canceled("canceling statement due to user request"));
   }
   return {};

@@ -5,16 +5,20 @@
 //     [depth 2] --commit thread: one synced transaction--> visible; waiting sessions and upstreams
 //     told
 //
-// An epoch takes whole items that are waiting, up to a byte budget; no timer decides. Items:
+// An epoch takes whole items that are waiting, up to a byte budget; no timer decides. While a
+// commit runs, small items gather for the next epoch (that is group commit); only much data, or a
+// view being built, is worth computing on ahead of the commit. Items:
 //   write       a session's transaction, worked out against its snapshot: applied if what it
-//   expects
-//               still stands, refused otherwise
-//   ingest      a source's transaction
-//   exclusive   a function run between two epochs (DDL, backfill): it may run epochs of its own
-// Visible is durable: a write returns, and others see it, after the sync. A commit error stops the
-// loop for good: every later call gets it, reads go on from the last cut.
-// Internally synchronised; worker-side functions are bound to the epoch thread.
-// Tests: tests/unit/engine/epoch_loop_test.cc.
+//               expects still stands, refused otherwise
+//   ingest      a source's transaction; one that cannot be applied stops its source
+//   exclusive   a function run between two epochs (DDL): it may run epochs of its own
+// An epoch is worked out in two parts. First the relations that items change; nothing outside of
+// their builders is touched, so when a transaction proves impossible the epoch is begun again
+// without it. Then the dataflow, which cannot fail: a view whose output is impossible breaks,
+// alone. Visible is durable: a write returns, and others see it, after the sync. A commit error
+// stops the loop for good: every later call gets it, reads go on from the last cut. Internally
+// synchronised; worker-side functions are bound to the epoch thread. Tests:
+// tests/unit/engine/epoch_loop_test.cc.
 #pragma once
 
 #include <atomic>
@@ -27,6 +31,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -38,6 +43,7 @@
 #include "src/base/ids.h"
 #include "src/base/result.h"
 #include "src/base/thread.h"
+#include "src/engine/backfill.h"
 #include "src/engine/relation_delta.h"
 #include "src/engine/secondary_index.h"
 #include "src/engine/view_errors.h"
@@ -101,23 +107,32 @@ class EpochLoop {
   // Waits for room. False = the loop is stopping or this feed was closed.
   bool ingest(SourceFeed& feed, ingest::SourceTxn txn);
   // Pushes of this feed return false from now on, queued ones are dropped, and after this returns
-  // nothing in the loop refers to it.
+  // nothing in the loop refers to it. Once nobody pushes any more, forget_feed().
   void close_feed(SourceFeed& feed);
+  void forget_feed(const SourceFeed& feed);
   // Runs on the epoch thread with every earlier epoch committed; done when its own epochs are too.
   std::future<Result<void>> exclusive_later(std::function<Result<void>()> work);
   Result<void> exclusive(std::function<Result<void>()> work);
 
-  // Inside exclusive() only. Commits one epoch from what was pushed into the dataflow since.
+  // Inside exclusive() only: commits one epoch without items.
   struct Extra {
     std::vector<ObjectId> dropped_relations;
     std::vector<StateId> dropped_states;
     std::vector<storage::MetaPut> meta;
+    // Relations that no view reads and no builder changes; bytes are needed during the call only.
+    std::vector<storage::RelationDelta> relations;
   };
-  Result<void> run_epoch(Extra extra, const std::function<Result<void>()>& during);
+  // `change` changes relations through builder(). When it fails, or cannot stand, there is no epoch
+  // and nothing has changed. Backfills do not move on meanwhile.
+  Result<void> run_epoch(Extra extra, const std::function<Result<void>()>& change = {});
+  // Whether a view broke outside of an epoch (recovery): the next one writes it down.
+  bool has_news() const { return dataflow_.has_broken(); }
+  // Inside exclusive(): the relation is gone. A backfill of it ends with an error.
   void forget_relation(ObjectId relation);
-  // Feeds a new view with what is there, in slices of one epoch each, and makes it live.
-  Result<void> hydrate(ObjectId view, const std::atomic<bool>& cancelled,
-                       const std::function<void(uint64_t rows)>& progress);
+  // Inside exclusive(): begins to feed a view, known to the dataflow, with what is there. Live
+  // epochs go on meanwhile. Ready once the view is live and all of it is durable.
+  std::future<Result<void>> backfill(ObjectId view, const std::atomic<bool>& cancelled,
+                                     Backfill::Progress progress);
 
   // Inside exclusive() only. Fills an index from what its relation holds, in slices of one epoch
   // each, and keeps it up from then on. 23505 when a unique one finds two rows of one key; the
@@ -131,6 +146,8 @@ class EpochLoop {
 
   // The error that stopped the loop, if one did.
   std::optional<Error> fatal() const;
+  // Items in the queue.
+  size_t waiting() const;
   uint64_t epochs() const { return epochs_.load(std::memory_order_relaxed); }
 
  private:
@@ -147,6 +164,17 @@ class EpochLoop {
     std::promise<Result<void>> done;
   };
   using Item = std::variant<WriteItem, IngestItem, ExclusiveItem>;
+  // An item on its way through an epoch.
+  struct Taken {
+    Item item;
+    enum class State : uint8_t { applied, conflict, failed } state = State::applied;
+    std::optional<Error> error;  // failed
+  };
+  struct Building {
+    std::unique_ptr<Backfill> backfill;
+    std::promise<Result<void>> done;
+    std::optional<Error> error;
+  };
   struct Ack {
     SourceFeed* feed = nullptr;
     std::string position;
@@ -158,23 +186,55 @@ class EpochLoop {
     storage::StagedEpoch staged;
     std::vector<std::promise<Result<bool>>> writers;
     std::vector<Ack> acks;
+    std::vector<std::promise<Result<void>>> built;
   };
   class ViewSink;
+  // What an epoch does to a relation, and thereby to its secondary indexes.
+  struct Change {
+    storage::RelationDelta rows;
+    std::vector<storage::RelationDelta> entries;
+  };
+  using Deltas = std::map<ObjectId, Change>;
+  enum class Backfills : uint8_t { step, wait };
 
+  // epoch_loop.cc: threads and queues.
   void epoch_main();
-  void commit_main();
-  void run_items(std::vector<Item> items);
-  Result<void> apply_ingest(IngestItem& item);
-  Result<bool> apply_write(const ClientWrite& write);
-  Result<void> claim_unique(const ClientWrite& write);
-  Result<void> check_unique(const SecondaryIndex& index);
-  RelationDeltaBuilder* builder(ObjectId relation);
-  Result<void> begin_epoch();
-  Result<storage::EpochWrite> finish_epoch(Extra extra);
-  void schedule_images(storage::EpochWrite& write);
+  bool epoch_wanted() const;
+  std::vector<Taken> take_items();
+  void run_exclusive(ExclusiveItem& item);
+  void run_items(std::vector<Taken> items);
+  void give_up(std::vector<Taken>& items, const Error& error);
   void hand_over(Committing committing);
   void wait_for_commits();
   void set_fatal(const Error& error);
+  void commit_main();
+  void commit_one(Committing& next);
+  void refuse(SourceFeed& feed, const Error& error);
+  void drop_feed(const SourceFeed& feed);
+
+  // epoch_step.cc: what an epoch does.
+  Result<void> begin_epoch();
+  RelationDeltaBuilder* builder(ObjectId relation);
+  // False: an item has failed after it had left traces; the epoch is to be begun again.
+  bool apply_items(std::vector<Taken>& items);
+  Result<void> apply_ingest(IngestItem& item);
+  Result<bool> apply_write(const ClientWrite& write);
+  Result<void> claim_unique(const ClientWrite& write);
+  // Nets what a relation's builder has.
+  Result<Change> net(RelationDeltaBuilder& changed);
+  // Nets what items have changed. False: as above.
+  Result<bool> finish_base(std::vector<Taken>& items, Deltas& deltas);
+  bool fail_items_of(ObjectId relation, std::vector<Taken>& items, const Error& error);
+  // The dataflow's part, from the base relations' deltas to what is to be committed.
+  storage::EpochWrite step(Deltas deltas, Extra extra, Backfills backfills);
+  void step_backfills();
+  void finish_views(Deltas& deltas);
+  void note_broken();
+  void schedule_images(storage::EpochWrite& write);
+  void finish_backfills();
+
+  // epoch_build.cc.
+  Result<void> check_unique(const SecondaryIndex& index);
 
   storage::Store* store_;
   Clock* clock_;
@@ -186,11 +246,14 @@ class EpochLoop {
   std::unordered_map<ObjectId, std::shared_ptr<const RelationLayout>> layouts_;
   std::unordered_map<ObjectId, std::unique_ptr<ViewSink>> view_sinks_;
   std::unordered_map<ObjectId, uint64_t> sequences_;
-  std::map<ObjectId, std::unique_ptr<RelationDeltaBuilder>> builders_;  // of the running epoch
+  std::map<ObjectId, std::unique_ptr<RelationDeltaBuilder>> builders_;
+  std::map<ObjectId, RelationDeltaBuilder*> active_;  // builders of the running epoch
+  std::vector<std::pair<ObjectId, Batch>> unstored_;  // measurements only: past the store
   std::unordered_map<ObjectId, std::vector<std::shared_ptr<const SecondaryIndex>>> indexes_;
   std::unordered_map<ObjectId, UniqueClaims> claims_;  // by index; of the running epoch
-  std::vector<storage::RelationDelta> made_;           // written besides the builders' deltas
-  Arena made_bytes_;                                   // of index entries, until staged
+  Arena entry_bytes_;                                  // of index entries, until staged
+  std::vector<Building> building_;
+  uint32_t quiet_epochs_ = 0;  // without items, in a row
   std::optional<storage::Snapshot> latest_;
   sql::EvalContext context_;
   Epoch epoch_;
@@ -204,7 +267,7 @@ class EpochLoop {
   size_t items_bytes_ = 0;
   std::deque<Committing> committing_;
   uint32_t in_commit_ = 0;  // epochs handed over and not yet durable
-  std::vector<SourceFeed*> closed_feeds_;
+  std::vector<const SourceFeed*> closed_feeds_;
   bool stopping_ = false, epoch_done_ = false;
   std::optional<Error> fatal_;
 

@@ -106,7 +106,7 @@ Result<void> Definitions::make_index(sql::IndexInfo index, const DdlContext& con
       loop_->forget_index(index.id);
       EpochLoop::Extra extra;
       extra.dropped_relations = {index.id};
-      return loop_->run_epoch(std::move(extra), {});
+      return loop_->run_epoch(std::move(extra));
     });
     if (!undone) log::warn("undoing {}: {}", index.name, undone.error().to_string());
     QW_TRY(stored_->remove({&object.id, 1}));
@@ -163,7 +163,7 @@ Result<void> Definitions::add_primary_key(ObjectId table, const std::string& nam
       loop_->forget_relation(id);
       EpochLoop::Extra extra;
       extra.dropped_relations = {id};
-      return loop_->run_epoch(std::move(extra), {});
+      return loop_->run_epoch(std::move(extra));
     });
   };
   auto copied = loop_->exclusive([&]() -> Result<void> {

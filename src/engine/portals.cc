@@ -320,19 +320,24 @@ std::vector<std::pair<ObjectId, std::string>> views_read(const sql::Plan& plan,
   std::vector<std::pair<ObjectId, std::string>> out;
   std::set<const sql::Plan*> seen;
   std::vector<const sql::Plan*> todo{&plan};
+  std::vector<ObjectId> relations;
   while (!todo.empty()) {
     const sql::Plan* node = todo.back();
     todo.pop_back();
     if (!seen.insert(node).second) continue;
-    if (const auto* scan = node->as<sql::Scan>()) {
-      const sql::Relation* relation = catalog.find(scan->relation);
-      if (relation != nullptr && relation->kind == sql::RelationKind::materialized_view) {
-        out.emplace_back(relation->id, relation->name);
-        // A row that a view below could not compute is missing from the views above it too.
-        if (relation->plan != nullptr) todo.push_back(relation->plan.get());
-      }
-    }
+    if (const auto* scan = node->as<sql::Scan>()) relations.push_back(scan->relation);
     for (const sql::PlanPtr& input : node->inputs) todo.push_back(input.get());
+  }
+  // A view lacks what the views below it could not compute.
+  std::set<ObjectId> known;
+  while (!relations.empty()) {
+    const sql::Relation* relation = catalog.find(relations.back());
+    relations.pop_back();
+    if (relation == nullptr || !known.insert(relation->id).second) continue;
+    if (relation->kind == sql::RelationKind::materialized_view) {
+      out.emplace_back(relation->id, relation->name);
+    }
+    relations.insert(relations.end(), relation->depends_on.begin(), relation->depends_on.end());
   }
   return out;
 }
@@ -342,9 +347,16 @@ Result<void> check_view_errors(const storage::Snapshot& snapshot,
   for (const auto& [id, name] : reads) {
     QW_ASSIGN_OR_RETURN(auto error, ViewErrors::first(snapshot, id));
     if (!error) continue;
-    const std::string detail = fmt::format("materialized view \"{}\" has rows that failed", name);
-    return fail(std::move(*error)
-                    .with_detail(error->detail().empty() ? detail : error->detail() + " " + detail)
+    Error& own = error->error;
+    const auto with_detail = [&](const std::string& detail) {
+      return Error(own.code(), own.message())
+          .with_detail(own.detail().empty() ? detail : own.detail() + " " + detail);
+    };
+    if (error->broken) {
+      return fail(with_detail(fmt::format("Materialized view \"{}\" is broken.", name))
+                      .with_hint(own.hint()));
+    }
+    return fail(with_detail(fmt::format("materialized view \"{}\" has rows that failed", name))
                     .with_hint(fmt::format(
                         "SELECT * FROM qw.view_errors WHERE view = '{}' lists them; the view "
                         "answers again once the rows behind them are gone.",

@@ -77,17 +77,19 @@ std::vector<uint32_t> key_order(std::span<const std::string_view> keys) {
 
 }  // namespace
 
-RelationDeltaBuilder::RelationDeltaBuilder(std::shared_ptr<const RelationLayout> layout,
-                                           uint64_t& next_sequence)
-    : layout_(std::move(layout)), next_sequence_(&next_sequence), keyed_(layout_->id()) {}
+RelationDeltaBuilder::RelationDeltaBuilder(std::shared_ptr<const RelationLayout> layout)
+    : layout_(std::move(layout)), keyed_(layout_->id()) {}
 
-void RelationDeltaBuilder::begin(const storage::Snapshot& latest) {
+void RelationDeltaBuilder::begin(const storage::Snapshot& latest, uint64_t next_sequence) {
   latest_ = &latest;
+  next_sequence_ = next_sequence;
   keyed_.begin(latest);
   counts_.clear();
   weighted_.clear();
-  appended_.clear();
-  appended_rows_.clear();
+  shrank_ = false;
+  net_keys_.clear();
+  net_rows_.clear();
+  net_weights_.clear();
   arena_.reset();
   scratch_.reset();
 }
@@ -110,7 +112,7 @@ Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
       break;
     }
     case KeyMode::sequence:
-      appended_rows_.insert(appended_rows_.end(), rows, rows + size);
+      net_rows_.insert(net_rows_.end(), rows, rows + size);
       break;
     case KeyMode::multiset:
       for (uint32_t i = 0; i < size; ++i) ++counts_[rows[i]];
@@ -118,6 +120,12 @@ Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
   }
   scratch_.reset();
   return {};
+}
+
+void RelationDeltaBuilder::add_net(std::string_view key, std::string_view row, int64_t weight) {
+  net_keys_.push_back(key);
+  net_rows_.push_back(row);
+  net_weights_.push_back(weight);
 }
 
 // The row `row` of the chunk with its kept columns taken from a stored row.
@@ -156,6 +164,11 @@ Result<void> RelationDeltaBuilder::change(const ingest::TableChunk& chunk) {
     }
     scratch_.reset();
     return {};
+  }
+  for (uint32_t i = 0; i < chunk.rows; ++i) {
+    if (chunk.op(i) != ingest::RowOp::remove_row) continue;
+    return fail(internal_error(
+        fmt::format("relation {}: a whole-row removal from a table with a key", layout_->id())));
   }
   auto* keys = scratch_.allocate_array<std::string_view>(chunk.rows);
   layout_->encode_keys(batch, arena_, keys);
@@ -291,8 +304,9 @@ void RelationDeltaBuilder::add_weighted(const Batch& batch) {
     case KeyMode::sequence:
       for (uint32_t i = 0; i < size; ++i) {
         const int64_t weight = batch.weight(batch.row(i));
-        QW_ASSERT(weight >= 0);
-        appended_rows_.insert(appended_rows_.end(), static_cast<size_t>(weight), rows[i]);
+        shrank_ |= weight < 0;
+        net_rows_.insert(net_rows_.end(), static_cast<size_t>(std::max<int64_t>(weight, 0)),
+                         rows[i]);
       }
       break;
     case KeyMode::multiset:
@@ -302,67 +316,65 @@ void RelationDeltaBuilder::add_weighted(const Batch& batch) {
   scratch_.reset();
 }
 
-Result<void> RelationDeltaBuilder::emit(std::span<const std::string_view> rows,
-                                        std::span<const int64_t> weights, const OnBatch& on_batch) {
-  if (!on_batch) return {};
+void RelationDeltaBuilder::each_batch(const std::function<void(const Batch&)>& on_batch) {
+  const std::span<const std::string_view> rows = net_rows_;
   for (size_t at = 0; at < rows.size(); at += kBatchRowsMax) {
     const size_t count = std::min<size_t>(kBatchRowsMax, rows.size() - at);
     Batch batch;
     layout_->unpack(rows.subspan(at, count), scratch_, batch);
-    if (!weights.empty()) batch.weights = weights.data() + at;
-    QW_TRY(on_batch(batch));
+    if (!net_weights_.empty()) batch.weights = net_weights_.data() + at;
+    on_batch(batch);
     scratch_.reset();
   }
-  return {};
 }
 
-Result<storage::RelationDelta> RelationDeltaBuilder::finish(const OnBatch& on_batch) {
+Result<storage::RelationDelta> RelationDeltaBuilder::finish() {
   switch (layout_->mode()) {
     case KeyMode::keyed:
       if (!weighted_.empty()) {
         QW_ASSERT(keyed_.empty());
         return finish_weighted_keyed();
       }
-      return finish_keyed(on_batch);
-    case KeyMode::sequence: {
-      QW_TRY(emit(appended_rows_, {}, on_batch));
-      storage::RelationDelta delta;
-      delta.relation = layout_->id();
-      append_blocks(appended_rows_, *next_sequence_, arena_, appended_);
-      *next_sequence_ += appended_rows_.size();
-      delta.rows_added = static_cast<int64_t>(appended_.size());
-      delta.changes = std::move(appended_);
-      return delta;
-    }
+      return finish_keyed();
+    case KeyMode::sequence:
+      return finish_sequence();
     case KeyMode::multiset:
-      return finish_multiset(on_batch);
+      return finish_multiset();
   }
   QW_UNREACHABLE();
 }
 
-Result<storage::RelationDelta> RelationDeltaBuilder::finish_keyed(const OnBatch& on_batch) {
+Result<storage::RelationDelta> RelationDeltaBuilder::finish_sequence() {
+  if (shrank_) {
+    return fail(internal_error(
+        fmt::format("relation {}: a row was taken away that was proven to stay", layout_->id())));
+  }
+  storage::RelationDelta delta;
+  delta.relation = layout_->id();
+  append_blocks(net_rows_, next_sequence_, arena_, delta.changes);
+  next_sequence_ += net_rows_.size();
+  delta.rows_added = static_cast<int64_t>(delta.changes.size());
+  return delta;
+}
+
+Result<storage::RelationDelta> RelationDeltaBuilder::finish_keyed() {
   QW_ASSIGN_OR_RETURN(const std::span<const KeyedChanges::Net> changed, keyed_.finish());
   storage::RelationDelta delta;
   delta.relation = layout_->id();
   delta.changes.reserve(changed.size());
-  std::vector<std::string_view> rows;
-  std::vector<int64_t> weights;
   for (const KeyedChanges::Net& entry : changed) {
     if (exists(entry.before)) {
-      rows.push_back(entry.before);
-      weights.push_back(-1);
+      add_net(entry.key, entry.before, -1);
       --delta.rows_added;
     }
     if (exists(entry.after)) {
-      rows.push_back(entry.after);
-      weights.push_back(1);
+      add_net(entry.key, entry.after, 1);
       ++delta.rows_added;
       delta.changes.push_back(storage::RowChange::put(entry.key, entry.after));
     } else {
       delta.changes.push_back(storage::RowChange::erase(entry.key));
     }
   }
-  QW_TRY(emit(rows, weights, on_batch));
   return delta;
 }
 
@@ -396,6 +408,7 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_weighted_keyed() {
             "relation {}: a key that was proven unique has several rows", layout_->id())));
       }
       total += weight;
+      add_net(key, row, weight);
       if (weight == 1)
         comes = row;
       else
@@ -410,8 +423,8 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_weighted_keyed() {
   return delta;
 }
 
-Result<storage::RelationDelta> RelationDeltaBuilder::finish_multiset(const OnBatch& on_batch) {
-  std::vector<std::string_view> rows;
+Result<storage::RelationDelta> RelationDeltaBuilder::finish_multiset() {
+  std::vector<std::string_view>& rows = net_rows_;
   rows.reserve(counts_.size());
   for (const auto& [row, count] : counts_) {
     if (count != 0) rows.push_back(row);
@@ -421,8 +434,7 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_multiset(const OnBat
   QW_TRY(latest_->get_many(layout_->id(), rows, stored));
   storage::RelationDelta delta;
   delta.relation = layout_->id();
-  std::vector<int64_t> weights;
-  weights.reserve(rows.size());
+  net_weights_.reserve(rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     const int64_t before = stored[i] ? qw::load<int64_t>(stored[i]->data()) : 0;
     const int64_t change = counts_[rows[i]];
@@ -431,7 +443,7 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_multiset(const OnBat
       return fail(internal_error(
           fmt::format("relation {}: more copies of a row removed than there are", layout_->id())));
     }
-    weights.push_back(change);
+    net_weights_.push_back(change);
     if (after == 0) {
       delta.changes.push_back(storage::RowChange::erase(rows[i]));
       --delta.rows_added;
@@ -442,7 +454,6 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_multiset(const OnBat
       if (before == 0) ++delta.rows_added;
     }
   }
-  QW_TRY(emit(rows, weights, on_batch));
   return delta;
 }
 

@@ -1,9 +1,10 @@
 // RelationDelta: what one epoch does to one relation, resolved in source order.
 //
 // Changes come in as keyed operations (upsert, delete by key), as whole rows with weights, or as a
-// view's output. finish() nets them: per key one old and one new row at most. It hands the net
-// change to the dataflow as batches (old rows -1, new rows +1) and to the store as sorted row
-// changes. Old rows are read from `latest`, the writer's view of the store. Epoch thread only.
+// view's output. finish() nets them: per key one old and one new row at most, as sorted row changes
+// for the store; the net change is then there for the dataflow, as batches (old rows -1, new rows
+// +1). Nothing outside of the builder changes, so an epoch can be begun anew without one of its
+// transactions. Old rows are read from `latest`, the writer's view of the store. Epoch thread only.
 // Tests: tests/unit/engine/relation_delta_test.cc.
 #pragma once
 
@@ -38,10 +39,10 @@ struct RowWrite {
 
 class RelationDeltaBuilder {
  public:
-  // `next_sequence` counts the keys of a sequence relation over epochs and outlives the builder.
-  RelationDeltaBuilder(std::shared_ptr<const RelationLayout> layout, uint64_t& next_sequence);
-  // Forgets the last epoch and keeps its memory.
-  void begin(const storage::Snapshot& latest);
+  explicit RelationDeltaBuilder(std::shared_ptr<const RelationLayout> layout);
+  // Forgets the last epoch and keeps its memory. `next_sequence` is the next key of a sequence
+  // relation.
+  void begin(const storage::Snapshot& latest, uint64_t next_sequence);
 
   const RelationLayout& layout() const { return *layout_; }
 
@@ -59,12 +60,17 @@ class RelationDeltaBuilder {
   // A view's output, rows with weights.
   void add_weighted(const Batch& batch);
 
-  using OnBatch = std::function<Result<void>(const Batch&)>;
-  // Hands the net change to `on_batch` (may be empty) and gives the store's part. The views in it
-  // point into this builder. Empty when nothing changed.
-  Result<storage::RelationDelta> finish(const OnBatch& on_batch);
-  // Changes so far, about, to bound an epoch.
-  size_t bytes() const { return arena_.reserved_bytes(); }
+  // Nets the changes and gives the store's part; its bytes belong to this builder. Empty when
+  // nothing changed. Ends with an error when the changes cannot be what a relation goes through.
+  Result<storage::RelationDelta> finish();
+  // After finish(): the net change; keys only of a keyed relation.
+  struct Net {
+    std::span<const std::string_view> keys, rows;
+    std::span<const int64_t> weights;  // empty = all +1
+  };
+  Net net() const { return {net_keys_, net_rows_, net_weights_}; }
+  void each_batch(const std::function<void(const Batch&)>& on_batch);
+  uint64_t next_sequence() const { return next_sequence_; }
 
  private:
   struct Weighted {
@@ -74,11 +80,11 @@ class RelationDeltaBuilder {
   Result<void> change_in_map(const ingest::TableChunk& chunk,
                              std::span<const std::string_view> keys,
                              std::span<std::string_view> rows);
-  Result<void> emit(std::span<const std::string_view> rows, std::span<const int64_t> weights,
-                    const OnBatch& on_batch);
-  Result<storage::RelationDelta> finish_keyed(const OnBatch& on_batch);
+  Result<storage::RelationDelta> finish_keyed();
   Result<storage::RelationDelta> finish_weighted_keyed();
-  Result<storage::RelationDelta> finish_multiset(const OnBatch& on_batch);
+  Result<storage::RelationDelta> finish_sequence();
+  Result<storage::RelationDelta> finish_multiset();
+  void add_net(std::string_view key, std::string_view row, int64_t weight);
   std::string_view keep(std::string_view bytes);
 
   Result<std::string_view> fill_kept(const ingest::TableChunk& chunk, uint32_t row,
@@ -86,14 +92,15 @@ class RelationDeltaBuilder {
 
   std::shared_ptr<const RelationLayout> layout_;
   const storage::Snapshot* latest_ = nullptr;
-  uint64_t* next_sequence_;
+  uint64_t next_sequence_ = 0;
   Arena arena_;    // keys and rows of this epoch, until the store has staged them
   Arena scratch_;  // per batch
   KeyedChanges keyed_;
   absl::flat_hash_map<std::string_view, int64_t, StringHash, StringEqual> counts_;
   std::vector<Weighted> weighted_;
-  std::vector<storage::RowChange> appended_;  // sequence mode
-  std::vector<std::string_view> appended_rows_;
+  bool shrank_ = false;  // sequence mode: a row was to be taken away
+  std::vector<std::string_view> net_keys_, net_rows_;
+  std::vector<int64_t> net_weights_;
 };
 
 }  // namespace qw::engine

@@ -21,17 +21,26 @@ namespace {
 
 constexpr size_t kScanRows = 1024;
 
+// Damage is reported by the name that the user knows.
+template <typename T>
+Result<T> named(Result<T> result, const std::string& relation) {
+  if (result) return result;
+  return fail(std::move(result).error().in(fmt::format("relation \"{}\"", relation)));
+}
+
 // Rows of one relation in key order.
 class StoredCursor final : public views::RowCursor {
  public:
-  StoredCursor(const RelationLayout& layout, std::vector<uint32_t> fields, storage::Cursor cursor)
-      : fields_(std::move(fields)), rows_(layout, std::move(cursor)) {}
+  StoredCursor(std::string_view name, const RelationLayout& layout, std::vector<uint32_t> fields,
+               storage::Cursor cursor)
+      : name_(name), fields_(std::move(fields)), rows_(layout, std::move(cursor)) {}
   Result<bool> next(Batch& batch) override {
     arena_.reset();
-    return rows_.next(fields_, arena_, batch);
+    return named(rows_.next(fields_, arena_, batch), name_);
   }
 
  private:
+  const std::string name_;
   std::vector<uint32_t> fields_;
   StoredRows rows_;
   Arena arena_;
@@ -40,9 +49,9 @@ class StoredCursor final : public views::RowCursor {
 // As StoredCursor, with the transaction's writes merged in.
 class MergingCursor final : public views::RowCursor {
  public:
-  MergingCursor(const RelationLayout& layout, std::vector<uint32_t> fields, storage::Cursor cursor,
-                const TxnBuffer::Table& writes, const KeyBounds& bounds)
-      : layout_(&layout), fields_(std::move(fields)), cursor_(std::move(cursor)) {
+  MergingCursor(std::string_view name, const RelationLayout& layout, std::vector<uint32_t> fields,
+                storage::Cursor cursor, const TxnBuffer::Table& writes, const KeyBounds& bounds)
+      : name_(name), layout_(&layout), fields_(std::move(fields)), cursor_(std::move(cursor)) {
     QW_ASSERT(layout.mode() != KeyMode::sequence);
     write_ = writes.lower_bound(bounds.lower);
     write_end_ = bounds.upper ? writes.lower_bound(*bounds.upper) : writes.end();
@@ -63,7 +72,7 @@ class MergingCursor final : public views::RowCursor {
     size_t count = 0;
     while (count < entries_.size()) {
       if (at_ == stored_count_ && !done_) {
-        QW_ASSIGN_OR_RETURN(stored_count_, cursor_.next(stored_));
+        QW_ASSIGN_OR_RETURN(stored_count_, named(cursor_.next(stored_), name_));
         done_ = stored_count_ < stored_.size();
         at_ = 0;
       }
@@ -91,6 +100,7 @@ class MergingCursor final : public views::RowCursor {
     return count;
   }
 
+  const std::string name_;
   const RelationLayout* layout_;
   std::vector<uint32_t> fields_;
   storage::Cursor cursor_;
@@ -242,9 +252,10 @@ Result<std::unique_ptr<views::RowCursor>> SnapshotSources::scan(const sql::Scan&
   QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot_->scan(scan.relation, key_range));
   const TxnBuffer::Table* writes = buffer_ == nullptr ? nullptr : buffer_->find(scan.relation);
   if (writes == nullptr) {
-    return std::make_unique<StoredCursor>(*layout, scan.columns, std::move(cursor));
+    return std::make_unique<StoredCursor>(scan.name, *layout, scan.columns, std::move(cursor));
   }
-  return std::make_unique<MergingCursor>(*layout, scan.columns, std::move(cursor), *writes, range);
+  return std::make_unique<MergingCursor>(scan.name, *layout, scan.columns, std::move(cursor),
+                                         *writes, range);
 }
 
 Result<std::unique_ptr<views::RowCursor>> SnapshotSources::system_scan(

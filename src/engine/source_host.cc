@@ -38,11 +38,10 @@ class SourceHost::Running final : public SourceFeed, public ingest::SourceSink {
     return source_->start(position, *this);
   }
   void stop() {
-    // Pushes that wait for room return; then no thread pushes any more; then what slipped in
-    // between goes, and nothing that the loop still holds points here.
+    // Pushes return false from here on, until no thread pushes any more.
     loop_->close_feed(*this);
     source_->stop();
-    loop_->close_feed(*this);
+    loop_->forget_feed(*this);
   }
   ingest::Source& source() { return *source_; }
 

@@ -43,12 +43,17 @@ Result<std::vector<std::string>> check_views(DatabaseImpl& database) {
   for (const auto& [id, relation] : view->catalog->relations) {
     if (relation->kind != sql::RelationKind::materialized_view || !relation->plan) continue;
     QW_ASSIGN_OR_RETURN(const auto error, ViewErrors::first(snapshot, id));
+    if (error && error->broken) {
+      findings.push_back(fmt::format("materialized view {}.{} is broken: {}", relation->schema,
+                                     relation->name, error->error.message()));
+    }
     if (error) continue;  // a view with errors has no answer to compare
     const RelationLayout& layout = *view->layout(id);
     SnapshotSources sources(*view, snapshot, nullptr, {});
     Multiset rows;
     sql::Scan scan;
     scan.relation = id;
+    scan.name = relation->name;
     scan.columns.assign(layout.all_columns().begin(), layout.all_columns().end());
     QW_ASSIGN_OR_RETURN(const auto stored, sources.scan(scan, nullptr));
     Batch batch;

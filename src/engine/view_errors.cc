@@ -18,8 +18,11 @@ std::string key_prefix(ObjectId view) {
   return key;
 }
 
-std::string make_key(ObjectId view, const Error& error) {
+constexpr char kBrokenKind = 0, kRowKind = 1;
+
+std::string make_key(ObjectId view, char kind, const Error& error) {
   std::string key = key_prefix(view);
+  key += kind;
   key += error.code().view();
   key += error.message();
   return key;
@@ -36,11 +39,12 @@ std::string make_rest(const Error& error) {
 Result<ViewError> decode(const storage::RowView& entry) {
   ByteReader key(entry.key), row(entry.row);
   const auto view = key.read_be<uint32_t>();
+  const auto kind = key.read<char>();
   const auto code = key.read_bytes(5);
   const auto message = key.read_bytes(key.remaining());
   const auto count = row.read<int64_t>();
   const auto detail_size = row.read<uint32_t>();
-  if (!view || !code || !message || !count || !detail_size) {
+  if (!view || !kind || !code || !message || !count || !detail_size) {
     return fail(data_corrupted("a stored view error is damaged"));
   }
   const auto detail = row.read_bytes(*detail_size);
@@ -49,7 +53,7 @@ Result<ViewError> decode(const storage::RowView& entry) {
   Error error(SqlState::from(*code), std::string(*message));
   if (!detail->empty()) error = std::move(error).with_detail(std::string(*detail));
   if (hint && !hint->empty()) error = std::move(error).with_hint(std::string(*hint));
-  return ViewError{ObjectId{*view}, std::move(error), *count};
+  return ViewError{ObjectId{*view}, *kind == kBrokenKind, std::move(error), *count};
 }
 
 }  // namespace
@@ -72,11 +76,36 @@ Result<void> ViewErrors::load(const storage::Snapshot& snapshot) {
 }
 
 void ViewErrors::add(ObjectId view, const Error& error, int64_t weight) {
-  const std::string key = make_key(view, error);
+  const std::string key = make_key(view, kRowKind, error);
   Entry& entry = entries_[key];
   entry.count += weight;
   if (entry.rest.empty()) entry.rest = make_rest(error);
   touched_[key] = true;
+}
+
+void ViewErrors::set_broken(ObjectId view, const Error& error) {
+  const std::string prefix = key_prefix(view) + kBrokenKind;
+  const auto known = entries_.lower_bound(prefix);
+  if (known != entries_.end() && known->first.starts_with(prefix)) return;
+  const Error lasting =
+      Error(error.code(), error.message())
+          .with_detail(error.detail())
+          .with_hint("Drop the materialized view and what reads it, and create them again.");
+  const std::string key = make_key(view, kBrokenKind, lasting);
+  entries_[key] = {1, 0, make_rest(lasting)};
+  touched_[key] = true;
+}
+
+std::vector<std::pair<ObjectId, Error>> ViewErrors::broken() const {
+  std::vector<std::pair<ObjectId, Error>> views;
+  for (const auto& [key, entry] : entries_) {
+    std::string row;
+    append<int64_t>(row, entry.count);
+    row += entry.rest;
+    auto error = decode({key, row});
+    if (error && error->broken) views.emplace_back(error->view, std::move(error->error));
+  }
+  return views;
 }
 
 void ViewErrors::forget(ObjectId view) {
@@ -119,7 +148,8 @@ std::optional<storage::RelationDelta> ViewErrors::take_changes() {
   return delta;
 }
 
-Result<std::optional<Error>> ViewErrors::first(const storage::Snapshot& snapshot, ObjectId view) {
+Result<std::optional<ViewError>> ViewErrors::first(const storage::Snapshot& snapshot,
+                                                   ObjectId view) {
   const std::string lower = key_prefix(view);
   const auto upper = storage::prefix_end(lower);
   storage::KeyRange range{lower, std::nullopt};
@@ -127,9 +157,9 @@ Result<std::optional<Error>> ViewErrors::first(const storage::Snapshot& snapshot
   QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot.scan(kViewErrors, range));
   std::array<storage::RowView, 1> rows;
   QW_ASSIGN_OR_RETURN(const size_t count, cursor.next(rows));
-  if (count == 0) return std::optional<Error>();
+  if (count == 0) return std::optional<ViewError>();
   QW_ASSIGN_OR_RETURN(ViewError found, decode(rows[0]));
-  return std::optional<Error>(std::move(found.error));
+  return std::optional<ViewError>(std::move(found));
 }
 
 Result<std::vector<ViewError>> ViewErrors::list(const storage::Snapshot& snapshot) {

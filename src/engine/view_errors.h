@@ -1,15 +1,18 @@
 // ViewErrors: rows that a view could not compute, as data of the database.
 //
 // An error is counted with the weight of its row, so the row's deletion takes it back. The counts
-// lie in the row store under kViewErrors (key = view, SQLSTATE, message; value = count, DETAIL,
-// HINT), in the same commit as the view's rows: a reader asks its own snapshot. Epoch thread;
-// first_error() any. Tests: tests/sql/errors/.
+// lie in the row store under kViewErrors (key = view, kind, SQLSTATE, message; value = count,
+// DETAIL, HINT), in the same commit as the view's rows: a reader asks its own snapshot. A view that
+// broke (Dataflow::broken) has an error of another kind, which comes first and never goes, so that
+// the view stays broken after a restart. Epoch thread; first() and list() any. Tests:
+// tests/unit/engine/view_errors_test.cc.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/base/arena.h"
@@ -25,6 +28,7 @@ inline constexpr ObjectId kViewErrors{16};
 
 struct ViewError {
   ObjectId view;
+  bool broken = false;  // the view itself, not a row of it
   Error error;
   int64_t count = 0;
 };
@@ -34,12 +38,15 @@ class ViewErrors {
   // At start: what the store holds.
   Result<void> load(const storage::Snapshot& snapshot);
   void add(ObjectId view, const Error& error, int64_t weight);
+  void set_broken(ObjectId view, const Error& error);
+  // The views that are broken, as of the last load().
+  std::vector<std::pair<ObjectId, Error>> broken() const;
   // The view is gone.
   void forget(ObjectId view);
   // What this epoch changed, for the store; bytes live until the next call.
   std::optional<storage::RelationDelta> take_changes();
 
-  static Result<std::optional<Error>> first(const storage::Snapshot& snapshot, ObjectId view);
+  static Result<std::optional<ViewError>> first(const storage::Snapshot& snapshot, ObjectId view);
   static Result<std::vector<ViewError>> list(const storage::Snapshot& snapshot);
 
  private:

@@ -296,6 +296,15 @@ Result<void> Store::Impl::Commit::erase_image(StateId state, uint32_t partition,
 Result<void> Store::Impl::Commit::write_image(Epoch epoch, const ImageWrite& image) {
   QW_ASSERT(image.partition < image.partition_count);
   StateImages& images = store.images[image.state];
+  if (image.unchanged) {
+    const auto old = images.partitions.find(image.partition);
+    QW_ASSERT(old != images.partitions.end());
+    old->second.epoch = epoch.value;
+    QW_TRY(put_meta_record(*txn, meta_key(kMetaImage, image.state.value, image.partition),
+                           old->second));
+    store.log.release({LogKind::state, image.state.value}, images.covered());
+    return {};
+  }
   ImageRecord record{epoch.value, 0, 0, 0};
   ImageKey key(image.state, image.partition, 0);
   for (const std::string& piece : image.pieces) {

@@ -6,16 +6,7 @@ namespace qw::views {
 void ExistenceOperator::accept(uint32_t port, const Batch& batch) {
   have_ready_ = false;
   arena_.reset();
-  if (port == kLeft) accept_left(batch);
-  if (port == kRight) accept_right(batch);
-  if (port == kUnmatched) accept_unmatched(batch);
-}
-
-void ExistenceOperator::accept_unmatched(const Batch& batch) {
-  if (!spec_.anti) return;
-  ready_ = batch;
-  pad(ready_, arena_);
-  have_ready_ = true;
+  port == 0 ? accept_left(batch) : accept_right(batch);
 }
 
 void ExistenceOperator::accept_left(const Batch& batch) {

@@ -5,10 +5,8 @@
 // epoch's end until finish(): a left change is answered at once by that presence, and finish()
 // turns around all left rows of keys whose presence has changed over the whole epoch. A right row
 // that is replaced within an epoch moves nothing. Both ports are fed before the indexes take the
-// change in. Left rows that were in their index before the operator was there come on a port of
-// their own, as they would have come while the right side was empty. With `pad_before` /
-// `pad_after` rows get NULL columns in front or behind (outer joins). Epoch thread. Tests:
-// tests/unit/views/oracle_test.cc.
+// change in. With `pad_before` / `pad_after` rows get NULL columns in front or behind (outer
+// joins). Epoch thread. Tests: tests/unit/views/oracle_test.cc.
 #pragma once
 
 #include <vector>
@@ -20,7 +18,6 @@ namespace qw::views {
 
 class ExistenceOperator final : public Operator {
  public:
-  static constexpr uint32_t kLeft = 0, kRight = 1, kUnmatched = 2;
   struct Spec {
     bool anti = false;
     std::vector<uint32_t> left_key, right_key;  // columns of each side's batches
@@ -42,7 +39,6 @@ class ExistenceOperator final : public Operator {
     int64_t present;  // at the end of the last epoch
   };
   void accept_left(const Batch& batch);
-  void accept_unmatched(const Batch& batch);
   void accept_right(const Batch& batch);
   bool turn_around(Batch& out);
   void pad(Batch& out, Arena& arena) const;

@@ -36,7 +36,7 @@ constexpr int64_t unzigzag(uint64_t value) {
 
 class State {
  public:
-  State() = default;
+  State() { stale.fill(true); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   virtual ~State();
@@ -54,9 +54,9 @@ class State {
 
   StateId id;
   std::string layout;
-  ObjectId view;         // 0 = shared
-  bool logging = false;  // off in run-once queries
-  std::array<bool, kPartitionCount> stale{};
+  ObjectId view;                            // 0 = shared
+  bool logging = false;                     // off in run-once queries
+  std::array<bool, kPartitionCount> stale;  // changed since its last image, or without one
 
  protected:
   // Gives every record of the partition to `out`, through end_record() after each.

@@ -1,0 +1,79 @@
+// Backfill: feeds a new view with what its relations hold, in slices inside live epochs.
+//
+// Each relation is read in key order. A slice sees the store as of the epoch before and goes on
+// where the last one ended, so at any time the view has been given exactly the rows up to that key
+// as they are now: changes of rows that lie behind are noted when an epoch makes them and replayed
+// by the next slice, changes ahead are left to the scan. Hence nothing is held but one key per
+// relation and the changes of one epoch, and no old snapshot keeps pages from being used again.
+// When it is complete, what is still noted has to be replayed once more. Epoch thread only.
+// Tests: tests/unit/engine/backfill_test.cc, tests/e2e/crash_test.py.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/arena.h"
+#include "src/base/ids.h"
+#include "src/base/result.h"
+#include "src/engine/relation_delta.h"
+#include "storage/rows.h"
+#include "views/dataflow.h"
+
+namespace qw::engine {
+
+class Backfill {
+ public:
+  using Progress = std::function<void(uint64_t rows)>;
+
+  // `cancelled` and `progress` are used until the backfill is destroyed.
+  Backfill(ObjectId view, const std::vector<std::shared_ptr<const RelationLayout>>& inputs,
+           const std::atomic<bool>& cancelled, Progress progress);
+
+  ObjectId view() const { return view_; }
+  bool reads(ObjectId relation) const;
+  bool cancelled() const { return *cancelled_; }
+  uint64_t rows() const { return rows_; }
+  // Rows that an epoch has changed and the next slice will replay.
+  uint64_t noted() const { return noted_; }
+  bool complete() const;
+
+  // One slice, inside an epoch: replays what is noted, then reads about `rows_max` rows of `latest`
+  // (the state before this epoch), fewer when `hurry` says so between two batches.
+  Result<void> step(views::Dataflow& dataflow, const storage::Snapshot& latest, uint64_t rows_max,
+                    const std::function<bool()>& hurry);
+  // After the relation's changes of this epoch have been netted.
+  void note(const RelationDeltaBuilder& changed);
+
+ private:
+  struct Input {
+    std::shared_ptr<const RelationLayout> layout;
+    std::string last;  // the scan has passed this key
+    bool begun = false, done = false;
+    // Of the last epoch, behind the scan.
+    std::vector<std::string_view> rows;
+    std::vector<int64_t> weights;
+    Arena bytes;
+
+    bool passed(std::string_view key) const { return done || (begun && key <= last); }
+  };
+  void replay(views::Dataflow& dataflow, Input& input);
+  void feed(views::Dataflow& dataflow, const RelationLayout& layout,
+            std::span<const std::string_view> rows, std::span<const int64_t> weights);
+  Result<void> read_on(views::Dataflow& dataflow, const storage::Snapshot& latest, Input& input,
+                       uint64_t& budget, const std::function<bool()>& hurry);
+
+  const ObjectId view_;
+  std::vector<std::unique_ptr<Input>> inputs_;
+  const std::atomic<bool>* cancelled_;
+  Progress progress_;
+  uint64_t rows_ = 0, noted_ = 0;
+  Arena scratch_;
+};
+
+}  // namespace qw::engine

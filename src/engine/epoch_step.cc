@@ -1,0 +1,375 @@
+// EpochLoop: what one epoch does; see epoch_loop.h.
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "src/base/assert.h"
+#include "src/base/bytes.h"
+#include "src/base/log.h"
+#include "src/engine/epoch_loop.h"
+
+namespace qw::engine {
+namespace {
+
+// Images begin once this much log has gathered since the last one: small databases replay in no
+// time. An epoch writes at most about kImageBytesMax of them.
+constexpr int64_t kImageStartBytes = 4 << 20;
+constexpr int64_t kImageBytesMax = 16 << 20;
+// What a mere advance of an image's epoch costs.
+constexpr int64_t kImageRecordBytes = 64;
+// Rows that a backfill reads per epoch: while others use the database, and when they do not.
+constexpr uint64_t kSliceRows = 8 << 10;
+constexpr uint64_t kQuietSliceRows = 64 << 10;
+constexpr uint32_t kQuietEpochs = 16;
+
+std::string sequence_key(ObjectId relation) { return fmt::format("sequence/{}", relation); }
+
+std::string encode_u64(uint64_t value) {
+  std::string bytes;
+  append<uint64_t>(bytes, value);
+  return bytes;
+}
+
+}  // namespace
+
+// Collects a view's output into the running epoch.
+class EpochLoop::ViewSink final : public views::DeltaSink, public views::ErrorSink {
+ public:
+  ViewSink(EpochLoop& loop, ObjectId view) : loop_(&loop), view_(view) {}
+  void push(const Batch& batch) override {
+    if (loop_->measurement_ != nullptr) {
+      loop_->measurement_->view_rows += batch.size();
+      if (loop_->measurement_->drop_view_rows) return;
+    }
+    if (RelationDeltaBuilder* builder = loop_->builder(view_)) builder->add_weighted(batch);
+  }
+  void add(const Error& error, int64_t weight) override {
+    loop_->view_errors_.add(view_, error, weight);
+  }
+
+ private:
+  EpochLoop* loop_;
+  ObjectId view_;
+};
+
+// Here, where ViewSink is complete.
+EpochLoop::EpochLoop(storage::Store& store, Clock& clock, Measurement* measurement)
+    : store_(&store), clock_(&clock), measurement_(measurement) {}
+
+EpochLoop::~EpochLoop() { stop(); }
+
+views::DeltaSink* EpochLoop::view_rows(ObjectId view) {
+  auto& sink = view_sinks_[view];
+  if (!sink) sink = std::make_unique<ViewSink>(*this, view);
+  return sink.get();
+}
+
+views::ErrorSink* EpochLoop::view_error_sink(ObjectId view) {
+  view_rows(view);
+  return view_sinks_[view].get();
+}
+
+void EpochLoop::forget_relation(ObjectId relation) {
+  for (Building& building : building_) {
+    if (building.backfill->view() == relation || building.backfill->reads(relation)) {
+      building.error = object_not_in_prerequisite_state("the view was dropped while it was made");
+    }
+  }
+  indexes_.erase(relation);
+  layouts_.erase(relation);
+  active_.erase(relation);
+  builders_.erase(relation);
+  view_sinks_.erase(relation);
+  view_errors_.forget(relation);
+  if (sequences_.erase(relation) != 0) meta_.push_back({sequence_key(relation), ""});
+}
+
+// Also begins an epoch anew: whatever items did so far is forgotten.
+Result<void> EpochLoop::begin_epoch() {
+  active_.clear();
+  unstored_.clear();
+  for (auto& [index, claims] : claims_) claims.clear();
+  entry_bytes_.reset();
+  latest_.reset();
+  QW_ASSIGN_OR_RETURN(latest_, store_->latest());
+  context_.now_us = std::max(context_.now_us, clock_->now_us());
+  context_.statement_us = context_.now_us;
+  return {};
+}
+
+RelationDeltaBuilder* EpochLoop::builder(ObjectId relation) {
+  if (const auto found = active_.find(relation); found != active_.end()) return found->second;
+  auto known = builders_.find(relation);
+  if (known == builders_.end()) {
+    const auto layout = layouts_.find(relation);
+    if (layout == layouts_.end()) return nullptr;
+    known =
+        builders_.emplace(relation, std::make_unique<RelationDeltaBuilder>(layout->second)).first;
+  }
+  known->second->begin(*latest_, sequences_[relation]);
+  active_[relation] = known->second.get();
+  return known->second.get();
+}
+
+// ---- what items change ------------------------------------------------------------------------
+
+bool EpochLoop::apply_items(std::vector<Taken>& items) {
+  for (Taken& taken : items) {
+    if (taken.state == Taken::State::failed) continue;
+    if (auto* write = std::get_if<WriteItem>(&taken.item)) {
+      auto applied = apply_write(write->write);
+      taken.state = applied && *applied ? Taken::State::applied : Taken::State::conflict;
+      if (applied) continue;
+      taken.state = Taken::State::failed;  // before it changed anything
+      taken.error = std::move(applied).error();
+      continue;
+    }
+    auto& queued = std::get<IngestItem>(taken.item);
+    auto applied = apply_ingest(queued);
+    if (!applied) {
+      // Nothing of the transaction may stay, and nothing that comes after it may be applied.
+      refuse(*queued.feed, applied.error());
+      bool after = false;
+      for (Taken& other : items) {
+        after |= &other == &taken;
+        const auto* same = std::get_if<IngestItem>(&other.item);
+        if (after && same != nullptr && same->feed == queued.feed) {
+          other.state = Taken::State::failed;
+        }
+      }
+      return false;
+    }
+    // Were it to fail later, there would be nothing else to keep.
+    if (items.size() == 1 && unstored_.empty()) {
+      queued.txn.chunks.clear();
+      queued.txn.arena.reset();
+    }
+  }
+  return true;
+}
+
+Result<bool> EpochLoop::apply_write(const ClientWrite& write) {
+  for (const ClientWrite::Table& table : write.tables) {
+    RelationDeltaBuilder* target = builder(table.relation);
+    if (target == nullptr) return false;  // dropped meanwhile: the retry will say so
+    QW_ASSIGN_OR_RETURN(const bool holds, target->holds(table.writes));
+    if (!holds) return false;
+  }
+  QW_TRY(claim_unique(write));
+  for (const ClientWrite::Table& table : write.tables) builder(table.relation)->apply(table.writes);
+  return true;
+}
+
+Result<void> EpochLoop::apply_ingest(IngestItem& item) {
+  for (const ingest::TableChunk& chunk : item.txn.chunks) {
+    if (measurement_ != nullptr && measurement_->drop_source_rows) {
+      QW_ASSERT(chunk.ops == nullptr && !chunk.truncate);
+      Batch batch;
+      batch.rows = chunk.rows;
+      batch.columns = chunk.columns;
+      unstored_.emplace_back(item.feed->relation(chunk.table), std::move(batch));
+      continue;
+    }
+    RelationDeltaBuilder* target = builder(item.feed->relation(chunk.table));
+    if (target == nullptr) continue;  // a table that has been dropped on its own
+    QW_TRY(target->change(chunk));
+  }
+  return {};
+}
+
+Result<EpochLoop::Change> EpochLoop::net(RelationDeltaBuilder& changed) {
+  Change change;
+  QW_ASSIGN_OR_RETURN(change.rows, changed.finish());
+  const auto indexes = indexes_.find(changed.layout().id());
+  if (indexes == indexes_.end() || change.rows.changes.empty()) return change;
+  for (const auto& index : indexes->second) {
+    QW_ASSIGN_OR_RETURN(storage::RelationDelta entries,
+                        index->delta(change.rows, *latest_, entry_bytes_));
+    if (!entries.changes.empty()) change.entries.push_back(std::move(entries));
+  }
+  return change;
+}
+
+Result<bool> EpochLoop::finish_base(std::vector<Taken>& items, Deltas& deltas) {
+  deltas.clear();
+  for (const auto& [relation, builder] : active_) {
+    auto change = net(*builder);
+    if (!change) {
+      if (!fail_items_of(relation, items, change.error())) return fail(change.error());
+      return false;
+    }
+    deltas.emplace(relation, std::move(*change));
+  }
+  return true;
+}
+
+// Fails every item that changes the relation; false when there is none.
+bool EpochLoop::fail_items_of(ObjectId relation, std::vector<Taken>& items, const Error& error) {
+  bool found = false;
+  for (Taken& taken : items) {
+    if (taken.state != Taken::State::applied) continue;
+    if (const auto* write = std::get_if<WriteItem>(&taken.item)) {
+      for (const ClientWrite::Table& table : write->write.tables) {
+        if (table.relation == relation) taken.state = Taken::State::failed;
+      }
+      if (taken.state == Taken::State::failed) taken.error = error;
+    } else {
+      const auto& queued = std::get<IngestItem>(taken.item);
+      // An item on its own has lost its chunks (see apply_items) but can only be the one.
+      bool touches = items.size() == 1;
+      for (const ingest::TableChunk& chunk : queued.txn.chunks) {
+        touches |= queued.feed->relation(chunk.table) == relation;
+      }
+      if (!touches) continue;
+      refuse(*queued.feed, error);
+      for (Taken& other : items) {
+        const auto* same = std::get_if<IngestItem>(&other.item);
+        if (same != nullptr && same->feed == queued.feed) other.state = Taken::State::failed;
+      }
+    }
+    found |= taken.state == Taken::State::failed;
+  }
+  return found;
+}
+
+// ---- the dataflow -----------------------------------------------------------------------------
+
+storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfills) {
+  epoch_.value += 1;
+  dataflow_.begin_epoch(epoch_, context_);
+  if (backfills == Backfills::step) step_backfills();
+  for (const auto& [relation, batch] : unstored_) dataflow_.push(relation, batch);
+  for (const auto& [relation, change] : deltas) {
+    RelationDeltaBuilder& changed = *active_.at(relation);
+    for (Building& building : building_) building.backfill->note(changed);
+    if (!dataflow_.reads(relation)) continue;
+    changed.each_batch([&](const Batch& batch) { dataflow_.push(relation, batch); });
+  }
+  dataflow_.finish_epoch();
+  finish_views(deltas);
+  note_broken();
+
+  storage::EpochWrite write;
+  write.epoch = epoch_;
+  for (auto& [relation, change] : deltas) {
+    if (change.rows.changes.empty()) continue;
+    const RelationDeltaBuilder& changed = *active_.at(relation);
+    if (changed.layout().mode() == KeyMode::sequence) {
+      sequences_[relation] = changed.next_sequence();
+      meta_.push_back({sequence_key(relation), encode_u64(changed.next_sequence())});
+    }
+    write.relations.push_back(std::move(change.rows));
+    for (storage::RelationDelta& entries : change.entries) {
+      write.relations.push_back(std::move(entries));
+    }
+  }
+  for (storage::RelationDelta& made : extra.relations) write.relations.push_back(std::move(made));
+  if (auto errors = view_errors_.take_changes()) write.relations.push_back(std::move(*errors));
+  for (views::StateRecords& records : dataflow_.take_records()) {
+    write.state_logs.push_back({records.state, std::move(records.pieces)});
+  }
+  schedule_images(write);
+  write.dropped_relations = std::move(extra.dropped_relations);
+  write.dropped_states = std::move(extra.dropped_states);
+  for (storage::MetaPut& put : extra.meta) meta_.push_back(std::move(put));
+  meta_.push_back({"now", encode_u64(static_cast<uint64_t>(context_.now_us))});
+  // Each key once, the last value counts.
+  std::map<std::string, std::string> last;
+  for (storage::MetaPut& put : meta_) last[put.key] = std::move(put.value);
+  for (auto& [key, value] : last) write.meta.push_back({key, std::move(value)});
+  meta_.clear();
+  epochs_.fetch_add(1, std::memory_order_relaxed);
+  return write;
+}
+
+void EpochLoop::step_backfills() {
+  const uint64_t rows = quiet_epochs_ >= kQuietEpochs ? kQuietSliceRows : kSliceRows;
+  const auto waited_for = [&] {
+    const std::lock_guard lock(mutex_);
+    return !items_.empty();
+  };
+  for (Building& building : building_) {
+    if (building.error) continue;
+    // Whatever others write, the scan must come nearer to its end.
+    const uint64_t least = 2 * building.backfill->noted();
+    uint64_t read = 0;
+    const uint64_t before = building.backfill->rows();
+    const auto hurry = [&] {
+      read = building.backfill->rows() - before;
+      return read >= std::max(least, kSliceRows) && waited_for();
+    };
+    auto stepped = building.backfill->step(dataflow_, *latest_, std::max(rows, least), hurry);
+    if (!stepped) building.error = std::move(stepped).error();
+  }
+}
+
+// Nets what views have put out. A view whose output cannot be breaks, with those that read it.
+void EpochLoop::finish_views(Deltas& deltas) {
+  for (const auto& [view, changed] : active_) {
+    if (!view_sinks_.contains(view) || dataflow_.broken(view)) continue;
+    auto change = net(*changed);
+    if (!change) {
+      dataflow_.break_view(view, change.error());
+      continue;
+    }
+    deltas.emplace(view, std::move(*change));
+  }
+  for (auto at = deltas.begin(); at != deltas.end();) {
+    const bool broken = view_sinks_.contains(at->first) && dataflow_.broken(at->first);
+    at = broken ? deltas.erase(at) : std::next(at);
+  }
+  for (Building& building : building_) {
+    for (const auto& [view, change] : deltas) {
+      if (view_sinks_.contains(view)) building.backfill->note(*active_.at(view));
+    }
+  }
+}
+
+// From now on reading them fails, and says why.
+void EpochLoop::note_broken() {
+  for (const ObjectId view : dataflow_.take_broken()) {
+    const Error error = *dataflow_.broken(view);
+    log::error("materialized view {} is broken: {}", view, error.to_string());
+    view_errors_.set_broken(view, error);
+  }
+}
+
+// Rolls through all partitions, writing about as many image bytes as log bytes: recovery then
+// replays a bounded log and write amplification stays near two. A partition that has not changed
+// only has its epoch moved on, or the log since then would have to stay.
+void EpochLoop::schedule_images(storage::EpochWrite& write) {
+  for (const storage::StateLog& log : write.state_logs) {
+    for (const std::string& piece : log.pieces) {
+      image_budget_ += static_cast<int64_t>(piece.size());
+    }
+  }
+  if (image_budget_ < kImageStartBytes) return;
+  const std::vector<StateId> states = dataflow_.states();
+  const size_t total = states.size() * views::Dataflow::kPartitions;
+  int64_t written = 0;
+  for (size_t tried = 0; tried < total; ++tried) {
+    if (image_budget_ <= 0 || written >= kImageBytesMax) return;
+    image_cursor_ = (image_cursor_ + 1) % total;
+    const StateId state = states[image_cursor_ / views::Dataflow::kPartitions];
+    const auto partition = static_cast<uint32_t>(image_cursor_ % views::Dataflow::kPartitions);
+    storage::ImageWrite image{state, partition, views::Dataflow::kPartitions, {}, false};
+    int64_t bytes = kImageRecordBytes;
+    if (dataflow_.image_is_stale(state, partition)) {
+      image.pieces = dataflow_.write_image(state, partition);
+      for (const std::string& piece : image.pieces) bytes += static_cast<int64_t>(piece.size());
+    } else {
+      image.unchanged = true;
+    }
+    image_budget_ -= bytes;
+    written += bytes;
+    write.images.push_back(std::move(image));
+  }
+  image_budget_ = std::min<int64_t>(image_budget_, 0);  // all images are new
+}
+
+}  // namespace qw::engine
