@@ -1,0 +1,136 @@
+// Fixture: what the engine's tests share: relations and batches in short, and a database with
+// sessions that answer in text.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "src/base/result.h"
+#include "src/engine/relation_layout.h"
+#include "src/engine/row_buffer.h"
+#include "src/quickwater.h"
+#include "src/types/datum.h"
+#include "src/types/text.h"
+
+namespace qw::engine::test {
+
+template <typename T>
+T value_of(Result<T> result) {
+  if (!result) FAIL(result.error().to_string());
+  return std::move(*result);
+}
+inline void done(const Result<void>& result) {
+  if (!result) FAIL(result.error().to_string());
+}
+
+// A relation (id int8, note text), keyed by id when `keyed`.
+inline sql::Relation relation_of(ObjectId id, bool keyed, bool append_only = false) {
+  sql::Relation relation;
+  relation.id = id;
+  relation.columns = {{"id", Type(TypeId::int8), keyed, ""},
+                      {"note", Type(TypeId::text), false, ""}};
+  if (keyed) relation.primary_key = {0};
+  relation.append_only = append_only;
+  return relation;
+}
+
+inline Schema row_schema() {
+  return {{{"id", Type(TypeId::int8), true}, {"note", Type(TypeId::text), true}}};
+}
+
+using Row = std::pair<int64_t, std::string>;
+
+// Rows as a batch; the bytes live as long as this does.
+class Rows {
+ public:
+  explicit Rows(const std::vector<Row>& rows) : buffer_(row_schema()) {
+    for (const auto& [id, note] : rows) buffer_.add_row({Datum::int8(id), Datum::text(note)});
+    buffer_.next(batch);
+    batch.rows = static_cast<uint32_t>(rows.size());
+  }
+  Batch batch;
+
+ private:
+  RowBuffer buffer_;
+};
+
+// The live rows of a batch, each as often as its weight says, e.g. "1 a" or "-1 a" for -1.
+inline std::string text_of(const Batch& batch, std::string_view separator = " ") {
+  std::string out;
+  for (uint32_t i = 0; i < batch.size(); ++i) {
+    const uint32_t row = batch.row(i);
+    if (i > 0) out += ", ";
+    if (batch.weight(row) != 1) out += std::to_string(batch.weight(row)) + "x ";
+    for (size_t c = 0; c < batch.columns.size(); ++c) {
+      if (c > 0) out += separator;
+      if (batch.columns[c].is_null(row)) {
+        out += "NULL";
+      } else {
+        append_text(batch.columns[c], row, {}, out);
+      }
+    }
+  }
+  return out;
+}
+
+// One client: runs text as the simple protocol does, one answer per call.
+class Client {
+ public:
+  explicit Client(Database& database) : session_(value_of(database.connect({}))) {}
+
+  Result<std::string> try_ask(std::string_view sql) {
+    auto answer = run(sql);
+    if (!answer) session_->mark_failed();
+    const auto ended = session_->end_script(!answer);
+    if (answer && !ended) return fail(ended.error());
+    return answer;
+  }
+  // Rows "a b, c d"; nothing for a statement without rows.
+  std::string ask(std::string_view sql) {
+    auto answer = try_ask(sql);
+    if (!answer) FAIL(std::string(sql) << ": " << answer.error().to_string());
+    return *answer;
+  }
+  // The SQLSTATE of a statement that must fail.
+  std::string refused(std::string_view sql) {
+    const auto answer = try_ask(sql);
+    return answer ? "succeeded" : std::string(answer.error().code().view());
+  }
+  Session& session() { return *session_; }
+
+ private:
+  Result<std::string> run(std::string_view sql) {
+    QW_ASSIGN_OR_RETURN(const auto script, session_->parse(sql));
+    session_->commit_at_once(Session::script_size(*script) == 1);
+    std::string out;
+    for (size_t i = 0; i < Session::script_size(*script); ++i) {
+      QW_ASSIGN_OR_RETURN(const auto portal, session_->run(*script, i));
+      Batch batch;
+      while (true) {
+        QW_ASSIGN_OR_RETURN(const bool more, portal->next(batch));
+        if (!more) break;
+        const std::string rows = text_of(batch);
+        if (!out.empty() && !rows.empty()) out += ", ";
+        out += rows;
+      }
+    }
+    return out;
+  }
+
+  std::unique_ptr<Session> session_;
+};
+
+inline std::unique_ptr<Database> ephemeral_database() {
+  DatabaseOptions options;
+  options.ephemeral = true;
+  options.data_dir = std::filesystem::temp_directory_path().string();
+  return value_of(Database::open(options));
+}
+
+}  // namespace qw::engine::test

@@ -1,0 +1,180 @@
+#include "src/engine/relation_delta.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "storage/memory_kv.h"
+#include "storage/store.h"
+#include "tests/unit/engine/fixture.h"
+
+namespace qw::engine::test {
+namespace {
+
+// A store with one relation, and the builder of its next epoch.
+class Relation {
+ public:
+  explicit Relation(const sql::Relation& relation)
+      : layout_(std::make_shared<RelationLayout>(relation)), builder(layout_) {
+    storage::StoreOptions options;
+    options.kv = std::make_shared<storage::MemoryKv>();
+    store_ = value_of(storage::Store::open(options));
+    begin();
+  }
+  void begin() {
+    latest_ = value_of(store_->latest());
+    builder.begin(latest_, sequence_);
+  }
+  // Commits, and gives the net change as the dataflow sees it.
+  std::string commit() {
+    storage::EpochWrite write;
+    write.epoch = Epoch{store_->epoch().value + 1};
+    write.relations.push_back(value_of(builder.finish()));
+    std::string net;
+    builder.each_batch([&](const Batch& batch) { net += text_of(batch); });
+    sequence_ = builder.next_sequence();
+    done(store_->commit(std::move(write)));
+    begin();
+    return net;
+  }
+  std::string stored() {
+    storage::Cursor cursor = value_of(latest_.scan(layout_->id()));
+    std::vector<storage::RowView> entries(100);
+    entries.resize(value_of(cursor.next(entries)));
+    CHECK(latest_.row_count(layout_->id()) == static_cast<int64_t>(entries.size()));
+    Batch batch;
+    layout_->decode(entries, layout_->all_columns(), arena_, batch);
+    return text_of(batch);
+  }
+  // A chunk of a source; `kept` marks the rows whose note is unchanged.
+  ingest::TableChunk chunk(const std::vector<Row>& rows, const std::vector<ingest::RowOp>& ops,
+                           uint64_t kept = 0) {
+    held_.push_back(std::make_unique<Rows>(rows));
+    auto* op = arena_.allocate_array<ingest::RowOp>(ops.size());
+    std::copy(ops.begin(), ops.end(), op);
+    ingest::TableChunk chunk;
+    chunk.rows = static_cast<uint32_t>(rows.size());
+    chunk.columns = held_.back()->batch.columns;
+    chunk.ops = ops.empty() ? nullptr : op;
+    auto* bitmap = arena_.allocate_array<uint64_t>(1);
+    *bitmap = kept;
+    if (kept != 0) chunk.kept = {nullptr, bitmap};
+    return chunk;
+  }
+
+ private:
+  std::shared_ptr<RelationLayout> layout_;
+
+ public:
+  RelationDeltaBuilder builder;
+
+ private:
+  std::unique_ptr<storage::Store> store_;
+  storage::Snapshot latest_;
+  uint64_t sequence_ = 0;
+  Arena arena_;
+  std::vector<std::unique_ptr<Rows>> held_;
+};
+
+using ingest::RowOp;
+
+TEST_CASE("changes of one key net to one old and one new row") {
+  Relation table(relation_of(ObjectId{1}, true));
+  done(table.builder.insert(Rows({{1, "a"}, {2, "b"}}).batch));
+  CHECK(table.commit() == "1 a, 2 b");
+  done(table.builder.change(
+      table.chunk({{1, "c"}, {1, "d"}, {2, ""}, {3, "e"}, {3, ""}},
+                  {RowOp::put, RowOp::put, RowOp::remove, RowOp::insert, RowOp::remove})));
+  CHECK(table.commit() == "-1x 1 a, 1 d, -1x 2 b");
+  CHECK(table.stored() == "1 d");
+}
+
+TEST_CASE("an update that changes nothing changes nothing") {
+  Relation table(relation_of(ObjectId{1}, true));
+  done(table.builder.insert(Rows({{1, "a"}}).batch));
+  table.commit();
+  done(table.builder.change(table.chunk({{1, "a"}}, {RowOp::put})));
+  CHECK(table.commit().empty());
+}
+
+TEST_CASE("a moved row takes its kept columns along") {
+  Relation table(relation_of(ObjectId{1}, true));
+  done(table.builder.insert(Rows({{1, "toast"}}).batch));
+  table.commit();
+  done(table.builder.change(table.chunk({{1, ""}, {5, ""}}, {RowOp::move, RowOp::put}, 0b10)));
+  CHECK(table.commit() == "-1x 1 toast, 5 toast");
+}
+
+TEST_CASE("a kept column of a row that is not there is an error") {
+  Relation table(relation_of(ObjectId{1}, true));
+  const auto changed = table.builder.change(table.chunk({{1, ""}}, {RowOp::put}, 0b1));
+  REQUIRE_FALSE(changed);
+  CHECK(changed.error().code().view() == "XX001");
+}
+
+TEST_CASE("a multiset counts copies and refuses to take away more than there are") {
+  Relation table(relation_of(ObjectId{1}, false));
+  done(table.builder.insert(Rows({{1, "a"}, {1, "a"}, {2, "b"}}).batch));
+  CHECK(table.commit() == "2x 1 a, 2 b");
+  CHECK(table.stored() == "2x 1 a, 2 b");
+  done(table.builder.change(
+      table.chunk({{1, "a"}, {2, "b"}}, {RowOp::remove_row, RowOp::remove_row})));
+  CHECK(table.commit() == "-1x 1 a, -1x 2 b");
+  done(table.builder.change(table.chunk({{2, "b"}}, {RowOp::remove_row})));
+  CHECK_FALSE(table.builder.finish());
+}
+
+TEST_CASE("a truncation takes what was there before and in this epoch") {
+  for (const bool keyed : {true, false}) {
+    Relation table(relation_of(ObjectId{1}, keyed));
+    done(table.builder.insert(Rows({{1, "a"}}).batch));
+    table.commit();
+    done(table.builder.insert(Rows({{2, "b"}}).batch));
+    ingest::TableChunk chunk = table.chunk({{3, "c"}}, {});
+    chunk.truncate = true;
+    done(table.builder.change(chunk));
+    CHECK(table.commit() == "-1x 1 a, 3 c");
+    CHECK(table.stored() == "3 c");
+  }
+}
+
+TEST_CASE("an append-only relation numbers its rows over epochs, and cannot shrink") {
+  Relation table(relation_of(ObjectId{1}, false, true));
+  done(table.builder.insert(Rows({{5, "a"}}).batch));
+  table.commit();
+  done(table.builder.insert(Rows({{3, "b"}, {3, "b"}}).batch));
+  table.commit();
+  CHECK(table.stored() == "5 a, 3 b, 3 b");
+  CHECK(table.builder.next_sequence() == 3);
+  Rows gone({{3, "b"}});
+  const int64_t weight = -1;
+  gone.batch.weights = &weight;
+  table.builder.add_weighted(gone.batch);
+  CHECK_FALSE(table.builder.finish());
+}
+
+TEST_CASE("a view's output nets per key, and a key with two rows is an error") {
+  sql::Relation view = relation_of(ObjectId{1}, true);
+  view.kind = sql::RelationKind::materialized_view;
+  Relation relation(view);
+  Rows first({{1, "a"}, {1, "b"}, {1, "a"}});
+  const std::vector<int64_t> weights = {1, 1, -1};
+  first.batch.weights = weights.data();
+  relation.builder.add_weighted(first.batch);
+  CHECK(relation.commit() == "1 b");
+  relation.builder.add_weighted(Rows({{2, "x"}, {2, "y"}}).batch);
+  CHECK_FALSE(relation.builder.finish());
+}
+
+TEST_CASE("a builder that is begun again has forgotten everything") {
+  Relation table(relation_of(ObjectId{1}, false, true));
+  done(table.builder.insert(Rows({{1, "a"}}).batch));
+  table.begin();
+  CHECK(table.builder.next_sequence() == 0);
+  CHECK(table.commit().empty());
+}
+
+}  // namespace
+}  // namespace qw::engine::test
