@@ -26,7 +26,7 @@ class Feed final : public SourceFeed {
   explicit Feed(std::vector<ObjectId> relations) : relations_(std::move(relations)) {}
   ObjectId id() const override { return kSource; }
   ObjectId relation(uint32_t table) const override { return relations_.at(table); }
-  void committed(const std::string& position, bool, uint64_t, int64_t) override {
+  void committed(const std::string& position, bool, int64_t) override {
     const std::lock_guard lock(mutex_);
     position_ = position;
   }
