@@ -99,13 +99,7 @@ class World {
 
   std::string stored(ObjectId relation) {
     const storage::Snapshot snapshot = value_of(store->snapshot());
-    storage::Cursor cursor = value_of(snapshot.scan(relation));
-    std::vector<storage::RowView> entries(1000);
-    entries.resize(value_of(cursor.next(entries)));
-    Arena arena;
-    Batch batch;
-    layouts[relation]->decode(entries, layouts[relation]->all_columns(), arena, batch);
-    return text_of(batch);
+    return stored_text(*layouts[relation], snapshot);
   }
 
   // A view of all rows of `from`, stored as a relation keyed by id when `keyed`.

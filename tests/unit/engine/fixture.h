@@ -13,6 +13,7 @@
 
 #include "src/base/result.h"
 #include "src/engine/relation_layout.h"
+#include "src/engine/row_blocks.h"
 #include "src/engine/row_buffer.h"
 #include "src/quickwater.h"
 #include "src/types/datum.h"
@@ -75,6 +76,19 @@ inline std::string text_of(const Batch& batch, std::string_view separator = " ")
         append_text(batch.columns[c], row, {}, out);
       }
     }
+  }
+  return out;
+}
+
+// What a relation holds, in key order.
+inline std::string stored_text(const RelationLayout& layout, const storage::Snapshot& snapshot) {
+  StoredRows rows(layout, value_of(snapshot.scan(layout.id())));
+  Arena arena;
+  Batch batch;
+  std::string out;
+  while (value_of(rows.next(layout.all_columns(), arena, batch))) {
+    if (!out.empty()) out += ", ";
+    out += text_of(batch);
   }
   return out;
 }

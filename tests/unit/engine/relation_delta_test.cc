@@ -39,15 +39,7 @@ class Relation {
     begin();
     return net;
   }
-  std::string stored() {
-    storage::Cursor cursor = value_of(latest_.scan(layout_->id()));
-    std::vector<storage::RowView> entries(100);
-    entries.resize(value_of(cursor.next(entries)));
-    CHECK(latest_.row_count(layout_->id()) == static_cast<int64_t>(entries.size()));
-    Batch batch;
-    layout_->decode(entries, layout_->all_columns(), arena_, batch);
-    return text_of(batch);
-  }
+  std::string stored() { return stored_text(*layout_, latest_); }
   // A chunk of a source; `kept` marks the rows whose note is unchanged.
   ingest::TableChunk chunk(const std::vector<Row>& rows, const std::vector<ingest::RowOp>& ops,
                            uint64_t kept = 0) {
