@@ -15,20 +15,38 @@ namespace {
 
 constexpr size_t kCopyRows = 1024;
 
+// Whether a damaged entry that is filed under another relation has nothing to do with a search of
+// `relation`. Not so when it is its id that is damaged: it may be the key looked for, or have led
+// the search past it. An intact id decides the order against all our keys, whatever comes after it.
+bool concerns_others(const KvEntry& entry, ObjectId relation, const Overlay& overlay) {
+  if (entry.key.size() < kObjectBytes) return false;
+  const ObjectId filed = row_relation(entry.key);
+  if (filed == relation || overlay.find(filed) == nullptr) return false;
+  std::string key(entry.key);
+  return std::none_of(overlay.relations.begin(), overlay.relations.end(), [&](const auto& known) {
+    store_be<uint32_t>(key.data(), known->relation.value);
+    return unseal(Table::rows, key, entry.value).has_value();
+  });
+}
+
 // A missing key may be a damaged one: then a neighbour fails its checksum.
-Result<void> verify_neighbours(const KvPosition& position) {
+Result<void> verify_neighbours(const KvPosition& position, ObjectId relation,
+                               const Overlay& overlay) {
   for (const KvEntry& entry : {position.at, position.before}) {
-    if (!entry.key.empty()) QW_TRY(read_row(entry));
+    if (entry.key.empty()) continue;
+    auto verified = read_row(entry);
+    if (verified || concerns_others(entry, relation, overlay)) continue;
+    return fail(std::move(verified).error());
   }
   return {};
 }
 
-Result<std::optional<std::string_view>> get_base(KvRead& read, ObjectId relation,
-                                                 std::string_view key) {
+Result<std::optional<std::string_view>> get_base(KvRead& read, const Overlay& overlay,
+                                                 ObjectId relation, std::string_view key) {
   const RowKey physical(relation, key);
   QW_ASSIGN_OR_RETURN(const KvPosition position, read.find(Table::rows, physical.view()));
   if (!position.exact) {
-    QW_TRY(verify_neighbours(position));
+    QW_TRY(verify_neighbours(position, relation, overlay));
     return std::nullopt;
   }
   QW_ASSIGN_OR_RETURN(const RowParts row, read_row(position.at));
@@ -153,7 +171,8 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
     if (change != nullptr) {
       out[i] = change->erased() ? std::nullopt : std::optional(change->row());
     } else if (state != nullptr && state->base_rows > 0) {
-      QW_ASSIGN_OR_RETURN(out[i], get_base(*impl_->read, relation, keys[i]));
+      QW_ASSIGN_OR_RETURN(out[i],
+                          get_base(*impl_->read, *impl_->overlay, relation, keys[i]));
     } else {
       out[i] = std::nullopt;
     }

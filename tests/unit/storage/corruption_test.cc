@@ -118,6 +118,66 @@ TEST_CASE("every flipped bit of a stored value is found and named") {
   }
 }
 
+// Two relations side by side, both in the base; the second one's keys are the greater ones.
+struct Neighbours {
+  static constexpr ObjectId kFirst{16384}, kSecond{16385};
+  std::shared_ptr<MemoryKv> kv = std::make_shared<MemoryKv>();
+  std::unique_ptr<Store> store;
+  void open() {
+    StoreOptions options;
+    options.kv = kv;
+    store = value_of(Store::open(options));
+  }
+  Neighbours() {
+    open();
+    Changes first, second;
+    for (int i = 0; i < 100; ++i) {
+      first[key_of(i)] = row_of(i);
+      second["z" + key_of(i)] = row_of(i);
+    }
+    Rows ignored, too;
+    EpochBuilder builder(Epoch{1});
+    builder.change(kFirst, first, ignored);
+    builder.change(kSecond, second, too);
+    done(store->commit(std::move(builder.write)));
+  }
+  bool answers(ObjectId relation, const std::string& key) const {
+    const auto snapshot = value_of(store->snapshot());
+    const auto row = snapshot.get(relation, key);
+    if (!row) CHECK(row.error().code() == SqlState("XX001"));
+    return row.has_value();
+  }
+};
+
+TEST_CASE("a miss beside another relation's damaged row is a miss") {
+  const Neighbours store;
+  REQUIRE(store.kv->flip_bit(Table::rows, RowKey(Neighbours::kSecond, "zkey 00000").view(), 70));
+  CHECK(store.answers(Neighbours::kFirst, "key 00100"));
+  CHECK_FALSE(store.answers(Neighbours::kSecond, "zkey 00000"));
+  CHECK_FALSE(store.answers(Neighbours::kSecond, "zkey 00000+"));
+  CHECK(store.answers(Neighbours::kSecond, "zkey 00001"));
+}
+
+TEST_CASE("a row that lies under another relation's id is missed by neither") {
+  Neighbours store;
+  store.store.reset();
+  const RowKey right(Neighbours::kFirst, "key 00099"), wrong(Neighbours::kSecond, "key 00099");
+  {
+    const auto write = value_of(store.kv->begin_write());
+    const std::string value(*value_of(write->get(Table::rows, right.view())));
+    REQUIRE(value_of(write->erase(Table::rows, right.view())));
+    const KvSlot slot =
+        value_of(write->put(Table::rows, wrong.view(), value.size(), PutMode::upsert));
+    value.copy(slot.bytes, value.size());
+    done(write->commit());
+  }
+  store.open();
+  CHECK_FALSE(store.answers(Neighbours::kFirst, "key 00099"));
+  CHECK_FALSE(store.answers(Neighbours::kFirst, "key 00099+"));
+  CHECK_FALSE(store.answers(Neighbours::kSecond, "a"));
+  CHECK(store.answers(Neighbours::kFirst, "key 00098"));
+}
+
 TEST_CASE("bits flipped in the file: never wrong data") {
   const TempDir dir;
   StoreOptions options;
