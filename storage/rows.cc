@@ -171,8 +171,7 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
     if (change != nullptr) {
       out[i] = change->erased() ? std::nullopt : std::optional(change->row());
     } else if (state != nullptr && state->base_rows > 0) {
-      QW_ASSIGN_OR_RETURN(out[i],
-                          get_base(*impl_->read, *impl_->overlay, relation, keys[i]));
+      QW_ASSIGN_OR_RETURN(out[i], get_base(*impl_->read, *impl_->overlay, relation, keys[i]));
     } else {
       out[i] = std::nullopt;
     }

@@ -277,9 +277,9 @@ Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Keep keep, Sharing 
   const bool drop_left = keep == Keep::unmatched && settles(*plan.inputs[1], right_key);
   const bool drop_right =
       keep == Keep::unmatched && !drop_left && settles(*plan.inputs[0], left_key);
-  QW_ASSIGN_OR_RETURN(Node * right,
-                      drop_right ? arrange_unmatched(*plan.inputs[1], right_key, skip)
-                                 : arrange(*plan.inputs[1], right_key, skip, right_sharing));
+  QW_ASSIGN_OR_RETURN(Node * right, drop_right
+                                        ? arrange_unmatched(*plan.inputs[1], right_key, skip)
+                                        : arrange(*plan.inputs[1], right_key, skip, right_sharing));
   if (complete_.count(right) != 0) left_sharing = Sharing::refused;
   QW_ASSIGN_OR_RETURN(Node * left, drop_left
                                        ? arrange_unmatched(*plan.inputs[0], left_key, skip)
