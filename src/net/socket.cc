@@ -9,14 +9,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
 namespace qw::net {
+namespace {
+
+constexpr size_t kReadBytes = 32 << 10;  // room for at least so many
+constexpr size_t kBufferKeptBytes = 256 << 10;
+
+}  // namespace
 
 Socket& Socket::operator=(Socket&& other) noexcept {
   if (this != &other) {
@@ -33,17 +42,48 @@ void Socket::close() {
   fd_ = -1;
 }
 
-Socket::ReadResult Socket::read(std::string& into, size_t bytes_max) {
-  const size_t before = into.size();
-  into.resize(before + bytes_max);
+std::optional<size_t> Socket::read(char* into, size_t bytes_max) {
   ssize_t got = 0;
   do {
-    got = ::recv(fd_, into.data() + before, bytes_max, 0);
+    got = ::recv(fd_, into, bytes_max, 0);
   } while (got < 0 && errno == EINTR);
-  into.resize(before + (got > 0 ? static_cast<size_t>(got) : 0));
-  if (got > 0) return ReadResult::data;
-  if (got < 0 && errno == EAGAIN) return ReadResult::empty;
-  return ReadResult::closed;
+  if (got > 0) return static_cast<size_t>(got);
+  if (got < 0 && errno == EAGAIN) return 0;
+  return std::nullopt;
+}
+
+void ReadBuffer::use_up(size_t count) {
+  begin_ += count;
+  if (begin_ != end_) return;
+  begin_ = end_ = 0;
+  // What one large message needed is not kept for the small ones.
+  if (size_ > kBufferKeptBytes) {
+    memory_.reset();
+    size_ = 0;
+  }
+}
+
+bool ReadBuffer::fill(Socket& socket, bool& drained) {
+  if (size_ - end_ < kReadBytes) {
+    const size_t held = end_ - begin_;
+    const size_t size = std::max(2 * kReadBytes, held > size_ / 2 ? 2 * size_ : size_);
+    if (size != size_) {
+      std::unique_ptr<char[]> larger(new char[size]);  // not cleared
+      std::copy_n(memory_.get() + begin_, held, larger.get());
+      memory_ = std::move(larger);
+      size_ = size;
+    } else {
+      std::memmove(memory_.get(), memory_.get() + begin_, held);
+    }
+    begin_ = 0;
+    end_ = held;
+  }
+  const size_t room = size_ - end_;
+  const auto got = socket.read(memory_.get() + end_, room);
+  if (!got) return false;
+  end_ += *got;
+  drained = *got < room;
+  return true;
 }
 
 bool Socket::write_all(std::string_view bytes, const std::atomic<bool>& stopped) {

@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,14 +29,26 @@ class Socket {
   bool valid() const { return fd_ >= 0; }
   void close();
 
-  enum class ReadResult : uint8_t { data, empty, closed };
-  // Appends what is there, up to `bytes_max`.
-  ReadResult read(std::string& into, size_t bytes_max);
+  // How many bytes were read, 0 = there are none now; nothing: the peer is gone.
+  std::optional<size_t> read(char* into, size_t bytes_max);
   // Sends everything; false when the peer is gone, or `stopped` turned true while it did not read.
   bool write_all(std::string_view bytes, const std::atomic<bool>& stopped);
 
  private:
   int fd_ = -1;
+};
+
+// Bytes read and not yet used up, in memory that is kept and never cleared.
+class ReadBuffer {
+ public:
+  std::string_view bytes() const { return {memory_.get() + begin_, end_ - begin_}; }
+  void use_up(size_t count);
+  // Reads once. `drained`: nothing was left behind. False: the peer is gone.
+  bool fill(Socket& socket, bool& drained);
+
+ private:
+  std::unique_ptr<char[]> memory_;
+  size_t size_ = 0, begin_ = 0, end_ = 0;
 };
 
 // A listening TCP socket; port 0 takes a free one.

@@ -21,7 +21,6 @@ namespace {
 constexpr int32_t kSslRequest = 80877103;
 constexpr int32_t kGssRequest = 80877104;
 constexpr int32_t kCancelRequest = 80877102;
-constexpr size_t kReadBytes = 64 << 10;
 constexpr size_t kFlushBytes = 64 << 10;
 
 Error malformed(std::string_view what) {
@@ -74,23 +73,20 @@ Connection::~Connection() {
 }
 
 bool Connection::ready() {
-  while (true) {
-    const auto got = socket_.read(in_, kReadBytes);
-    if (got == net::Socket::ReadResult::closed) return false;
+  for (bool drained = false; !drained;) {
+    if (!in_.fill(socket_, drained)) return false;
     if (!process_input()) {
       flush();
       return false;
     }
     if (!flush()) return false;
-    if (got == net::Socket::ReadResult::empty) return true;
-    // A short read has emptied the socket: the next arming will tell of more.
-    if (in_.size() < kReadBytes) return true;
   }
+  return true;
 }
 
 bool Connection::process_input() {
   while (true) {
-    auto message = next_message(in_, in_at_, !started_);
+    auto message = next_message(in_.bytes(), in_at_, !started_);
     if (!message) {
       send_error(message.error(), "FATAL");
       return false;
@@ -107,9 +103,7 @@ bool Connection::process_input() {
       return false;
     }
   }
-  in_.erase(0, in_at_);
-  in_at_ = 0;
-  if (in_.capacity() > (1 << 20) && in_.size() < (1 << 16)) in_.shrink_to_fit();
+  in_.use_up(std::exchange(in_at_, 0));
   return true;
 }
 
@@ -493,7 +487,7 @@ Result<void> Connection::execute_message(std::string_view body) {
     return fail(invalid_cursor_name(fmt::format("portal \"{}\" does not exist", *name)));
   }
   // With its Sync right behind it, a statement is a transaction of its own.
-  session_->commit_at_once(peek_type(in_, in_at_) == 'S');
+  session_->commit_at_once(peek_type(in_.bytes(), in_at_) == 'S');
   QW_ASSIGN_OR_RETURN(
       const bool complete,
       run_portal(found->second, static_cast<uint32_t>(std::max(*rows_max, 0)), false));

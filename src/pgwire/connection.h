@@ -82,8 +82,8 @@ class Connection final : public net::Handler {
   net::Socket socket_;
   const std::atomic<bool>* stopping_;
   std::unique_ptr<Session> session_;
-  std::string in_;
-  size_t in_at_ = 0;  // bytes of in_ used up
+  net::ReadBuffer in_;
+  size_t in_at_ = 0;  // bytes of in_ handled, not used up yet
   std::string out_;
   std::map<std::string, OpenPortal, std::less<>> portals_;
   bool started_ = false, broken_ = false;

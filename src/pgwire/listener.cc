@@ -37,7 +37,7 @@ Result<std::unique_ptr<Listener>> Listener::start(Database& database, const std:
   QW_ASSIGN_OR_RETURN(listener->socket_, net::listen_tcp(address, port));
   QW_ASSIGN_OR_RETURN(listener->port_, net::local_port(listener->socket_));
   const long cores = std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
-  QW_TRY(listener->reactor_.start(static_cast<uint32_t>(cores) + 1));
+  QW_TRY(listener->reactor_.start(static_cast<uint32_t>(cores)));
   listener->reactor_.add(std::make_unique<Acceptor>(*listener, database));
   return listener;
 }
