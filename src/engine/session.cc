@@ -77,7 +77,7 @@ std::shared_ptr<Transaction> SessionImpl::transaction() {
   if (!transaction_) {
     transaction_ = std::make_shared<Transaction>();
     transaction_->now_us = database_->clock().now_us();
-    transaction_->read_only = settings_.find("default_transaction_read_only") == "on";
+    transaction_->read_only = settings_.default_read_only();
   }
   return transaction_;
 }

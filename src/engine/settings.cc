@@ -449,6 +449,7 @@ void Settings::rollback_block() {
 
 std::vector<std::pair<std::string, std::string>> Settings::take_changed() {
   std::vector<std::pair<std::string, std::string>> changed;
+  if (!std::exchange(changed_, false)) return changed;
   for (const Parameter& parameter : kParameters) {
     if (!parameter.reported) continue;
     const std::string name(parameter.name);
@@ -479,6 +480,8 @@ void Settings::apply() {
     if (schema == "$user") schema = values_["session_authorization"];
   }
   statement_timeout_ms_ = parse_milliseconds(values_["statement_timeout"]).value_or(0);
+  default_read_only_ = values_["default_transaction_read_only"] == "on";
+  changed_ = true;
 }
 
 }  // namespace qw::engine

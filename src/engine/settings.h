@@ -49,6 +49,7 @@ class Settings {
   const TextStyle& style() const { return style_; }
   const std::vector<std::string>& search_path() const { return search_path_; }
   int64_t statement_timeout_ms() const { return statement_timeout_ms_; }
+  bool default_read_only() const { return default_read_only_; }
 
  private:
   using Values = std::map<std::string, std::string, std::less<>>;
@@ -63,6 +64,8 @@ class Settings {
   TextStyle style_;
   std::vector<std::string> search_path_;
   int64_t statement_timeout_ms_ = 0;
+  bool default_read_only_ = false;
+  bool changed_ = true;  // perhaps, since take_changed()
 };
 
 }  // namespace qw::engine
