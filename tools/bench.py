@@ -436,10 +436,16 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    # Names of functions and of figures have been written with either.
+    words = [word.replace("_", "-") for word in options.names]
+    for word in words:
+        if not any(word in name for name in BENCHMARKS):
+            parser.error(f"no benchmark has {word!r} in its name; there are: "
+                         + ", ".join(BENCHMARKS))
     world, failures = harness.World(), 0
     try:
         for name, benchmark in BENCHMARKS.items():
-            if options.names and not any(word in name for word in options.names):
+            if words and not any(word in name for word in words):
                 continue
             try:
                 benchmark(world, options.quick)
