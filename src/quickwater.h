@@ -145,6 +145,9 @@ class Session {
   virtual std::string object_name(Type type, uint32_t oid) = 0;
   // Called for notices, on the session's thread, while a statement runs.
   virtual void on_notice(std::function<void(const Notice&)> callback) = 0;
+  // Called on the session's thread when a statement is about to wait for its commit: whoever
+  // shares the thread may go on on another one.
+  virtual void on_wait(std::function<void()> callback) = 0;
 
   // Any thread: the running statement fails with 57014 (57P01 when the server goes down).
   virtual void cancel(bool shutdown = false) = 0;

@@ -127,12 +127,17 @@ Result<void> SessionImpl::commit_writes() {
     write.tables.push_back(std::move(out));
   }
   transaction_->writes.clear();
-  QW_ASSIGN_OR_RETURN(const bool committed, database_->loop().write(std::move(write)));
+  QW_ASSIGN_OR_RETURN(const bool committed, commit(std::move(write)));
   if (!committed) {
     return fail(serialization_failure("could not serialize access due to concurrent update")
                     .with_hint("The transaction might succeed if retried."));
   }
   return {};
+}
+
+Result<bool> SessionImpl::commit(ClientWrite write) {
+  if (on_wait_) on_wait_();
+  return database_->loop().write(std::move(write));
 }
 
 void SessionImpl::rollback() {

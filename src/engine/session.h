@@ -12,9 +12,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sql/function.h"
+#include "src/engine/epoch_loop.h"
 #include "src/engine/session_calls.h"
 #include "src/engine/settings.h"
 #include "src/engine/statement.h"
@@ -89,6 +91,7 @@ class SessionImpl final : public Session {
   std::vector<std::pair<std::string, std::string>> changed_settings() override;
   const TextStyle& style() const override { return settings_.style(); }
   void on_notice(std::function<void(const Notice&)> callback) override;
+  void on_wait(std::function<void()> callback) override { on_wait_ = std::move(callback); }
   void cancel(bool shutdown) override;
   int32_t backend_pid() const override { return pid_; }
   uint32_t cancel_key() const override { return key_; }
@@ -114,6 +117,8 @@ class SessionImpl final : public Session {
   Result<void> release_savepoint(const std::string& name);
   Result<void> rollback_to_savepoint(const std::string& name);
   Result<void> commit_writes();
+  // Waits until durable. False = a conflicting write came first, nothing has changed.
+  Result<bool> commit(ClientWrite write);
   // DDL cannot be buffered: outside of a block whatever came before it in the script is committed.
   Result<void> before_definition(const std::string& what);
   // A snapshot for one read, with the catalogue that belongs to it.
@@ -140,6 +145,7 @@ class SessionImpl final : public Session {
   std::map<std::string, std::shared_ptr<Prepared>, std::less<>> prepared_;
   std::map<std::string, SqlCursor, std::less<>> cursors_;
   std::function<void(const Notice&)> on_notice_;
+  std::function<void()> on_wait_;
   std::atomic<bool> cancelled_ = false, shutdown_ = false, timed_out_ = false;
   StatementTimer::Handle timeout_;
 };

@@ -189,6 +189,7 @@ Result<void> Connection::start_session(std::string_view body) {
     writer.end();
   }
   QW_ASSIGN_OR_RETURN(session_, database_->connect(options));
+  session_->on_wait([] { net::Reactor::expect_wait(); });
   session_->on_notice([this](const Notice& notice) {
     write_error(out_, 'N', notice.severity, notice.error);
     // Progress is worth nothing late.
