@@ -72,8 +72,7 @@ Result<void> check_unique(const Transaction& transaction, ObjectId relation,
       before.push_back({key, entry.expected, entry.row, entry.count});
     }
   }
-  const std::vector<RowWrite> now = writes.list();
-  const std::array<std::span<const RowWrite>, 2> lists = {before, now};
+  const std::array<std::span<const RowWrite>, 2> lists = {before, writes.list()};
   for (const auto& index : indexes) {
     UniqueClaims claims;
     for (const std::span<const RowWrite> list : lists) {
@@ -112,7 +111,12 @@ class Changer {
   template <typename OnBatch>
   Result<void> for_each(const std::shared_ptr<const sql::Plan>& plan, OnBatch on_batch) {
     QW_TRY(check_view_errors(*transaction_->snapshot, work_->reads));
-    QW_ASSIGN_OR_RETURN(const auto query, views::Query::compile(plan));
+    std::unique_ptr<views::Query> query;
+    if (plan == work_->plan && work_->spare) {
+      query = std::move(work_->spare);
+    } else {
+      QW_ASSIGN_OR_RETURN(query, views::Query::compile(plan));
+    }
     SnapshotSources sources(*work_->view, *transaction_->snapshot,
                             transaction_->writes.empty() ? nullptr : &transaction_->writes,
                             system_rows(*session_, *transaction_, *work_->view));
@@ -121,9 +125,12 @@ class Changer {
     Batch batch;
     while (true) {
       QW_ASSIGN_OR_RETURN(const bool more, query->next(batch));
-      if (!more) return {};
+      if (!more) break;
       QW_TRY(on_batch(batch));
     }
+    query->close();
+    if (plan == work_->plan) work_->spare = std::move(query);
+    return {};
   }
 
   Result<void> prepare_insert(const sql::BoundInsert* insert) {
@@ -487,7 +494,7 @@ Result<ChangeResult> run_change(SessionImpl& session, Statement& statement,
     std::optional<ClientWrite> alone;
     QW_ASSIGN_OR_RETURN(ChangeResult result, change_once(session, statement, parameters, alone));
     if (!alone) return result;
-    QW_ASSIGN_OR_RETURN(const bool committed, session.database().loop().write(std::move(*alone)));
+    QW_ASSIGN_OR_RETURN(const bool committed, session.commit(std::move(*alone)));
     if (committed) return result;
   }
   return fail(serialization_failure("could not serialize access due to concurrent update")
@@ -582,7 +589,7 @@ Result<void> settle(SessionImpl& session, Transaction& transaction, StatementWri
   }
   ClientWrite write;
   writes.move_into(write);
-  QW_ASSIGN_OR_RETURN(const bool committed, session.database().loop().write(std::move(write)));
+  QW_ASSIGN_OR_RETURN(const bool committed, session.commit(std::move(write)));
   if (!committed) {
     return fail(serialization_failure("could not serialize access due to concurrent update")
                     .with_hint("The statement might succeed if retried."));

@@ -42,6 +42,10 @@ class KeyedChanges {
 
   bool indexed() const { return indexed_; }
   bool empty() const { return log_.empty() && map_.empty(); }
+  // The log is in the order of keys, and this one comes after all of it.
+  bool follows(std::string_view key) const {
+    return !indexed_ && ascending_ && (log_.empty() || log_.back().key < key);
+  }
   // While not indexed().
   void append(Op op, std::string_view key, std::string_view row);
 

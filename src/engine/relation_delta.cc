@@ -94,10 +94,6 @@ void RelationDeltaBuilder::begin(const storage::Snapshot& latest, uint64_t next_
   scratch_.reset();
 }
 
-std::string_view RelationDeltaBuilder::keep(std::string_view bytes) {
-  return {arena_.copy(bytes), bytes.size()};
-}
-
 Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
   QW_ASSERT(batch.weights == nullptr);
   const uint32_t size = batch.size();
@@ -251,6 +247,9 @@ Result<std::string_view> RelationDeltaBuilder::current(std::string_view key) {
 Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
   if (layout_->mode() == KeyMode::multiset) {
     // Copies that go must be there; those of one request are summed first.
+    if (std::all_of(writes.begin(), writes.end(), [](auto& write) { return write.count >= 0; })) {
+      return true;
+    }
     absl::flat_hash_map<std::string_view, int64_t, StringHash, StringEqual> wanted;
     for (const RowWrite& write : writes) wanted[write.key] += write.count;
     for (const auto& [row, count] : wanted) {
@@ -266,6 +265,14 @@ Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
   std::vector<std::string_view> keys;
   keys.reserve(writes.size());
   for (const RowWrite& write : writes) keys.push_back(write.key);
+  if (follow(writes)) {
+    std::vector<std::optional<std::string_view>> stored(keys.size());
+    QW_TRY(latest_->get_many(layout_->id(), keys, stored));
+    for (size_t i = 0; i < writes.size(); ++i) {
+      if (!same_row(stored[i].value_or(kNone), writes[i].expected)) return false;
+    }
+    return true;
+  }
   QW_TRY(keyed_.load(keys, arena_));
   for (const RowWrite& write : writes) {
     if (!same_row(keyed_.at(write.key).after, write.expected)) return false;
@@ -273,17 +280,30 @@ Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
   return true;
 }
 
+bool RelationDeltaBuilder::follow(std::span<const RowWrite> writes) const {
+  if (writes.empty() || !keyed_.follows(writes[0].key)) return false;
+  for (size_t i = 1; i < writes.size(); ++i) {
+    if (writes[i].key <= writes[i - 1].key) return false;
+  }
+  return true;
+}
+
 void RelationDeltaBuilder::apply(std::span<const RowWrite> writes) {
+  if (layout_->mode() == KeyMode::multiset) {
+    counts_.reserve(counts_.size() + writes.size());
+    for (const RowWrite& write : writes) counts_[write.key] += write.count;
+    return;
+  }
+  if (!follow(writes)) {
+    for (const RowWrite& write : writes) keyed_.at(write.key).after = write.row;
+    return;
+  }
   for (const RowWrite& write : writes) {
-    if (layout_->mode() == KeyMode::keyed) {
-      keyed_.at(write.key).after = exists(write.row) ? keep(write.row) : kNone;
-      continue;
-    }
-    const auto found = counts_.find(write.key);
-    if (found != counts_.end())
-      found->second += write.count;
-    else
-      counts_.emplace(keep(write.key), write.count);
+    // holds() has seen that what is expected is there.
+    const auto op = !exists(write.row)       ? KeyedChanges::Op::remove
+                    : exists(write.expected) ? KeyedChanges::Op::put
+                                             : KeyedChanges::Op::insert;
+    keyed_.append(op, write.key, write.row);
   }
 }
 

@@ -29,7 +29,8 @@
 
 namespace qw::engine {
 
-// A change that a session has worked out against its snapshot. Bytes belong to the request.
+// A change that a session has worked out against its snapshot. Bytes belong to the request, which
+// is kept until the epoch has been staged.
 struct RowWrite {
   std::string_view key;       // keyed: the key; multiset: the packed row
   std::string_view expected;  // keyed: the row that stood there; data() == nullptr = none
@@ -77,6 +78,8 @@ class RelationDeltaBuilder {
     std::string_view key, row;
     int64_t weight;
   };
+  // Whether these can go to the end of the log: nothing of this epoch stands under their keys.
+  bool follow(std::span<const RowWrite> writes) const;
   Result<void> change_in_map(const ingest::TableChunk& chunk,
                              std::span<const std::string_view> keys,
                              std::span<std::string_view> rows);
@@ -85,7 +88,6 @@ class RelationDeltaBuilder {
   Result<storage::RelationDelta> finish_sequence();
   Result<storage::RelationDelta> finish_multiset();
   void add_net(std::string_view key, std::string_view row, int64_t weight);
-  std::string_view keep(std::string_view bytes);
 
   Result<std::string_view> fill_kept(const ingest::TableChunk& chunk, uint32_t row,
                                      std::string_view stored);

@@ -1,6 +1,8 @@
 // StatementWrites: see statement_writes.h.
 #include "src/engine/statement_writes.h"
 
+#include <algorithm>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -10,7 +12,7 @@ namespace qw::engine {
 
 Result<std::string_view> StatementWrites::current(std::string_view key) {
   QW_ASSERT(layout_->mode() == KeyMode::keyed);
-  if (const auto found = entries_.find(key); found != entries_.end()) return found->second.row;
+  if (const size_t at = find(key); at != kNotFound) return writes_[at].row;
   if (before_ != nullptr) {
     if (const auto found = before_->find(key); found != before_->end()) return found->second.row;
   }
@@ -18,12 +20,30 @@ Result<std::string_view> StatementWrites::current(std::string_view key) {
   return row.value_or(std::string_view());
 }
 
-StatementWrites::Entry& StatementWrites::entry(std::string_view key, std::string_view seen) {
-  const auto found = entries_.find(key);
-  if (found != entries_.end()) return found->second;
-  Entry made;
-  made.seen = keep(seen);
-  return entries_.emplace(keep(key), made).first->second;
+size_t StatementWrites::find(std::string_view key) const {
+  if (indexed_) {
+    const auto found = index_.find(key);
+    return found == index_.end() ? kNotFound : found->second;
+  }
+  if (writes_.empty() || writes_.back().key < key) return kNotFound;
+  const auto at =
+      std::lower_bound(writes_.begin(), writes_.end(), key,
+                       [](const RowWrite& write, std::string_view k) { return write.key < k; });
+  return at->key == key ? static_cast<size_t>(at - writes_.begin()) : kNotFound;
+}
+
+RowWrite& StatementWrites::entry(std::string_view key, std::string_view seen) {
+  if (const size_t at = find(key); at != kNotFound) return writes_[at];
+  QW_ASSERT(writes_.size() < UINT32_MAX);
+  if (!indexed_ && !writes_.empty() && key < writes_.back().key) {
+    indexed_ = true;
+    for (uint32_t i = 0; i < writes_.size(); ++i) index_.emplace(writes_[i].key, i);
+  }
+  writes_.push_back({keep(key), keep(seen), {}, 0});
+  if (indexed_) {
+    index_.emplace(writes_.back().key, static_cast<uint32_t>(writes_.size() - 1));
+  }
+  return writes_.back();
 }
 
 void StatementWrites::put(std::string_view key, std::string_view seen, std::string_view row) {
@@ -34,37 +54,27 @@ void StatementWrites::erase(std::string_view key, std::string_view seen) {
   entry(key, seen).row = {};
 }
 
+// Whoever takes the list sums the copies of a row.
 void StatementWrites::add_copies(std::string_view row, int64_t count) {
-  entry(row, {}).count += count;
-}
-
-std::vector<RowWrite> StatementWrites::list() const {
-  std::vector<RowWrite> out;
-  out.reserve(entries_.size());
-  for (const auto& [key, change] : entries_) {
-    out.push_back({key, change.seen, change.row, change.count});
+  QW_ASSERT(layout_->mode() == KeyMode::multiset);
+  if (!writes_.empty() && writes_.back().key == row && (writes_.back().count > 0) == (count > 0)) {
+    writes_.back().count += count;
+  } else {
+    writes_.push_back({keep(row), {}, {}, count});
   }
-  return out;
 }
 
 void StatementWrites::merge_into(TxnBuffer& buffer) const {
-  for (const auto& [key, change] : entries_) {
-    buffer.add(layout_->id(), layout_->mode(), {key, change.seen, change.row, change.count});
-  }
+  for (const RowWrite& write : writes_) buffer.add(layout_->id(), layout_->mode(), write);
 }
 
 void StatementWrites::move_into(ClientWrite& write) {
-  ClientWrite::Table table;
-  table.relation = layout_->id();
-  table.writes.reserve(entries_.size());
-  for (const auto& [key, change] : entries_) {
-    table.writes.push_back({key, change.seen, change.row, change.count});
-  }
-  write.tables.push_back(std::move(table));
+  write.tables.push_back({layout_->id(), std::exchange(writes_, {})});
   write.size += bytes_->reserved_bytes();
   write.bytes = std::move(bytes_);
   bytes_ = std::make_unique<Arena>();
-  entries_.clear();
+  indexed_ = false;
+  index_.clear();
 }
 
 }  // namespace qw::engine
