@@ -23,6 +23,8 @@ namespace {
 constexpr uint32_t kPipelineDepth = 2;
 // Waiting input that is worth computing on while a commit runs.
 constexpr size_t kPipelineBytes = 1 << 20;
+// How long an epoch waits for writers to come again: part of a commit, at most so long.
+constexpr int64_t kAwaitPart = 4, kAwaitUsMax = 1000;
 
 std::string position_key(ObjectId source) { return fmt::format("source/{}", source); }
 
@@ -198,6 +200,17 @@ bool EpochLoop::epoch_wanted() const {
   return in_commit_ == 0 || items_bytes_ >= kPipelineBytes || !building_.empty();
 }
 
+// Under mutex_, when an epoch is wanted: see the top of epoch_loop.h.
+void EpochLoop::await_writers(std::unique_lock<std::mutex>& lock) {
+  const auto complete = [&] {
+    return stopping_ || items_.size() >= writers_expected_ || items_bytes_ >= kPipelineBytes ||
+           !std::holds_alternative<WriteItem>(items_.back());
+  };
+  if (items_.empty() || !building_.empty() || complete()) return;
+  const int64_t left_us = await_until_us_ - clock_->monotonic_us();
+  if (left_us > 0) wake_epoch_.wait_for(lock, std::chrono::microseconds(left_us), complete);
+}
+
 // Under mutex_: one exclusive item, or others up to an epoch's worth.
 std::vector<EpochLoop::Taken> EpochLoop::take_items() {
   std::vector<Taken> taken;
@@ -223,6 +236,7 @@ void EpochLoop::epoch_main() {
       std::unique_lock lock(mutex_);
       wake_epoch_.wait(lock, [&] { return epoch_wanted(); });
       if (items_.empty() && stopping_) break;
+      await_writers(lock);
       taken = take_items();
     }
     room_.notify_all();
@@ -432,6 +446,7 @@ void EpochLoop::commit_main() {
 
 void EpochLoop::commit_one(Committing& next) {
   const auto failed = fatal();
+  const int64_t began_us = clock_->monotonic_us();
   Result<void> result =
       failed ? Result<void>(fail(*failed)) : store_->commit(std::move(next.staged));
   if (!result) set_fatal(result.error());
@@ -444,6 +459,9 @@ void EpochLoop::commit_one(Committing& next) {
   {
     const std::lock_guard lock(mutex_);
     --in_commit_;
+    const int64_t now_us = clock_->monotonic_us();
+    writers_expected_ = next.writers.size() + items_.size();
+    await_until_us_ = now_us + std::min((now_us - began_us) / kAwaitPart, kAwaitUsMax);
   }
   committed_.notify_all();
   for (auto& writer : next.writers) {

@@ -5,9 +5,11 @@
 //     [depth 2] --commit thread: one synced transaction--> visible; waiting sessions and upstreams
 //     told
 //
-// An epoch takes whole items that are waiting, up to a byte budget; no timer decides. While a
-// commit runs, small items gather for the next epoch (that is group commit); only much data, or a
-// view being built, is worth computing on ahead of the commit. Items:
+// An epoch takes whole items that are waiting, up to a byte budget. While a commit runs, small
+// items gather for the next epoch (that is group commit); only much data, or a view being built, is
+// worth computing on ahead of the commit. Writers whose commit has just returned mostly come again
+// at once: the next epoch waits for as many as there were, for a fraction of what a commit takes,
+// lest two halves of them take turns. Items:
 //   write       a session's transaction, worked out against its snapshot: applied if what it
 //               expects still stands, refused otherwise
 //   ingest      a source's transaction; one that cannot be applied stops its source
@@ -200,6 +202,7 @@ class EpochLoop {
   // epoch_loop.cc: threads and queues.
   void epoch_main();
   bool epoch_wanted() const;
+  void await_writers(std::unique_lock<std::mutex>& lock);
   std::vector<Taken> take_items();
   void run_exclusive(ExclusiveItem& item);
   void run_items(std::vector<Taken> items);
@@ -267,6 +270,8 @@ class EpochLoop {
   size_t items_bytes_ = 0;
   std::deque<Committing> committing_;
   uint32_t in_commit_ = 0;  // epochs handed over and not yet durable
+  size_t writers_expected_ = 0;
+  int64_t await_until_us_ = 0;
   std::vector<const SourceFeed*> closed_feeds_;
   bool stopping_ = false, epoch_done_ = false;
   std::optional<Error> fatal_;
