@@ -19,6 +19,7 @@ constexpr size_t kCountBytes = 2, kEndBytes = 4;
 constexpr size_t kEntriesMax = 1024;
 // The first rows come before much has been read; then as many entries as make about a batch.
 constexpr size_t kFirstBlocks = 16;
+constexpr size_t kFirstRows = 8;
 
 Error damaged() { return data_corrupted("a block of rows is damaged"); }
 
@@ -70,8 +71,7 @@ Result<void> read_block(std::string_view value, std::vector<std::string_view>& r
 StoredRows::StoredRows(const RelationLayout& layout, storage::Cursor cursor)
     : layout_(&layout),
       cursor_(std::move(cursor)),
-      entries_(kEntriesMax),
-      entries_wanted_(layout.mode() == KeyMode::sequence ? kFirstBlocks : kEntriesMax) {}
+      entries_wanted_(layout.mode() == KeyMode::sequence ? kFirstBlocks : kFirstRows) {}
 
 // Reads rows of blocks when all have been given out; false = there are none.
 Result<bool> StoredRows::fill() {
@@ -79,7 +79,8 @@ Result<bool> StoredRows::fill() {
   if (done_) return false;
   rows_.clear();
   at_ = 0;
-  QW_ASSIGN_OR_RETURN(const size_t count, cursor_.next({entries_.data(), entries_wanted_}));
+  entries_.resize(entries_wanted_);
+  QW_ASSIGN_OR_RETURN(const size_t count, cursor_.next(entries_));
   done_ = count < entries_wanted_;
   for (size_t i = 0; i < count; ++i) QW_TRY(read_block(entries_[i].row, rows_));
   if (!rows_.empty()) {
@@ -92,8 +93,10 @@ Result<bool> StoredRows::fill() {
 Result<bool> StoredRows::next(std::span<const uint32_t> fields, Arena& arena, Batch& batch) {
   if (layout_->mode() != KeyMode::sequence) {
     if (done_) return false;
+    entries_.resize(entries_wanted_);
     QW_ASSIGN_OR_RETURN(const size_t count, cursor_.next(entries_));
     done_ = count < entries_.size();
+    entries_wanted_ = kEntriesMax;
     if (count == 0) return false;
     layout_->decode({entries_.data(), count}, fields, arena, batch);
     return true;

@@ -108,7 +108,12 @@ class LmdbCursor final : public KvCursor {
     while (count < out.size() && !ended_) {
       out[count++] = head_;
       MDB_val k{}, v{};
-      QW_TRY(took(mdb_cursor_get(cursor_, &k, &v, step_), k, v));
+      const int rc = mdb_cursor_get(cursor_, &k, &v, step_);
+      if (rc == MDB_SUCCESS) [[likely]] {
+        head_ = {to_view(k), to_view(v)};
+        continue;
+      }
+      QW_TRY(took(rc, k, v));
     }
     return count;
   }

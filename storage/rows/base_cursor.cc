@@ -71,23 +71,46 @@ Result<void> BaseCursor::read_on() {
   rows_.clear();
   taken_ = 0;
   const size_t wanted = raw_.size();
-  while (rows_.size() < wanted) {
+  while (true) {
+    QW_TRY(read_plain(wanted));
+    if (rows_.size() >= wanted || ended_) return {};
     QW_ASSIGN_OR_RETURN(const KvEntry* entry, peek());
     if (entry == nullptr) return finish();
     if (in_group(*entry)) {
       const std::string_view prefix = payload(*entry).substr(0, kRowKeyPrefixBytes);
       QW_TRY(read_group(prefix));
       if (ended_) return {};
-      continue;
     }
-    QW_ASSIGN_OR_RETURN(const RowParts row, read_row(*entry));
+  }
+}
+
+bool BaseCursor::in_order(std::string_view key) const {
+  if (last_key_.data() == nullptr) return true;
+  if (key.size() >= 8 && last_key_.size() >= 8) {
+    const auto last = load_be<uint64_t>(last_key_.data()), next = load_be<uint64_t>(key.data());
+    if (last != next) return (last < next) == (direction_ == Direction::forward);
+  }
+  return direction_ == Direction::forward ? last_key_ < key : last_key_ > key;
+}
+
+Result<void> BaseCursor::read_plain(size_t wanted) {
+  const bool unbounded = lower_.empty() && !upper_;
+  while (raw_at_ < raw_count_ && rows_.size() < wanted) {
+    const KvEntry& entry = raw_[raw_at_];
+    if (entry.key.size() < kObjectBytes || row_relation(entry.key) != relation_ ||
+        in_group(entry)) {
+      return {};
+    }
+    const auto row = unseal(Table::rows, entry.key, entry.value);
+    const std::string_view key = payload(entry);
+    if (!row || !in_order(key)) [[unlikely]]
+      return fail(damaged_row(relation_));
     ++raw_at_;
-    const bool in_order =
-        direction_ == Direction::forward ? last_key_ < row.key : last_key_ > row.key;
-    if (!in_order && last_key_.data() != nullptr) return fail(damaged_row(relation_));
-    last_key_ = row.key;
+    last_key_ = key;
     ++seen_;
-    if (!admit(row)) {
+    if (unbounded) {
+      rows_.push_back({key, *row});
+    } else if (!admit({key, *row})) {
       ended_ = true;
       return {};
     }

@@ -36,6 +36,9 @@ class BaseCursor {
  private:
   BaseCursor() = default;
   Result<void> read_on();
+  // Takes rows from raw_ up to the first entry that is not a plain one of this relation.
+  Result<void> read_plain(size_t wanted);
+  bool in_order(std::string_view key) const;
   Result<const KvEntry*> peek();
   Result<void> read_group(std::string_view prefix);
   // False when the walk is over.
