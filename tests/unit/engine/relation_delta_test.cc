@@ -160,6 +160,52 @@ TEST_CASE("a view's output nets per key, and a key with two rows is an error") {
   CHECK_FALSE(relation.builder.finish());
 }
 
+// What a session asks for: each row in place of `seen` under the same key ("" = none).
+class Request {
+ public:
+  Request(const RelationLayout& layout, const std::vector<Row>& rows, const std::string& seen) {
+    std::vector<Row> before;
+    for (const Row& row : rows) before.push_back({row.first, seen});
+    const Rows after(rows), old(before);
+    std::vector<std::string_view> keys(rows.size()), packed(rows.size()), expected(rows.size());
+    layout.encode_keys(after.batch, bytes_, keys.data());
+    layout.pack(after.batch, bytes_, packed.data());
+    layout.pack(old.batch, bytes_, expected.data());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      writes.push_back({keys[i], seen.empty() ? std::string_view() : expected[i], packed[i], 0});
+    }
+  }
+  std::vector<RowWrite> writes;
+
+ private:
+  Arena bytes_;
+};
+
+TEST_CASE("requests of an epoch see each other, in order of keys or not") {
+  Relation table(relation_of(ObjectId{1}, true));
+  const RelationLayout& layout = table.builder.layout();
+  const auto take = [&](const Request& request) {
+    const bool holds = value_of(table.builder.holds(request.writes));
+    if (holds) table.builder.apply(request.writes);
+    return holds;
+  };
+  const Request first(layout, {{1, "a"}, {2, "a"}}, ""), after(layout, {{3, "b"}, {4, "b"}}, ""),
+      between(layout, {{0, "c"}, {5, "c"}}, ""), again(layout, {{2, "d"}}, ""),
+      instead(layout, {{2, "e"}}, "a");
+  CHECK(take(first));
+  CHECK(take(after));
+  CHECK_FALSE(take(again));
+  CHECK(take(between));
+  CHECK(take(instead));
+  CHECK(table.commit() == "0 c, 1 a, 2 e, 3 b, 4 b, 5 c");
+  // Against what is stored: in order of keys, with nothing before it in the epoch.
+  const Request wrong(layout, {{3, "f"}, {5, "f"}}, "b"), right(layout, {{3, "g"}, {4, "g"}}, "b");
+  CHECK_FALSE(take(wrong));
+  CHECK(take(right));
+  CHECK_FALSE(take(right));
+  CHECK(table.commit() == "-1x 3 b, 3 g, -1x 4 b, 4 g");
+}
+
 TEST_CASE("a builder that is begun again has forgotten everything") {
   Relation table(relation_of(ObjectId{1}, false, true));
   done(table.builder.insert(Rows({{1, "a"}}).batch));
