@@ -23,7 +23,7 @@ constexpr size_t kEvents = 64;
 constexpr size_t kWorkersMax = 1024;
 constexpr auto kStayAwake = std::chrono::microseconds(50);
 constexpr uint32_t kStayAwakeSkipsMax = 64;
-constexpr auto kTick = std::chrono::milliseconds(2);
+constexpr auto kTick = std::chrono::milliseconds(5);
 constexpr uint32_t kQuietTicks = 10;
 
 }  // namespace
