@@ -145,7 +145,10 @@ bool EpochLoop::apply_items(std::vector<Taken>& items) {
       return false;
     }
     // Were it to fail later, there would be nothing else to keep.
-    if (items.size() == 1 && unstored_.empty()) {
+    const bool borrowed = std::any_of(active_.begin(), active_.end(), [](const auto& changed) {
+      return changed.second->borrows();
+    });
+    if (items.size() == 1 && unstored_.empty() && !borrowed) {
       queued.txn.chunks.clear();
       queued.txn.arena.reset();
     }
@@ -177,7 +180,9 @@ Result<void> EpochLoop::apply_ingest(IngestItem& item) {
     }
     RelationDeltaBuilder* target = builder(item.feed->relation(chunk.table));
     if (target == nullptr) continue;  // a table that has been dropped on its own
-    QW_TRY(target->change(chunk));
+    using Columns = RelationDeltaBuilder::Columns;
+    const bool read = dataflow_.reads(target->layout().id());
+    QW_TRY(target->change(chunk, read ? Columns::stay : Columns::go));
   }
   return {};
 }

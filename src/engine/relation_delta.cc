@@ -2,8 +2,6 @@
 #include "src/engine/relation_delta.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,40 +39,6 @@ KeyedChanges::Op keyed_op(ingest::RowOp op) {
 
 bool same_row(std::string_view a, std::string_view b) { return exists(a) == exists(b) && a == b; }
 
-// The eight bytes of `key` from `skip` on as a number that orders as they do; what is missing
-// counts as zeros, so equal numbers decide nothing.
-uint64_t key_word(std::string_view key, size_t skip) {
-  std::array<char, 8> word{};
-  std::memcpy(word.data(), key.data() + skip, std::min<size_t>(8, key.size() - skip));
-  return load_be<uint64_t>(word.data());
-}
-
-// Indexes of `keys` in the order of the keys. Keys of one relation begin alike and differ soon
-// after, so nearly every comparison is one of two integers.
-std::vector<uint32_t> key_order(std::span<const std::string_view> keys) {
-  struct Item {
-    uint64_t word;
-    uint32_t index;
-  };
-  size_t common = keys.empty() ? 0 : keys[0].size();
-  for (const std::string_view key : keys) {
-    common = std::min(common, key.size());
-    if (std::memcmp(key.data(), keys[0].data(), common) == 0) continue;
-    const auto differs =
-        std::mismatch(key.begin(), key.begin() + static_cast<ptrdiff_t>(common), keys[0].begin());
-    common = static_cast<size_t>(differs.first - key.begin());
-  }
-  std::vector<Item> items(keys.size());
-  for (uint32_t i = 0; i < keys.size(); ++i) items[i] = {key_word(keys[i], common), i};
-  std::sort(items.begin(), items.end(), [&](const Item& a, const Item& b) {
-    if (a.word != b.word) return a.word < b.word;
-    return keys[a.index] < keys[b.index];
-  });
-  std::vector<uint32_t> order(keys.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = items[i].index;
-  return order;
-}
-
 }  // namespace
 
 RelationDeltaBuilder::RelationDeltaBuilder(std::shared_ptr<const RelationLayout> layout)
@@ -86,6 +50,9 @@ void RelationDeltaBuilder::begin(const storage::Snapshot& latest, uint64_t next_
   keyed_.begin(latest);
   counts_.clear();
   weighted_.clear();
+  came_.clear();
+  came_rows_ = 0;
+  came_whole_ = true;
   shrank_ = false;
   net_keys_.clear();
   net_rows_.clear();
@@ -96,6 +63,7 @@ void RelationDeltaBuilder::begin(const storage::Snapshot& latest, uint64_t next_
 
 Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
   QW_ASSERT(batch.weights == nullptr);
+  came_whole_ = false;
   const uint32_t size = batch.size();
   auto* rows = scratch_.allocate_array<std::string_view>(size);
   layout_->pack(batch, arena_, rows);
@@ -142,18 +110,26 @@ Result<std::string_view> RelationDeltaBuilder::fill_kept(const ingest::TableChun
   return packed;
 }
 
-Result<void> RelationDeltaBuilder::change(const ingest::TableChunk& chunk) {
+Result<void> RelationDeltaBuilder::change(const ingest::TableChunk& chunk, Columns columns) {
   if (chunk.truncate) QW_TRY(truncate());
   if (chunk.rows == 0) return {};
   Batch batch;
   batch.rows = chunk.rows;
   batch.columns = chunk.columns;
-  if (layout_->mode() == KeyMode::sequence) {
-    QW_ASSERT(chunk.ops == nullptr);
-    return insert(batch);
-  }
   auto* rows = scratch_.allocate_array<std::string_view>(chunk.rows);
   layout_->pack(batch, arena_, rows);
+  came_whole_ = came_whole_ && columns == Columns::stay && chunk.ops == nullptr &&
+                chunk.kept.empty() && layout_->mode() != KeyMode::multiset;
+  if (came_whole_) {
+    came_.push_back(batch);
+    came_rows_ += chunk.rows;
+  }
+  if (layout_->mode() == KeyMode::sequence) {
+    QW_ASSERT(chunk.ops == nullptr);
+    net_rows_.insert(net_rows_.end(), rows, rows + chunk.rows);
+    scratch_.reset();
+    return {};
+  }
   if (layout_->mode() == KeyMode::multiset) {
     for (uint32_t i = 0; i < chunk.rows; ++i) {
       counts_[rows[i]] += chunk.op(i) == ingest::RowOp::remove_row ? -1 : 1;
@@ -218,6 +194,7 @@ Result<void> RelationDeltaBuilder::change_in_map(const ingest::TableChunk& chunk
 
 Result<void> RelationDeltaBuilder::truncate() {
   QW_ASSERT(layout_->mode() != KeyMode::sequence);
+  came_whole_ = false;
   if (layout_->mode() == KeyMode::keyed) {
     QW_TRY(keyed_.load({}, arena_));
     keyed_.erase_all();
@@ -289,6 +266,7 @@ bool RelationDeltaBuilder::follow(std::span<const RowWrite> writes) const {
 }
 
 void RelationDeltaBuilder::apply(std::span<const RowWrite> writes) {
+  came_whole_ = false;
   if (layout_->mode() == KeyMode::multiset) {
     counts_.reserve(counts_.size() + writes.size());
     for (const RowWrite& write : writes) counts_[write.key] += write.count;
@@ -310,6 +288,7 @@ void RelationDeltaBuilder::apply(std::span<const RowWrite> writes) {
 void RelationDeltaBuilder::add_weighted(const Batch& batch) {
   const uint32_t size = batch.size();
   if (size == 0) return;
+  came_whole_ = false;
   auto* rows = scratch_.allocate_array<std::string_view>(size);
   layout_->pack(batch, arena_, rows);
   switch (layout_->mode()) {
@@ -337,6 +316,10 @@ void RelationDeltaBuilder::add_weighted(const Batch& batch) {
 }
 
 void RelationDeltaBuilder::each_batch(const std::function<void(const Batch&)>& on_batch) {
+  if (borrows()) {
+    for (const Batch& batch : came_) on_batch(batch);
+    return;
+  }
   const std::span<const std::string_view> rows = net_rows_;
   for (size_t at = 0; at < rows.size(); at += kBatchRowsMax) {
     const size_t count = std::min<size_t>(kBatchRowsMax, rows.size() - at);
@@ -395,52 +378,67 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_keyed() {
       delta.changes.push_back(storage::RowChange::erase(entry.key));
     }
   }
+  // A source that gives a key twice, or one that was there, is believed like any other.
+  came_whole_ = came_whole_ && changed.size() == came_rows_ && net_rows_.size() == came_rows_;
   return delta;
 }
 
 // A view's output per key: after netting, at most one row goes and one comes.
 Result<storage::RelationDelta> RelationDeltaBuilder::finish_weighted_keyed() {
-  std::vector<std::string_view> keys;
-  keys.reserve(weighted_.size());
-  for (const Weighted& each : weighted_) keys.push_back(each.key);
-  const std::vector<uint32_t> order = key_order(keys);
+  const auto& order = order_.sort(weighted_.size(), [&](size_t i) { return weighted_[i].key; });
   storage::RelationDelta delta;
   delta.relation = layout_->id();
-  std::vector<Weighted> group;  // of one key
-  for (size_t i = 0; i < order.size();) {
-    const std::string_view key = weighted_[order[i]].key;
-    group.clear();
-    for (; i < order.size() && weighted_[order[i]].key == key; ++i) {
-      group.push_back(weighted_[order[i]]);
-    }
-    std::sort(group.begin(), group.end(),
-              [](const Weighted& a, const Weighted& b) { return a.row < b.row; });
-    std::string_view comes = kNone;
-    int64_t total = 0;
-    bool goes = false;
-    for (size_t g = 0; g < group.size();) {
-      const std::string_view row = group[g].row;
-      int64_t weight = 0;
-      for (; g < group.size() && group[g].row == row; ++g) weight += group[g].weight;
-      if (weight == 0) continue;
-      if (weight < -1 || weight > 1 || (weight == 1 && exists(comes)) || (weight == -1 && goes)) {
-        return fail(internal_error(fmt::format(
-            "relation {}: a key that was proven unique has several rows", layout_->id())));
-      }
-      total += weight;
-      add_net(key, row, weight);
-      if (weight == 1)
-        comes = row;
-      else
-        goes = true;
-    }
-    if (exists(comes))
-      delta.changes.push_back(storage::RowChange::put(key, comes));
-    else if (goes)
-      delta.changes.push_back(storage::RowChange::erase(key));
-    delta.rows_added += total;
+  delta.changes.reserve(weighted_.size());
+  for (size_t begin = 0; begin < order.size();) {
+    const std::string_view key = weighted_[order[begin]].key;
+    size_t end = begin + 1;
+    while (end < order.size() && weighted_[order[end]].key == key) ++end;
+    QW_TRY(net_key({order.data() + begin, end - begin}, delta));
+    begin = end;
   }
   return delta;
+}
+
+// Nets the changes of one key: mostly one row that comes, or one that goes and one that comes.
+Result<void> RelationDeltaBuilder::net_key(std::span<const uint32_t> changes,
+                                           storage::RelationDelta& delta) {
+  std::vector<Weighted>& rows = of_key_;
+  rows.clear();
+  for (const uint32_t i : changes) rows.push_back(weighted_[i]);
+  if (rows.size() > 1) {
+    std::sort(rows.begin(), rows.end(),
+              [](const Weighted& a, const Weighted& b) { return a.row < b.row; });
+    size_t kept = 0;
+    for (size_t i = 1; i < rows.size(); ++i) {
+      if (rows[i].row == rows[kept].row)
+        rows[kept].weight += rows[i].weight;
+      else
+        rows[++kept] = rows[i];
+    }
+    rows.resize(kept + 1);
+  }
+  std::string_view comes = kNone;
+  bool goes = false;
+  for (const Weighted& row : rows) {
+    if (row.weight == 0) continue;
+    const bool one = row.weight == 1 ? !exists(comes) : row.weight == -1 && !goes;
+    if (!one) {
+      return fail(internal_error(fmt::format(
+          "relation {}: a key that was proven unique has several rows", layout_->id())));
+    }
+    if (row.weight == 1)
+      comes = row.row;
+    else
+      goes = true;
+    delta.rows_added += row.weight;
+    add_net(row.key, row.row, row.weight);
+  }
+  const std::string_view key = rows.front().key;
+  if (exists(comes))
+    delta.changes.push_back(storage::RowChange::put(key, comes));
+  else if (goes)
+    delta.changes.push_back(storage::RowChange::erase(key));
+  return {};
 }
 
 Result<storage::RelationDelta> RelationDeltaBuilder::finish_multiset() {

@@ -3,9 +3,10 @@
 // Changes come in as keyed operations (upsert, delete by key), as whole rows with weights, or as a
 // view's output. finish() nets them: per key one old and one new row at most, as sorted row changes
 // for the store; the net change is then there for the dataflow, as batches (old rows -1, new rows
-// +1). Nothing outside of the builder changes, so an epoch can be begun anew without one of its
-// transactions. Old rows are read from `latest`, the writer's view of the store. Epoch thread only.
-// Tests: tests/unit/engine/relation_delta_test.cc.
+// +1). New rows of a source go on in the columns they came in, not packed and unpacked, when
+// nothing else has changed. Nothing outside of the builder changes, so an epoch can be begun anew
+// without one of its transactions. Old rows are read from `latest`, the writer's view of the store.
+// Epoch thread only. Tests: tests/unit/engine/relation_delta_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@
 
 #include "ingest/change.h"
 #include "src/base/arena.h"
+#include "src/base/byte_order.h"
 #include "src/base/hash.h"
 #include "src/base/result.h"
 #include "src/engine/keyed_changes.h"
@@ -49,8 +51,10 @@ class RelationDeltaBuilder {
 
   // Rows to add. Keyed: an upsert. `batch` has all columns; weights must be absent.
   Result<void> insert(const Batch& batch);
-  // A source's rows, each by its RowOp, in order.
-  Result<void> change(const ingest::TableChunk& chunk);
+  // A source's rows, each by its RowOp, in order. With Columns::stay the chunk's columns live until
+  // each_batch() has been called.
+  enum class Columns : uint8_t { go, stay };
+  Result<void> change(const ingest::TableChunk& chunk, Columns columns = Columns::go);
   // Everything goes that is there now.
   Result<void> truncate();
   // What stands under `key` now, with this epoch's changes so far; data() == nullptr = nothing.
@@ -72,6 +76,8 @@ class RelationDeltaBuilder {
   Net net() const { return {net_keys_, net_rows_, net_weights_}; }
   void each_batch(const std::function<void(const Batch&)>& on_batch);
   uint64_t next_sequence() const { return next_sequence_; }
+  // Whether columns of a chunk are still needed.
+  bool borrows() const { return came_whole_ && !came_.empty(); }
 
  private:
   struct Weighted {
@@ -88,6 +94,7 @@ class RelationDeltaBuilder {
   Result<storage::RelationDelta> finish_sequence();
   Result<storage::RelationDelta> finish_multiset();
   void add_net(std::string_view key, std::string_view row, int64_t weight);
+  Result<void> net_key(std::span<const uint32_t> changes, storage::RelationDelta& delta);
 
   Result<std::string_view> fill_kept(const ingest::TableChunk& chunk, uint32_t row,
                                      std::string_view stored);
@@ -99,8 +106,12 @@ class RelationDeltaBuilder {
   Arena scratch_;  // per batch
   KeyedChanges keyed_;
   absl::flat_hash_map<std::string_view, int64_t, StringHash, StringEqual> counts_;
-  std::vector<Weighted> weighted_;
-  bool shrank_ = false;  // sequence mode: a row was to be taken away
+  std::vector<Weighted> weighted_, of_key_;
+  ByteOrder order_;
+  std::vector<Batch> came_;  // new rows, as their source gave them
+  size_t came_rows_ = 0;
+  bool came_whole_ = true;  // came_ is all that has changed
+  bool shrank_ = false;     // sequence mode: a row was to be taken away
   std::vector<std::string_view> net_keys_, net_rows_;
   std::vector<int64_t> net_weights_;
 };
