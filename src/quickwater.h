@@ -42,6 +42,8 @@ struct DatabaseOptions {
   size_t memory_limit_bytes = 0;       // 0 = half of the machine's memory
   Clock* clock = nullptr;              // nullptr = the system's; must outlive the database
   Measurement* measurement = nullptr;  // as the clock
+  // Rows that a view being made reads per epoch; 0 = as suits what else goes on.
+  uint64_t backfill_slice_rows = 0;
 };
 
 enum class TransactionStatus : char { idle = 'I', in_block = 'T', failed = 'E' };

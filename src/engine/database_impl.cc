@@ -63,6 +63,7 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options) {
   QW_ASSIGN_OR_RETURN(stored_, storage::Catalog::open(options.ephemeral ? std::filesystem::path()
                                                                         : store_->path()));
   loop_ = std::make_unique<EpochLoop>(*store_, *clock_, options.measurement);
+  if (options.backfill_slice_rows != 0) loop_->set_slice_rows(options.backfill_slice_rows);
   sources_ = std::make_unique<SourceHost>(*loop_, *clock_);
   definitions_ = std::make_unique<Definitions>(*store_, *stored_, *loop_, *sources_, *clock_);
   QW_TRY(definitions_->load());

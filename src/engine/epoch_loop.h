@@ -100,6 +100,9 @@ class EpochLoop {
   views::DeltaSink* view_rows(ObjectId view);
   views::ErrorSink* view_error_sink(ObjectId view);
 
+  // Before start(): rows per slice of a backfill, in place of what suits the load.
+  void set_slice_rows(uint64_t rows) { slice_rows_ = rows; }
+
   Result<void> start();
   // Finishes what has been accepted, then stops both threads.
   void stop();
@@ -257,6 +260,7 @@ class EpochLoop {
   Arena entry_bytes_;                                  // of index entries, until staged
   std::vector<Building> building_;
   uint32_t quiet_epochs_ = 0;  // without items, in a row
+  std::optional<uint64_t> slice_rows_;
   std::optional<storage::Snapshot> latest_;
   sql::EvalContext context_;
   Epoch epoch_;

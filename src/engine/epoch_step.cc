@@ -293,7 +293,8 @@ storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfi
 }
 
 void EpochLoop::step_backfills() {
-  const uint64_t rows = quiet_epochs_ >= kQuietEpochs ? kQuietSliceRows : kSliceRows;
+  const uint64_t chosen = quiet_epochs_ >= kQuietEpochs ? kQuietSliceRows : kSliceRows;
+  const uint64_t rows = slice_rows_.value_or(chosen);
   const auto waited_for = [&] {
     const std::lock_guard lock(mutex_);
     return !items_.empty();

@@ -140,8 +140,17 @@ class Client {
   std::unique_ptr<Session> session_;
 };
 
-inline std::unique_ptr<Database> ephemeral_database() {
+inline std::unique_ptr<Database> open_database(const std::filesystem::path& dir,
+                                               uint64_t backfill_slice_rows = 0) {
   DatabaseOptions options;
+  options.backfill_slice_rows = backfill_slice_rows;
+  options.data_dir = dir.string();
+  return value_of(Database::open(options));
+}
+
+inline std::unique_ptr<Database> ephemeral_database(uint64_t backfill_slice_rows = 0) {
+  DatabaseOptions options;
+  options.backfill_slice_rows = backfill_slice_rows;
   options.ephemeral = true;
   options.data_dir = std::filesystem::temp_directory_path().string();
   return value_of(Database::open(options));
