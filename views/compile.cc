@@ -210,6 +210,10 @@ Result<Node*> ViewBuilder::use_shared(const std::string& share_key) {
     const auto shared = graph_.shared.find(share_key);
     if (shared == graph_.shared.end()) return nullptr;
     node = shared->second;
+    // What broke all who use it (a state that could not be recovered) is not to be trusted.
+    const bool sound = std::any_of(node->users.begin(), node->users.end(),
+                                   [&](ObjectId user) { return !graph_.hosts.at(user)->failed(); });
+    if (!sound) return nullptr;
   }
   node->users.insert(spec_.id);
   node->index->view = ObjectId{0};
