@@ -266,6 +266,21 @@ bool settles(const sql::Plan& input, const std::vector<uint32_t>& key) {
 
 }  // namespace
 
+Result<void> ViewBuilder::close_keys(const sql::Plan& input, const std::vector<uint32_t>& key,
+                                     Node* index) {
+  const auto* filter = input.as<sql::Filter>();
+  if (filter == nullptr || !settles(*input.inputs[0], key) || index->index->closable) return {};
+  const std::vector<Type> types = schema_types(*input.inputs[0]);
+  QW_ASSIGN_OR_RETURN(Node * source, node_of(*input.inputs[0]));
+  QW_ASSIGN_OR_RETURN(auto program, programs_.compile(*filter->predicate, types));
+  QW_ASSIGN_OR_RETURN(
+      Node * node,
+      add_operator(std::make_unique<CloseOperator>(host_, std::move(program), key), {source}));
+  index->index->closable = true;
+  node->outputs.push_back({index, 0});
+  return {};
+}
+
 // With Keep::unmatched a side whose rows can meet one row at most, which stays, forgets those that
 // have met it: facts joined with their dimension by its key cost no memory.
 Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Keep keep, Sharing left_sharing,
@@ -288,6 +303,8 @@ Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Keep keep, Sharing 
   QW_ASSIGN_OR_RETURN(Node * left, drop_left
                                        ? arrange_unmatched(*plan.inputs[0], left_key, skip)
                                        : arrange(*plan.inputs[0], left_key, skip, left_sharing));
+  if (drop_left) QW_TRY(close_keys(*plan.inputs[1], right_key, right));
+  if (drop_right) QW_TRY(close_keys(*plan.inputs[0], left_key, left));
   auto op = std::make_unique<JoinOperator>(host_, *left->index, *right->index, left_key, right_key);
   JoinOperator* join_op = op.get();
   QW_ASSIGN_OR_RETURN(Node * node, add_operator(std::move(op), {}));

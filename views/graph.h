@@ -135,6 +135,8 @@ class ViewBuilder {
   Result<Node*> make_shareable(const sql::Plan& input, const std::vector<uint32_t>& key,
                                const std::vector<bool>& skip_null, const std::string& share_key,
                                const std::string& layout);
+  // Tells `index`, which holds `input` by `key`, of the rows that a filter in `input` held back.
+  Result<void> close_keys(const sql::Plan& input, const std::vector<uint32_t>& key, Node* index);
   // An arrangement of this join alone.
   Result<Node*> arrange_unmatched(const sql::Plan& input, const std::vector<uint32_t>& key,
                                   const std::vector<bool>& skip_null);

@@ -53,6 +53,7 @@ bool JoinOperator::produce(Batch& out) {
     const int64_t weight = input_.weight(row);
     for (; match_ < matches.size() && count < kBatchRowsMax; ++match_) {
       const StoredRow* stored = matches[match_];
+      if (weight == 0 || stored->weight == 0) continue;  // closes the key, nothing to give out
       from[count] = static_cast<uint16_t>(row);
       rows[count] = stored->bytes();
       if (!multiply_weights(weight, stored->weight, weights[count])) {

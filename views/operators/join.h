@@ -5,7 +5,9 @@
 // Each pair is thus met exactly once, whatever the slicing and interleaving, self joins included:
 // d(A x B) = dA x B, then A += dA; then, when B changes, B += dB and A x dB.
 // A row that has met the only row it can ever meet (the other side's rows have a key of their own
-// within the join key, and only come) need not be remembered: see unmatched() and compile.cc.
+// within the join key, and only come) need not be remembered: see unmatched() and compile.cc. The
+// same holds when that only row has been seen and filtered out: it comes with weight 0, and is kept
+// as such.
 // The indexes belong to arrangements (operators/arrange.h) and may be shared by many joins.
 // An empty key is a cross join. Epoch thread. Tests: tests/unit/views/operators_test.cc.
 #pragma once

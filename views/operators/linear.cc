@@ -1,6 +1,8 @@
 // Linear operators; see linear.h.
 #include "views/operators/linear.h"
 
+#include <algorithm>
+
 namespace qw::views {
 
 void MapOperator::accept(uint32_t, const Batch& batch) {
@@ -35,6 +37,31 @@ void FilterOperator::map(const Batch& in, Batch& out) {
   out = in;
   out.select(selection, count);
   drop_failed(out, in, errors_, arena());
+}
+
+void CloseOperator::map(const Batch& in, Batch& out) {
+  errors_.clear();
+  auto* passed = arena().allocate_array<uint16_t>(in.rows + 1);
+  const uint32_t count = predicate_.filter(in, host().context(), arena(), passed, errors_);
+  auto* stays = arena().allocate_array<bool>(in.rows + 1);
+  std::fill_n(stays, in.rows, false);
+  for (uint32_t i = 0; i < count; ++i) stays[passed[i]] = true;
+  for (const auto& entry : errors_.entries()) stays[entry.row] = true;
+  auto* selection = arena().allocate_array<uint16_t>(in.size() + 1);
+  uint32_t closed = 0;
+  for (uint32_t i = 0; i < in.size(); ++i) {
+    selection[closed] = static_cast<uint16_t>(in.row(i));
+    closed += stays[in.row(i)] ? 0U : 1U;
+  }
+  auto* weights = arena().allocate_column<int64_t>(in.rows);
+  std::fill_n(weights, in.rows, 0);
+  out.rows = in.rows;
+  out.weights = weights;
+  for (const Vector& column : in.columns) {
+    out.columns.push_back(Vector::null(column.type, arena()));
+  }
+  for (const uint32_t column : key_) out.columns[column] = in.columns[column];
+  out.select(selection, closed);
 }
 
 void ProjectOperator::map(const Batch& in, Batch& out) {

@@ -60,6 +60,21 @@ class FilterOperator final : public MapOperator {
   sql::RowErrors errors_;
 };
 
+// Rows of a relation whose keys are unique and stay, for a join with those of them that pass a
+// filter. One that does not pass goes out with weight 0 and nothing but its key: whoever waits for
+// it need not wait any longer. Rows that the filter fails on are left to the filter itself.
+class CloseOperator final : public MapOperator {
+ public:
+  CloseOperator(Host& host, sql::Program predicate, std::vector<uint32_t> key)
+      : MapOperator(host), predicate_(std::move(predicate)), key_(std::move(key)) {}
+
+ private:
+  void map(const Batch& in, Batch& out) override;
+  sql::Program predicate_;
+  std::vector<uint32_t> key_;
+  sql::RowErrors errors_;
+};
+
 class ProjectOperator final : public MapOperator {
  public:
   ProjectOperator(Host& host, sql::Program program)

@@ -105,7 +105,7 @@ void RowIndex::update(const Batch& input, Arena& arena) {
   const int64_t* weights = batch.weights;
   for (uint32_t i = 0; i < keys.count; ++i) {
     const int64_t weight = weights == nullptr ? 1 : weights[batch.row(i)];
-    if (weight == 0) continue;
+    if (weight == 0 && !closable) continue;
     if (replaying_) {
       if (skips(partition_of(keys.hashes[i]))) continue;
     } else {
@@ -142,7 +142,7 @@ void RowIndex::forget(std::span<Entry* const> entries) {
 void RowIndex::change(Entry* entry, std::string_view row, int64_t weight) {
   RowSet& set = entry->as<RowSet>();
   set.total += weight;
-  if (append_only && weight > 0) {
+  if ((append_only && weight > 0) || weight == 0) {
     add_row(set, row, 0, weight);
     return;
   }

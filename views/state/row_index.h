@@ -71,6 +71,8 @@ class RowIndex final : public RowState {
 
   // Rows only come: equal ones may lie side by side, none is looked for.
   bool append_only = false;
+  // A row that comes with weight 0 is kept as such: it closes its key (see operators/linear.h).
+  bool closable = false;
 
  private:
   void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
