@@ -73,10 +73,13 @@ struct ProjectSet {
   bool with_ordinality = false;
   bool keep_empty = false;  // LEFT JOIN LATERAL: a row of NULLs where the function gives none
 };
-// TUMBLE and HOP: appends window_start and window_end; HOP emits size/slide rows per input row.
+// TUMBLE and HOP: appends window_start and window_end; HOP emits size/slide rows per input row. A
+// row belongs to the windows with start <= time < start + size. plan/windows.cc makes windows whose
+// end is shown elsewhere than there.
 struct WindowExpand {
   uint32_t time_column = 0;
   int64_t slide_us = 0, size_us = 0, offset_us = 0;  // TUMBLE: slide == size
+  int64_t end_us = 0;                                // window_end - window_start
 };
 enum class JoinType : uint8_t { inner, left, right, full, semi, anti };
 struct Join {
@@ -102,6 +105,13 @@ struct AggregateCall {
 struct Aggregate {
   std::vector<uint32_t> groups;
   std::vector<AggregateCall> calls;
+  // HOP below: the input has each row once, with the last window it belongs to. It counts for
+  // `count` windows, whose borders (positions in `groups`) are 0, 1, .. times `slide_us` before.
+  struct Hop {
+    std::vector<uint32_t> borders;
+    int64_t slide_us = 0;
+    uint32_t count = 1;
+  } hop;
 };
 struct Distinct {};
 // The first `limit` rows after `offset` of each partition in an order made total by the whole row.
@@ -168,14 +178,28 @@ struct RecursiveScan {
   uint32_t id = 0;
 };
 
+// Of an inner join: input `rows` only gets rows, the other one is the maximum (minimum) of rows
+// that only come, one per group, and the join compares a row with its group's: what is below the
+// maximum now will never be an answer. The join's other keys are the group.
+struct PeakJoin {
+  uint32_t rows = 0;                       // input
+  uint32_t row_value = 0, peak_value = 0;  // columns of either input
+  bool highest = true;                     // max; else min
+  bool equal = true;                       // value = peak; else value >= peak (min: <=)
+  size_t key = SIZE_MAX;                   // which key compares them; SIZE_MAX: the residual does
+};
+
 // Proven facts about an operator's output.
 struct Properties {
   bool append_only = false;                        // weights are never negative, over all time
   std::vector<std::vector<uint32_t>> unique_keys;  // sets of columns; {} as a key = at most one row
   std::vector<uint32_t> monotone;  // columns that never decrease from epoch to epoch
   std::vector<uint32_t> window;    // window_start columns: state ends with the window
-  std::vector<bool> not_null;      // per column
-  double rows = 1000;              // estimate, for join order only
+  // Column pairs of which either tells the other: a window's start and end.
+  std::vector<std::pair<uint32_t, uint32_t>> twins;
+  std::optional<PeakJoin> peak;  // how this join can be run
+  std::vector<bool> not_null;    // per column
+  double rows = 1000;            // estimate, for join order only
 };
 
 struct Plan {

@@ -331,6 +331,7 @@ Result<Node*> ViewBuilder::make_inner(const sql::Plan& plan, Keep keep, Sharing 
 Result<Node*> ViewBuilder::make_join(const sql::Plan& plan) {
   const auto& join = *plan.as<sql::Join>();
   if (join.type != sql::JoinType::inner) return make_outer(plan);
+  if (plan.properties.peak) return make_peak_join(plan);
   return make_inner(plan, Keep::unmatched, Sharing::allowed, Sharing::allowed);
 }
 

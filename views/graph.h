@@ -117,6 +117,7 @@ class ViewBuilder {
   Result<Node*> make_scan(const sql::Scan& scan);
   Result<Node*> make_filter(const sql::Expr& predicate, Node* input, std::span<const Type> types);
   Result<Node*> make_join(const sql::Plan& plan);
+  Result<Node*> make_peak_join(const sql::Plan& plan);
   Result<Node*> existence(Node* left, Node* right, bool anti, std::vector<Type> before,
                           std::vector<Type> after);
   Result<Node*> side_existence(const sql::Plan& plan, bool left_side, Node* joined, bool anti,

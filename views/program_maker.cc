@@ -49,6 +49,7 @@ Made make_group(Host& host, const sql::Plan& plan, const ProgramMaker& programs)
     spec.groups = aggregate->groups;
     spec.calls = aggregate->calls;
     spec.single_row = spec.groups.empty();
+    spec.hop = aggregate->hop;
   } else {
     spec.groups.resize(spec.input.size());
     std::iota(spec.groups.begin(), spec.groups.end(), 0U);

@@ -492,6 +492,7 @@ Result<Item> FromBinder::bind_window_table(const ast::RangeFunction& from,
     }
   }
   if (call.arguments.size() > least) QW_TRY(duration(least, expand.offset_us, false));
+  expand.end_us = expand.size_us;
   Schema schema = item.plan->schema;
   ScopeEntry entry;
   entry.name = item.entries[0].name;

@@ -253,6 +253,7 @@ class Tree {
                                     printer.column(n->time_column), n->size_us);
       if (!tumble) out += fmt::format(" slide {} us", n->slide_us);
       if (n->offset_us != 0) out += fmt::format(" offset {} us", n->offset_us);
+      if (n->end_us != n->size_us) out += fmt::format(" end at {} us", n->end_us);
       return out;
     }
     if (const auto* n = plan.as<Join>()) return join(plan, *n);
@@ -393,6 +394,9 @@ class Tree {
       calls.push_back(std::move(text));
     }
     if (!calls.empty()) out += ": " + list(calls);
+    if (aggregate.hop.count > 1) {
+      out += fmt::format(" in {} windows {} us apart", aggregate.hop.count, aggregate.hop.slide_us);
+    }
     return out;
   }
 
@@ -473,6 +477,18 @@ class Tree {
     }
     if (!known.monotone.empty()) items.push_back("monotone " + printer.columns(known.monotone));
     if (!known.window.empty()) items.push_back("window " + printer.columns(known.window));
+    if (known.peak) {
+      const auto column = [&](uint32_t input, uint32_t index) {
+        return Printer(&plan.inputs[input]->schema).column(index);
+      };
+      const PeakJoin& peak = *known.peak;
+      items.push_back(
+          fmt::format("{} {} {}", column(peak.rows, peak.row_value),
+                      peak.equal     ? "="
+                      : peak.highest ? ">="
+                                     : "<=",
+                      (peak.highest ? "peak " : "low ") + column(1 - peak.rows, peak.peak_value)));
+    }
     return items.empty() ? "" : " {" + list(items) + "}";
   }
 

@@ -6,11 +6,13 @@
 #include "sql/plan/bounds.h"
 #include "sql/plan/build.h"
 #include "sql/plan/fold.h"
+#include "sql/plan/own_peak.h"
 #include "sql/plan/prune.h"
 #include "sql/plan/push.h"
 #include "sql/plan/shape.h"
 #include "sql/plan/unnest.h"
 #include "sql/plan/walk.h"
+#include "sql/plan/windows.h"
 
 namespace qw::sql {
 
@@ -76,7 +78,14 @@ Result<PlanPtr> optimize(PlanPtr plan, OptimizeFor target, const Catalog& catalo
   fold_all(*plan);
   plan = reshape(std::move(plan), target);
   plan = prune_columns(std::move(plan));
-  if (target == OptimizeFor::read) plan = set_bounds(std::move(plan), catalog);
+  if (target == OptimizeFor::read) {
+    plan = set_bounds(std::move(plan), catalog);
+  } else {
+    compute_properties(*plan, catalog);
+    plan = rank_own_peaks(std::move(plan));
+    plan = count_in_windows(join_windows(std::move(plan)));
+    plan = prune_columns(std::move(plan));
+  }
   compute_properties(*plan, catalog);
   plan = drop_needless_distinct(std::move(plan));
   compute_properties(*plan, catalog);

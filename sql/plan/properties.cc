@@ -10,6 +10,7 @@
 #include "sql/optimizer.h"
 #include "sql/plan/build.h"
 #include "sql/plan/equality.h"
+#include "sql/plan/peak.h"
 #include "sql/plan/walk.h"
 
 namespace qw::sql {
@@ -133,6 +134,7 @@ class Computer {
     Properties out;
     out.not_null.assign(plan.schema.size(), false);
     std::visit([&](const auto& op) { node(plan, op, out); }, plan.op);
+    if (plan.as<Join>() == nullptr) out.peak.reset();
     plan.properties = std::move(out);
   }
 
@@ -241,6 +243,7 @@ class Computer {
       if (first[expression.index] == UINT32_MAX) first[expression.index] = i;
       last[expression.index] = i;
     }
+    add_twins(input.twins, first, out.twins);
     for (const Key& key : input.unique_keys) {
       for (const std::vector<uint32_t>* place : {&first, &last}) {
         Key mapped;
@@ -258,6 +261,7 @@ class Computer {
     out.rows = input.rows * 10;
     std::copy(input.not_null.begin(), input.not_null.end(), out.not_null.begin());
     out.window = input.window;
+    out.twins = input.twins;
     if (!set.with_ordinality || set.keep_empty) return;
     const auto ordinality = static_cast<uint32_t>(plan.schema.size() - 1);
     out.not_null[ordinality] = true;
@@ -274,10 +278,13 @@ class Computer {
     out.append_only = input.append_only;
     out.rows = input.rows * static_cast<double>(expand.size_us / expand.slide_us);
     std::copy(input.not_null.begin(), input.not_null.end(), out.not_null.begin());
-    out.not_null[start] = out.not_null[start + 1] = input.not_null[expand.time_column];
+    // Rows without a time are in no window.
+    out.not_null[start] = out.not_null[start + 1] = out.not_null[expand.time_column] = true;
     out.monotone = input.monotone;
     out.window = input.window;
     out.window.push_back(start);
+    out.twins = input.twins;
+    out.twins.emplace_back(start, start + 1);
     if (tumble && has(input.monotone, expand.time_column)) {
       out.monotone.push_back(start);
       out.monotone.push_back(start + 1);
@@ -301,6 +308,7 @@ class Computer {
     const bool inner = join.type == JoinType::inner;
     const bool keeps_left = inner || join.type == JoinType::left;
     const bool keeps_right = inner || join.type == JoinType::right;
+    if (inner) out.peak = find_peak(plan);
     if (one_side) {
       out = left;
       out.append_only = join.type == JoinType::semi && left.append_only && right.append_only;
@@ -338,6 +346,8 @@ class Computer {
     }
     if (!inner && !one_side) return;
     if (inner) {
+      out.twins = left.twins;
+      for (const auto& [a, b] : right.twins) out.twins.emplace_back(a + shift, b + shift);
       for (const Join::Key& key : join.keys) {
         if (!key.null_safe) out.not_null[key.left] = out.not_null[shift + key.right] = true;
         if (!has(left.window, key.left) || !has(right.window, key.right)) continue;
@@ -355,7 +365,9 @@ class Computer {
       key.push_back(i);
       out.not_null[i] = input.not_null[group];
       if (has(input.window, group)) out.window.push_back(i);
-      if (input.append_only && has(input.monotone, group)) out.monotone.push_back(i);
+      // A row counts in windows that began before its own as well.
+      const bool earlier = aggregate.hop.count > 1 && has(aggregate.hop.borders, i);
+      if (input.append_only && has(input.monotone, group) && !earlier) out.monotone.push_back(i);
     }
     for (size_t i = 0; i < aggregate.calls.size(); ++i) {
       const AggregateKind kind = aggregate.calls[i].function->aggregate;
@@ -371,9 +383,31 @@ class Computer {
         if (at == aggregate.groups.end()) break;
         mapped.push_back(static_cast<uint32_t>(at - aggregate.groups.begin()));
       }
-      if (mapped.size() == unique.size()) add_key(out.unique_keys, std::move(mapped));
+      if (mapped.size() != unique.size()) continue;
+      if (aggregate.hop.count > 1) mapped.push_back(aggregate.hop.borders[0]);
+      add_key(out.unique_keys, std::move(mapped));
+    }
+    std::vector<uint32_t> place(plan.inputs[0]->schema.size(), UINT32_MAX);
+    for (uint32_t i = 0; i < aggregate.groups.size(); ++i) place[aggregate.groups[i]] = i;
+    add_twins(input.twins, place, out.twins);
+    // One of twins is enough.
+    for (const auto& [a, b] : out.twins) {
+      for (const uint32_t gone : {b, a}) {
+        Key shorter = key;
+        std::erase(shorter, gone);
+        add_key(out.unique_keys, std::move(shorter));
+      }
     }
     add_key(out.unique_keys, std::move(key));
+  }
+
+  // `place`: where a column of the input lies in the output.
+  static void add_twins(const std::vector<std::pair<uint32_t, uint32_t>>& twins,
+                        const std::vector<uint32_t>& place,
+                        std::vector<std::pair<uint32_t, uint32_t>>& out) {
+    for (const auto& [a, b] : twins) {
+      if (place[a] != UINT32_MAX && place[b] != UINT32_MAX) out.emplace_back(place[a], place[b]);
+    }
   }
 
   // Whether equal rows may look different (1.0, 1.00): a group shows the smallest of them, so a

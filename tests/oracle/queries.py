@@ -211,7 +211,8 @@ class Generator:
     def query(self, depth, top=False):
         kinds = [(6, self.plain), (7, self.grouped), (2, self.distinct), (3, self.set_operation),
                  (3, self.top_k), (1, self.distinct_on), (1, self.limited), (2, self.windowed),
-                 (3, self.with_subquery), (2, self.scalar_subquery), (1, self.cte)]
+                 (3, self.with_subquery), (2, self.scalar_subquery), (1, self.cte),
+                 (1, self.own_peaks), (1, self.window_groups)]
         if top:
             kinds.append((1, self.failing))
         return self.choose.weighted(kinds)(depth)
@@ -475,6 +476,62 @@ class Generator:
         return Query(f"WITH {name} AS ({inner.sql}) SELECT p.{first.name} AS x, q.{last.name} AS y "
                      f"FROM {name} p {kind} {name} q ON p.{first.name} = q.{first.name}",
                      [Column("x", first.type), Column("y", last.type)])
+
+    def own_peaks(self, depth):
+        """A relation, or counts over it, joined with the maximum of its own groups."""
+        del depth
+        relation = self.relation()
+        values = [c for c in relation.columns if c.type in ("int", "bigint", "small", "text", "ts")]
+        times = of_type(relation.columns, "ts")
+        key = self.choose.pick(relation.columns)
+        peak, op = self.choose.pick([("max", "="), ("max", ">="), ("min", "="), ("min", "<=")])
+        if times and self.choose.chance(2):
+            rows, _ = self.window("s", relation, self.choose.pick(times))
+            rows = (f"(SELECT {key.name} AS k, count(*) AS v, window_start AS g FROM {rows} "
+                    f"GROUP BY {key.name}, window_start)")
+            columns = [Column("k", key.type), Column("v", "bigint"), Column("g", "ts")]
+        elif values:
+            value = self.choose.pick(values)
+            rows = f"(SELECT {key.name} AS g, {value.name} AS v FROM {relation.name})"
+            columns = [Column("g", key.type), Column("v", value.type)]
+        else:
+            return self.grouped(0)
+        groups = (f"(SELECT g, {peak}(v) AS top FROM {rows} i GROUP BY g)")
+        out = [Column(f"c{i}", column.type) for i, column in enumerate(columns)]
+        # Equal groups may be spelled in several ways: show the row's own.
+        items = ["m.top" if column.name == "v" else f"x.{column.name}" for column in columns]
+        return Query(f"SELECT {select_list(items, out)} FROM {rows} x JOIN {groups} m "
+                     f"ON x.g = m.g AND x.v {op} m.top", out)
+
+    def window_groups(self, depth):
+        """Groups of windows, or rows joined with the windows near them."""
+        relation = self.relation()
+        times = of_type(relation.columns, "ts")
+        if not times:
+            return self.grouped(depth)
+        text, scope = self.window(self.fresh(), relation, self.choose.pick(times))
+        border = self.choose.pick(["window_start", "window_end", "window_start, window_end"])
+        first = border.split(",")[0]
+        call, type_ = self.aggregate(scope)
+        columns = [Column(first, "ts"), Column("a", type_)]
+        groups = f"SELECT {first} AS {first}, {call} AS a FROM {text} GROUP BY {border}"
+        if self.choose.chance(2):
+            key = self.choose.pick(relation.columns)
+            return Query(f"SELECT {first} AS {first}, {call} AS a FROM {text} "
+                         f"GROUP BY {key.name}, {border}", columns)
+        if self.choose.chance(3):
+            return Query(groups, columns)
+        facts = self.relation()
+        times = of_type(facts.columns, "ts")
+        if not times:
+            return Query(groups, columns)
+        time = f"f.{self.choose.pick(times).name}"
+        near = self.choose.pick([
+            f"{time} BETWEEN w.{first} - interval '1 hour' AND w.{first}",
+            f"{time} >= w.{first} AND {time} < w.{first} + interval '15 min'",
+            f"w.{first} - interval '30 min' < {time} AND w.{first} + interval '1 day' >= {time}"])
+        return Query(f"SELECT {time} AS t, w.a AS a FROM {facts.name} f JOIN ({groups}) w ON {near}",
+                     [Column("t", "ts"), Column("a", type_)])
 
     # ---- reads --------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 // DistinctGate; see distinct_gate.h.
 #include "views/operators/distinct_gate.h"
 
+#include <algorithm>
+
 #include "src/base/bytes.h"
 
 namespace qw::views {
@@ -9,6 +11,12 @@ namespace {
 void append_record(std::string& out, uint32_t filter, int64_t weight, std::string_view key) {
   append_varint(out, filter);
   append_varint(out, zigzag(weight));
+  append_varint(out, key.size());
+  out.append(key);
+}
+
+void append_bits(std::string& out, uint64_t bits, std::string_view key) {
+  append_varint(out, bits);
   append_varint(out, key.size());
   out.append(key);
 }
@@ -44,13 +52,22 @@ void DistinctGate::erase_if_empty(Entry* entry) {
   table_.erase(entry);
 }
 
-void DistinctGate::begin(const Batch& batch, Arena& arena) {
+void DistinctGate::begin(const Batch& batch, const Vector& groups, Arena& arena) {
   const uint32_t count = batch.size();
   arena_ = &arena;
   passed_.assign(filters_, nullptr);
   group_of_ = arena.allocate_array<uint16_t>(count + 1);
-  const Vector& value = batch.columns[columns_.back()];
-  Batch picked = batch;
+  const Vector& value = batch.columns[arguments_.back()];
+  Batch picked;
+  picked.rows = batch.rows;
+  picked.selection = batch.selection;
+  picked.selected = batch.selected;
+  picked.columns.push_back(groups);
+  std::vector<uint32_t> columns{0};
+  for (const uint32_t argument : arguments_) {
+    columns.push_back(static_cast<uint32_t>(picked.columns.size()));
+    picked.columns.push_back(batch.columns[argument]);
+  }
   uint16_t* live = nullptr;
   if (value.validity != nullptr) {
     auto* rows = arena.allocate_array<uint16_t>(count + 1);
@@ -65,10 +82,12 @@ void DistinctGate::begin(const Batch& batch, Arena& arena) {
     picked.select(rows, used);
   }
   KeyBatch keys;
-  encoder_.encode(picked, columns_, arena, keys);
+  encoder_.encode(picked, columns, arena, keys);
   group_keys(keys, encoder_.packed(), arena, groups_);
   entries_ = arena.allocate_array<Entry*>(groups_.keys.count + 1);
   table_.find_or_add(groups_.keys, entries_);
+  set_ = arena.allocate_array<uint64_t>(groups_.keys.count + 1);
+  std::fill_n(set_, groups_.keys.count, 0);
   if (live == nullptr) {
     group_of_ = groups_.of;
   } else {
@@ -85,9 +104,12 @@ int64_t* DistinctGate::pass(const uint16_t* live, const int64_t* weights, uint32
     const int64_t weight = weights == nullptr ? 1 : weights[i];
     if (bits_ && weight < 0) return nullptr;
     change(entries_[group], filter, weight, &effective[i]);
-    if (bits_ && effective[i] == 0) continue;
+    if (bits_) {
+      set_[group] |= static_cast<uint64_t>(effective[i]) << filter;
+      continue;
+    }
     if (logging) {
-      append_record(log(), filter, bits_ ? 1 : weight, key_bytes(groups_.keys.words[group]));
+      append_record(log(), filter, weight, key_bytes(groups_.keys.words[group]));
       end_log_record();
     }
     touch(partition_of(groups_.keys.hashes[group]));
@@ -97,23 +119,54 @@ int64_t* DistinctGate::pass(const uint16_t* live, const int64_t* weights, uint32
 }
 
 void DistinctGate::end() {
-  for (uint32_t g = 0; g < groups_.keys.count; ++g) erase_if_empty(entries_[g]);
+  for (uint32_t g = 0; g < groups_.keys.count; ++g) {
+    erase_if_empty(entries_[g]);
+    if (set_[g] == 0) continue;
+    touch(partition_of(groups_.keys.hashes[g]));
+    if (!logging) continue;
+    append_bits(log(), set_[g], key_bytes(groups_.keys.words[g]));
+    end_log_record();
+  }
 }
 
 void DistinctGate::dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) {
   table_.each(partition, [&](Entry* entry) {
+    if (bits_) {
+      append_bits(out, entry->as<uint64_t>(), key_bytes(entry->key));
+      end_record(out, pieces);
+      return;
+    }
     const auto* counts = reinterpret_cast<const int64_t*>(entry->payload());
     for (uint32_t f = 0; f < filters_; ++f) {
-      const int64_t count =
-          bits_ ? static_cast<int64_t>((entry->as<uint64_t>() >> f) & 1U) : counts[f];
-      if (count == 0) continue;
-      append_record(out, f, count, key_bytes(entry->key));
+      if (counts[f] == 0) continue;
+      append_record(out, f, counts[f], key_bytes(entry->key));
       end_record(out, pieces);
     }
   });
 }
 
+Result<void> DistinctGate::replay_bits(std::string_view records) {
+  while (!records.empty()) {
+    const auto bits = read_varint(records);
+    const auto size = read_varint(records);
+    if (!bits || !size || *size > records.size() ||
+        (!encoder_.packed() && *size != sizeof(KeyWords))) {
+      return fail(data_corrupted("state record is damaged"));
+    }
+    const std::string_view bytes = records.substr(0, *size);
+    records.remove_prefix(*size);
+    KeyWords words = encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
+    uint64_t hash = encoder_.hash(words);
+    if (skips(partition_of(hash))) continue;
+    Entry* entry = nullptr;
+    table_.find_or_add({1, &words, &hash}, &entry);
+    entry->as<uint64_t>() |= *bits;
+  }
+  return {};
+}
+
 Result<void> DistinctGate::replay(std::string_view records) {
+  if (bits_) return replay_bits(records);
   while (!records.empty()) {
     const auto filter = read_varint(records);
     const auto weight = read_varint(records);

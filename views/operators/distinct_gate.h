@@ -1,11 +1,12 @@
 // DistinctGate: turns the changes of a multiset into those of its set, for count(DISTINCT x) and
 // the like: one table (group, value) -> a count per FILTER, shared by all calls over the same
-// columns.
+// columns. A group goes by a number that its owner gives it, so that keys stay short.
 //
 //   record: varint filter, varint zigzag weight, varint key size, key
 //
 // Where rows only come, a bit per filter takes the place of the count, and only the first row of a
-// value is worth a record.
+// value is worth a record:
+//   record: varint bits that were set, varint key size, key
 // A row's weight becomes +1, 0 or -1 at once: the sum over an epoch depends on the final counts
 // only. Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
@@ -20,19 +21,19 @@ namespace qw::views {
 
 class DistinctGate final : public State {
  public:
-  // `columns`: group columns, then the argument's; their types; how many filters.
-  DistinctGate(std::vector<uint32_t> columns, std::vector<Type> types, uint32_t filters,
+  // `arguments`: columns of the call; `types`: those of numbers (oid), then theirs; how many
+  // filters.
+  DistinctGate(std::vector<uint32_t> arguments, std::vector<Type> types, uint32_t filters,
                bool append_only)
-      : columns_(std::move(columns)),
+      : arguments_(std::move(arguments)),
         encoder_(std::move(types)),
         filters_(filters),
         bits_(append_only && filters <= 64),
         table_(encoder_.packed(), (bits_ ? 1 : filters) * static_cast<uint32_t>(sizeof(int64_t))) {}
 
-  std::span<const uint32_t> columns() const { return columns_; }
   // The next batch: its values are looked up once for all filters. Rows whose value is NULL have no
-  // part in it. `arena` holds until end().
-  void begin(const Batch& batch, Arena& arena);
+  // part in it. `groups`: the group's number by physical row. `arena` holds until end().
+  void begin(const Batch& batch, const Vector& groups, Arena& arena);
   // Rows live[i] (in the order of live rows) with weights (nullptr = +1 each): the change of the
   // set by each. Calls with the same filter have the same rows, and get the same answer. nullptr: a
   // row was taken away where rows only come.
@@ -49,11 +50,12 @@ class DistinctGate final : public State {
  private:
   void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
   Result<void> replay(std::string_view records) override;
+  Result<void> replay_bits(std::string_view records);
   void change(Entry* entry, uint32_t filter, int64_t weight, int64_t* effective);
   void erase_if_empty(Entry* entry);
   std::string_view key_bytes(const KeyWords& words) const;
 
-  std::vector<uint32_t> columns_;
+  std::vector<uint32_t> arguments_;
   KeyEncoder encoder_;
   uint32_t filters_;
   bool bits_;
@@ -64,6 +66,7 @@ class DistinctGate final : public State {
   std::vector<int64_t*> passed_;  // per filter
   Entry** entries_ = nullptr;     // per group
   uint16_t* group_of_ = nullptr;  // per live row
+  uint64_t* set_ = nullptr;       // per group: bits that were not set before
   int64_t negative_ = 0;
 };
 

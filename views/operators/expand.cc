@@ -60,7 +60,7 @@ bool WindowExpandOperator::produce(Batch& out) {
   Vector start = Vector::flat(type, count, arena_), end = Vector::flat(type, count, arena_);
   for (uint32_t i = 0; i < count; ++i) {
     start.values<int64_t>()[i] = starts[i];
-    end.values<int64_t>()[i] = starts[i] + window_.size_us;
+    end.values<int64_t>()[i] = starts[i] + window_.end_us;
   }
   out.columns.push_back(start);
   out.columns.push_back(end);

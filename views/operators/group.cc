@@ -28,9 +28,12 @@ std::unique_ptr<Accumulator> accumulator_of(const sql::AggregateCall& call,
   return spelled ? nullptr : make_accumulator(kind, arguments, call.type, append_only);
 }
 
+// Row counts and the group's number.
+constexpr uint32_t kCountsBytes = 32;
+
 // The layout of slots, needed before the table can be made.
 uint32_t plan_payload(const GroupSpec& spec) {
-  uint32_t bytes = 16;
+  uint32_t bytes = kCountsBytes;
   for (const auto& call : spec.calls) {
     const std::vector<Type> arguments = pick_types(spec.input, call.arguments);
     const auto sum = accumulator_of(call, arguments, spec.append_only);
@@ -63,7 +66,8 @@ GroupOperator::GroupOperator(Host& host, GroupSpec spec)
 GroupOperator::~GroupOperator() { reset(); }
 
 Result<void> GroupOperator::add_calls() {
-  uint32_t offset = 16;
+  uint32_t offset = kCountsBytes;
+  static_assert(sizeof(Counts) == kCountsBytes);
   // Gates first: how many filters each has must be known when it is made.
   struct GateSpec {
     std::vector<uint32_t> arguments;
@@ -86,9 +90,9 @@ Result<void> GroupOperator::add_calls() {
     if (it == filters.end()) filters.push_back(call.filter);
   }
   for (const GateSpec& gate : gates) {
-    std::vector<uint32_t> columns = spec_.groups;
-    columns.insert(columns.end(), gate.arguments.begin(), gate.arguments.end());
-    gates_.push_back(std::make_unique<DistinctGate>(columns, pick_types(spec_.input, columns),
+    std::vector<Type> types{TypeId::oid};
+    for (const uint32_t argument : gate.arguments) types.push_back(spec_.input[argument]);
+    gates_.push_back(std::make_unique<DistinctGate>(gate.arguments, std::move(types),
                                                     static_cast<uint32_t>(gate.filters.size()),
                                                     spec_.append_only));
   }
@@ -177,6 +181,7 @@ void GroupOperator::reset() {
   epoch_arena_.reset();
   finishing_ = single_row_given_ = false;
   next_dirty_ = 0;
+  last_number_ = 0;
 }
 
 std::vector<State*> GroupOperator::states() {
@@ -191,7 +196,11 @@ std::vector<State*> GroupOperator::states() {
 
 void GroupOperator::mark_dirty(Entry* entry) {
   Dirty item{entry, nullptr};
-  const auto& counts = entry->as<Counts>();
+  auto& counts = entry->as<Counts>();
+  if (counts.number == 0 && !gates_.empty()) {
+    if (last_number_ == UINT32_MAX) host().fail(program_limit_exceeded("too many groups"));
+    counts.number = ++last_number_;
+  }
   // A slot without rows gave out nothing, so there is nothing to remember: unless it is the one row
   // of an aggregate without groups, or holds counts of the other port.
   if (counts.rows[0] != 0 || counts.rows[1] != 0 || spec_.single_row) {
@@ -214,29 +223,74 @@ void GroupOperator::accept(uint32_t port, const Batch& batch) {
   encoder_.encode(batch, spec_.groups, accept_arena_, keys);
   KeyGroups groups;
   group_keys(keys, encoder_.packed(), accept_arena_, groups);
-  auto* slots = accept_arena_.allocate_array<Entry*>(groups.keys.count + 1);
-  table_.find_or_add(groups.keys, slots);
-  for (uint32_t g = 0; g < groups.keys.count; ++g) {
+  auto* entries = accept_arena_.allocate_array<Entry*>(count + 1);
+  picked_.clear();
+  for (uint32_t w = 0; w < spec_.hop.count; ++w) {
+    count_rows(port, batch, groups, w == 0 ? groups.keys : earlier_keys(batch, groups, w), entries);
+    for (Picked& known : picked_) {
+      for (uint32_t i = 0; i < known.count; ++i) known.entries[i] = entries[known.live[i]];
+    }
+    begin_gates(batch, entries);
+    for (Call& call : calls_) update_call(call, batch, entries);
+    for (auto& gate : gates_) gate->end();
+    if (spelling_ != nullptr && port == 0) {
+      auto* rows = accept_arena_.allocate_array<uint16_t>(count + 1);
+      auto* weights = accept_arena_.allocate_array<int64_t>(count + 1);
+      for (uint32_t i = 0; i < count; ++i) {
+        rows[i] = static_cast<uint16_t>(batch.row(i));
+        weights[i] = batch.weight(rows[i]);
+      }
+      spelling_->update(batch, rows, weights, entries, count, accept_arena_);
+    }
+  }
+}
+
+void GroupOperator::begin_gates(const Batch& batch, Entry* const* entries) {
+  if (gates_.empty()) return;
+  Vector numbers = Vector::flat(TypeId::oid, batch.rows, accept_arena_);
+  for (uint32_t i = 0; i < batch.size(); ++i) {
+    numbers.values<uint32_t>()[batch.row(i)] = entries[i]->as<Counts>().number;
+  }
+  for (auto& gate : gates_) gate->begin(batch, numbers, accept_arena_);
+}
+
+void GroupOperator::count_rows(uint32_t port, const Batch& batch, const KeyGroups& groups,
+                               const KeyBatch& keys, Entry** entries) {
+  auto* slots = accept_arena_.allocate_array<Entry*>(keys.count + 1);
+  table_.find_or_add(keys, slots);
+  for (uint32_t g = 0; g < keys.count; ++g) {
     if (slots[g]->mark == 0) mark_dirty(slots[g]);
   }
-  auto* entries = accept_arena_.allocate_array<Entry*>(count + 1);
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < batch.size(); ++i) {
     entries[i] = slots[groups.of[i]];
     entries[i]->as<Counts>().rows[port] += batch.weight(batch.row(i));
   }
-  picked_.clear();
-  for (auto& gate : gates_) gate->begin(batch, accept_arena_);
-  for (Call& call : calls_) update_call(call, batch, entries);
-  for (auto& gate : gates_) gate->end();
-  if (spelling_ != nullptr && port == 0) {
-    auto* rows = accept_arena_.allocate_array<uint16_t>(count + 1);
-    auto* weights = accept_arena_.allocate_array<int64_t>(count + 1);
-    for (uint32_t i = 0; i < count; ++i) {
-      rows[i] = static_cast<uint16_t>(batch.row(i));
-      weights[i] = batch.weight(rows[i]);
-    }
-    spelling_->update(batch, rows, weights, entries, count, accept_arena_);
+}
+
+KeyBatch GroupOperator::earlier_keys(const Batch& batch, const KeyGroups& groups, uint32_t steps) {
+  const uint32_t count = groups.keys.count;
+  auto* first = accept_arena_.allocate_array<uint16_t>(count + 1);
+  for (uint32_t g = 0; g < count; ++g) first[g] = static_cast<uint16_t>(batch.row(groups.first[g]));
+  Batch shifted;
+  shifted.rows = count;
+  std::vector<uint32_t> columns;
+  for (const uint32_t group : spec_.groups) {
+    columns.push_back(static_cast<uint32_t>(shifted.columns.size()));
+    shifted.columns.push_back(batch.columns[group].gathered(first, count, accept_arena_));
   }
+  const uint64_t back = uint64_t{steps} * static_cast<uint64_t>(spec_.hop.slide_us);
+  for (const uint32_t border : spec_.hop.borders) {
+    const Vector& last = shifted.columns[border];
+    Vector earlier = Vector::flat(last.type, count, accept_arena_);
+    for (uint32_t g = 0; g < count; ++g) {
+      earlier.values<int64_t>()[g] =
+          static_cast<int64_t>(static_cast<uint64_t>(last.at<int64_t>(g)) - back);
+    }
+    shifted.columns[border] = earlier;
+  }
+  KeyBatch keys;
+  encoder_.encode(shifted, columns, accept_arena_, keys);
+  return keys;
 }
 
 const GroupOperator::Picked& GroupOperator::picked(const Call& call, const Batch& batch,

@@ -1,7 +1,7 @@
 // GroupOperator: GROUP BY with aggregates, DISTINCT, EXCEPT and INTERSECT [ALL]: everything that
 // counts rows per key and says at the end of an epoch what became of the keys it has touched.
 //
-//   slot: int64 rows of port 0, int64 rows of port 1, then the state of each call side by side
+//   slot: int64 rows of port 0, int64 rows of port 1, uint32 number, then the state of each call
 //
 // The first touch of a slot in an epoch puts it on the dirty list with a copy of what it held; at
 // the end each dirty slot yields its old row with -1 and its new row with +1, and nothing when they
@@ -9,7 +9,8 @@
 // that change, not to all. Keys whose values have several spellings (1.0, 1.00) show the smallest
 // one. Without group columns there is exactly one row, always. An aggregate that fails (sum out of
 // range) makes its group an error of the view, retracted when the group changes.
-//   record of the main state: '+', key, slot without bags | '-', key (sizes as varints)
+//   record of the main state: '+', key, slot without bags | '-', key (sizes as varints; the number
+//   is there when DISTINCT calls need it)
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc, tests/unit/views/oracle_test.cc.
 #pragma once
 
@@ -35,6 +36,7 @@ struct GroupSpec {
   Multiplicity multiplicity = Multiplicity::group;
   bool append_only = false;
   bool single_row = false;  // an aggregate without group columns: one row, always
+  sql::Aggregate::Hop hop;  // a row counts in several windows
 };
 
 class GroupOperator final : public Operator {
@@ -81,6 +83,8 @@ class GroupOperator final : public Operator {
   };
   struct Counts {
     int64_t rows[2];
+    uint32_t number;  // of the group in the gates; 0: there are none
+    uint32_t padding[3];
   };
   struct Dirty {
     Entry* entry;
@@ -102,6 +106,11 @@ class GroupOperator final : public Operator {
     Entry** entries = nullptr;
     uint32_t count = 0;
   };
+  // The keys of `groups` in the window that begins `steps` slides earlier.
+  KeyBatch earlier_keys(const Batch& batch, const KeyGroups& groups, uint32_t steps);
+  void count_rows(uint32_t port, const Batch& batch, const KeyGroups& groups, const KeyBatch& keys,
+                  Entry** entries);
+  void begin_gates(const Batch& batch, Entry* const* entries);
   const Picked& picked(const Call& call, const Batch& batch, Entry* const* entries);
   Picked without_nulls(const Picked& from, const Vector& argument, bool weighted);
   void update_call(Call& call, const Batch& batch, Entry* const* entries);
@@ -131,6 +140,7 @@ class GroupOperator final : public Operator {
   bool finishing_ = false;
   size_t next_dirty_ = 0;
   bool single_row_given_ = false;
+  uint32_t last_number_ = 0;
 };
 
 }  // namespace qw::views

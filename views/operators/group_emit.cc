@@ -215,6 +215,7 @@ void GroupOperator::Main::append_slot(std::string& out, Entry* entry) const {
   const auto& counts = entry->as<Counts>();
   append_varint(out, zigzag(counts.rows[0]));
   append_varint(out, zigzag(counts.rows[1]));
+  if (!owner_.gates_.empty()) append_varint(out, counts.number);
   for (const Call& call : owner_.calls_) {
     if (call.sum != nullptr) call.sum->save(entry->payload() + call.sum->offset, out);
   }
@@ -278,6 +279,12 @@ Result<void> GroupOperator::Main::replay(std::string_view records) {
     auto& counts = *reinterpret_cast<Counts*>(payload);
     counts.rows[0] = unzigzag(*left);
     counts.rows[1] = unzigzag(*right);
+    if (!owner_.gates_.empty()) {
+      const auto number = read_varint(records);
+      if (!number || *number > UINT32_MAX) return damaged();
+      counts.number = static_cast<uint32_t>(*number);
+      owner_.last_number_ = std::max(owner_.last_number_, counts.number);
+    }
     for (const Call& call : owner_.calls_) {
       if (call.sum == nullptr) continue;
       if (!call.sum->load(records, payload + call.sum->offset)) return damaged();

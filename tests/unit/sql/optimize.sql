@@ -57,3 +57,11 @@ VIEW SELECT p.name, a.item FROM person p LEFT JOIN auction a ON a.seller = p.id 
 VIEW SELECT p.name FROM person p WHERE p.city IS NULL AND 1 = 1
 VIEW SELECT name FROM person p WHERE EXISTS (SELECT 1 FROM auction a JOIN bid b ON b.auction = a.id WHERE a.seller = p.id)
 VIEW SELECT id FROM person EXCEPT SELECT seller FROM auction
+VIEW PROPERTIES SELECT b.auction, b.price FROM bid b JOIN (SELECT max(price) AS maxprice, window_end FROM tumble(bid, ts, interval '10 s') GROUP BY window_start, window_end) m ON b.price = m.maxprice WHERE b.ts BETWEEN m.window_end - interval '10 s' AND m.window_end
+VIEW SELECT c.auction, c.num FROM (SELECT auction, count(*) AS num, window_start, window_end FROM hop(bid, ts, interval '2 s', interval '10 s') GROUP BY auction, window_start, window_end) c JOIN (SELECT max(num) AS maxn, window_start, window_end FROM (SELECT count(*) AS num, window_start, window_end FROM hop(bid, ts, interval '2 s', interval '10 s') GROUP BY auction, window_start, window_end) n GROUP BY window_start, window_end) m ON c.window_start = m.window_start AND c.window_end = m.window_end AND c.num >= m.maxn
+VIEW SELECT b.bidder, m.low FROM bid b JOIN (SELECT auction, min(price) AS low FROM bid GROUP BY auction) m ON b.auction = m.auction AND m.low = b.price
+VIEW PROPERTIES SELECT a.item, m.low FROM auction a JOIN (SELECT auction, min(price) AS low FROM bid GROUP BY auction) m ON a.id = m.auction AND a.category <= m.low
+VIEW SELECT a.aid, m.top FROM acc a JOIN (SELECT bid, max(bal) AS top FROM acc GROUP BY bid) m ON a.bid = m.bid AND a.bal > m.top
+VIEW SELECT auction, count(price), window_end FROM hop(bid, ts, interval '5 s', interval '10 s') GROUP BY auction, window_end
+VIEW SELECT max(window_end), auction FROM hop(bid, ts, interval '5 s', interval '10 s') GROUP BY auction, window_start
+VIEW SELECT a.id, w.n FROM auction a JOIN (SELECT window_start, window_end, count(*) AS n FROM tumble(bid, ts, interval '1 minute') GROUP BY window_start, window_end) w ON a.ts >= w.window_start AND a.ts < w.window_end

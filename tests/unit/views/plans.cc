@@ -341,6 +341,54 @@ sql::PlanPtr Generator::join(uint32_t depth) {
   return narrow(make_plan(std::move(join), {std::move(left), std::move(right)}, std::move(out)));
 }
 
+sql::PlanPtr Generator::peak_join() {
+  const std::vector<Type> columns = table_types();
+  sql::PlanPtr rows = chance(30) ? filter(1) : scan(), source = scan();
+  const uint32_t value = below(4), group = (value + 1 + below(3)) % 4;
+  sql::Aggregate aggregate;
+  std::vector<Type> types;
+  if (chance(85)) {
+    aggregate.groups = {group};
+    types.push_back(columns[group]);
+  }
+  sql::AggregateCall call;
+  const bool highest = chance(50);
+  call.function = aggregate_function(highest ? "max" : "min", columns[value].id);
+  call.arguments = {value};
+  call.type = columns[value];
+  types.push_back(call.type);
+  aggregate.calls.push_back(std::move(call));
+  const auto peak = static_cast<uint32_t>(types.size() - 1);
+  sql::PlanPtr peaks = make_plan(std::move(aggregate), {std::move(source)}, types);
+  const bool rows_first = chance(60);
+  const auto width = static_cast<uint32_t>(rows_first ? columns.size() : types.size());
+  const auto key = [&](uint32_t row, uint32_t other, bool null_safe) {
+    return rows_first ? sql::Join::Key{row, other, null_safe}
+                      : sql::Join::Key{other, row, null_safe};
+  };
+  sql::Join join;
+  if (types.size() == 2) join.keys.push_back(key(group, 0, chance(30)));
+  if (columns[value].id != TypeId::int4 || !highest || chance(50)) {
+    join.keys.push_back(key(value, peak, false));
+  } else {
+    std::vector<sql::ExprPtr> args;
+    args.push_back(sql::make_column(rows_first ? width + peak : peak, TypeId::int4));
+    args.push_back(sql::make_column(rows_first ? value : width + value, TypeId::int4));
+    for (const sql::Operator& op : sql::Registry::instance().all_operators()) {
+      if (op.name != "<=" || op.function->args.size() != 2) continue;
+      if (op.function->args[0].id != TypeId::int4 || op.function->args[1].id != TypeId::int4) {
+        continue;
+      }
+      join.residual = sql::make_call(*op.function, std::move(args), TypeId::boolean);
+      break;
+    }
+  }
+  std::vector<Type> out = columns;
+  out.insert(rows_first ? out.end() : out.begin(), types.begin(), types.end());
+  sql::PlanPtr left = rows_first ? rows : peaks, right = rows_first ? peaks : rows;
+  return make_plan(std::move(join), {std::move(left), std::move(right)}, std::move(out));
+}
+
 sql::PlanPtr Generator::aggregate(uint32_t depth) {
   sql::PlanPtr input = plan(depth - 1);
   sql::Aggregate aggregate;
@@ -402,9 +450,11 @@ sql::PlanPtr Generator::top_k(uint32_t depth) {
 
 sql::PlanPtr Generator::plan(uint32_t depth) {
   if (depth == 0) return scan();
-  switch (below(8)) {
+  switch (below(9)) {
     case 0:
       return scan();
+    case 6:
+      return narrow(peak_join());
     case 1:
       return filter(depth);
     case 2: {

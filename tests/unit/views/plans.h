@@ -44,6 +44,8 @@ class Generator {
  private:
   sql::PlanPtr scan();
   sql::PlanPtr join(uint32_t depth);
+  // Rows of a table joined with the maximum or minimum of their group in a table.
+  sql::PlanPtr peak_join();
   sql::PlanPtr aggregate(uint32_t depth);
   sql::PlanPtr set_op(uint32_t depth);
   sql::PlanPtr top_k(uint32_t depth);
