@@ -26,6 +26,7 @@ namespace qw::storage {
 
 enum class Table : uint8_t { log, image, rows, meta };
 inline constexpr size_t kTableCount = 4;
+inline constexpr size_t index_of(Table table) { return static_cast<size_t>(table); }
 
 enum class Direction : uint8_t { forward, backward };
 

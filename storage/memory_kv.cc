@@ -24,8 +24,6 @@ struct Version {
 using Map = std::map<std::string, std::vector<Version>, std::less<>>;
 using Changes = std::map<std::string, Value, std::less<>>;
 
-size_t index_of(Table table) { return static_cast<size_t>(table); }
-
 const Value* visible(const std::vector<Version>& versions, uint64_t at) {
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
     if (version->version <= at) return version->value ? &version->value : nullptr;

@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ TEST_SECONDS_MAX = 900
 RUN_SECONDS_MAX = 75 * 60
 DEADLINE = time.monotonic() + (RUN_SECONDS_MAX if "long" not in sys.argv else 1_000_000)
 OUTPUT_LINES_MAX = 60
+SANITIZER_STACK_BYTES = 64 << 20
 
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
@@ -259,13 +261,21 @@ def tidy_database():
     return folder
 
 
+def grant_large_stacks():
+    """Sanitized frames are several times larger than those the nesting limits are made for."""
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    resource.setrlimit(resource.RLIMIT_STACK, (SANITIZER_STACK_BYTES, hard))
+
+
 def stage_asan(report, _):
+    grant_large_stacks()
     if build(report, "asan"):
         unit_tests(report, "asan")
         slt_tests(report, "asan")
 
 
 def stage_tsan(report, _):
+    grant_large_stacks()
     if build(report, "tsan"):
         unit_tests(report, "tsan")
 

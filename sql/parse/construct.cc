@@ -7,14 +7,6 @@ namespace qw::sql::parsing {
 
 namespace {
 
-std::string upper(std::string_view word) {
-  std::string result(word);
-  for (char& c : result) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
-  }
-  return result;
-}
-
 // Words that do not name the kind of object, and words that need the next one to name it.
 bool is_modifier(std::string_view word) {
   return word == "OR" || word == "REPLACE" || word == "TEMP" || word == "TEMPORARY" ||
@@ -33,7 +25,7 @@ std::string construct_name(std::string_view statement) {
   Scanner scanner(statement);
   const auto next_word = [&]() -> std::string {
     const Token token = scanner.next();
-    return token.kind == Token::Kind::word ? upper(scanner.text(token)) : std::string();
+    return token.kind == Token::Kind::word ? upper_case(scanner.text(token)) : std::string();
   };
   std::string name = next_word();
   const bool two_words = name == "CREATE" || name == "ALTER" || name == "DROP" ||

@@ -25,7 +25,7 @@ using namespace ast;  // tidy: allow using namespace, because this is about noth
 
 namespace {
 
-std::string upper(std::string_view text) {
+std::string keywords(std::string_view text) {
   std::string result(text);
   for (char& c : result) {
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
@@ -162,7 +162,7 @@ void Printer::with_options(const std::vector<Option>& options) {
 void Printer::plain_options(const std::vector<Option>& options) {
   put(" (");
   list(options, [&](const Option& item) {
-    put(upper(item.name));
+    put(keywords(item.name));
     if (item.type == Option::Type::none) return;
     put(" ");
     if (item.type == Option::Type::list) {
@@ -284,7 +284,7 @@ void Printer::create_table(const CreateTable& node) {
   put(node.if_not_exists ? "TABLE IF NOT EXISTS " : "TABLE ").relation(node.relation);
   elements(node.columns, node.constraints, node.watermarks);
   with_options(node.options);
-  if (!node.on_commit.empty()) put(" ON COMMIT ").put(upper(node.on_commit));
+  if (!node.on_commit.empty()) put(" ON COMMIT ").put(keywords(node.on_commit));
 }
 
 void Printer::create_table_as(const CreateTableAs& node) {
@@ -343,14 +343,14 @@ void Printer::create_index(const CreateIndex& node) {
 void Printer::source_format(const CreateSource& node) {
   const auto format = [&](std::string_view words, const CreateSource::Format& part) {
     if (part.name.empty()) return;
-    put(words).put(upper(part.name));
+    put(words).put(keywords(part.name));
     if (!part.options.empty()) plain_options(part.options);
   };
   format(" KEY FORMAT ", node.key_format);
   format(node.key_format.name.empty() ? " FORMAT " : " VALUE FORMAT ", node.format);
   if (!node.include.empty()) put(" INCLUDE ");
   list(node.include, [&](const CreateSource::Include& item) {
-    put(upper(item.what));
+    put(keywords(item.what));
     if (!item.alias.empty()) put(" AS ").name(item.alias);
   });
   switch (node.envelope) {
@@ -371,8 +371,8 @@ void Printer::source_format(const CreateSource& node) {
 void Printer::create_source(const CreateSource& node) {
   put(node.if_not_exists ? "CREATE SOURCE IF NOT EXISTS " : "CREATE SOURCE ").relation(node.name);
   if (node.has_columns) elements(node.columns, node.constraints, node.watermarks);
-  put(" FROM ").put(upper(node.type));
-  if (!node.generator.empty()) put(" ").put(upper(node.generator));
+  put(" FROM ").put(keywords(node.type));
+  if (!node.generator.empty()) put(" ").put(keywords(node.generator));
   if (!node.connection.name.empty()) put(" CONNECTION ").relation(node.connection);
   if (!node.connection_options.empty()) plain_options(node.connection_options);
   if (node.all_tables) put(" FOR ALL TABLES");
@@ -395,7 +395,7 @@ void Printer::behavior(Behavior behavior) {
 }
 
 void Printer::drop(const Drop& node) {
-  put("DROP ").put(upper(node.object_name)).put(" ");
+  put("DROP ").put(keywords(node.object_name)).put(" ");
   if (node.concurrently) put("CONCURRENTLY ");
   if (node.if_exists) put("IF EXISTS ");
   list(node.names, [&](const Name& parts) { names(parts); });
@@ -464,7 +464,7 @@ void Printer::alter_table(const AlterTable& node) {
 
 void Printer::rename(const Rename& node) {
   const bool part = node.object == ObjectKind::column || node.object == ObjectKind::constraint;
-  put("ALTER ").put(part ? "TABLE" : upper(node.object_name));
+  put("ALTER ").put(part ? "TABLE" : keywords(node.object_name));
   put(node.if_exists ? " IF EXISTS " : " ");
   if (node.relation.name.empty()) {
     names(node.name);
@@ -478,7 +478,7 @@ void Printer::rename(const Rename& node) {
 }
 
 void Printer::comment(const Comment& node) {
-  put("COMMENT ON ").put(upper(node.object_name)).put(" ");
+  put("COMMENT ON ").put(keywords(node.object_name)).put(" ");
   const bool of_table = node.object == ObjectKind::constraint && node.name.size() > 1;
   if (of_table) {
     name(node.name.back()).put(" ON ").names(Name(node.name.begin(), node.name.end() - 1));
@@ -528,7 +528,7 @@ void Printer::transaction_modes(const std::vector<Option>& modes) {
   for (const Option& mode : modes) {
     put(first ? " " : ", ");
     first = false;
-    if (mode.name == "transaction_isolation") put("ISOLATION LEVEL ").put(upper(mode.text));
+    if (mode.name == "transaction_isolation") put("ISOLATION LEVEL ").put(keywords(mode.text));
     if (mode.name == "transaction_read_only") put(mode.text == "1" ? "READ ONLY" : "READ WRITE");
     if (mode.name == "transaction_deferrable") {
       put(mode.text == "1" ? "DEFERRABLE" : "NOT DEFERRABLE");
@@ -691,7 +691,7 @@ void Printer::explain(const Explain& node) {
   if (!node.options.empty()) {
     put(" (");
     list(node.options, [&](const Option& item) {
-      put(upper(item.name));
+      put(keywords(item.name));
       if (item.type != Option::Type::none) put(" ");
       option_value(item);
     });
@@ -733,7 +733,7 @@ void Printer::small_statement(const Node& node) {
     relation(secret->name).put(" AS '***'");  // never the value
   } else if (const auto* connection = node.try_as<CreateConnection>()) {
     put(connection->if_not_exists ? "CREATE CONNECTION IF NOT EXISTS " : "CREATE CONNECTION ");
-    relation(connection->name).put(" TO ").put(upper(connection->type));
+    relation(connection->name).put(" TO ").put(keywords(connection->type));
     plain_options(connection->options);
   } else if (const auto* validate = node.try_as<ValidateConnection>()) {
     put("VALIDATE CONNECTION ").relation(validate->name);
@@ -765,7 +765,7 @@ void Printer::small_statement(const Node& node) {
   } else if (const auto* close = node.try_as<CloseCursor>()) {
     put("CLOSE ").put(close->name.empty() ? "ALL" : quote_identifier(close->name));
   } else if (const auto* discard = node.try_as<Discard>()) {
-    put("DISCARD ").put(upper(discard->what));
+    put("DISCARD ").put(keywords(discard->what));
   } else if (const auto* listen = node.try_as<Listen>()) {
     put("LISTEN ").name(listen->channel);
   } else if (const auto* unlisten = node.try_as<Unlisten>()) {

@@ -293,6 +293,14 @@ std::string fold(std::string_view word) {
   return folded;
 }
 
+std::string upper_case(std::string_view word) {
+  std::string result(word);
+  for (char& c : result) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+  }
+  return result;
+}
+
 std::string truncate_name(std::string name) {
   if (name.size() <= limits::kNameBytesMax) return name;
   size_t end = limits::kNameBytesMax;

@@ -73,6 +73,8 @@ class Scanner {
 
 // Lower case as PostgreSQL folds names: ASCII letters only.
 std::string fold(std::string_view word);
+// The same the other way.
+std::string upper_case(std::string_view word);
 // At most 63 bytes, cut between characters.
 std::string truncate_name(std::string name);
 // The value of a string or name token's text, quotes and escapes resolved.

@@ -2,6 +2,7 @@
 // Any thread. Tests: tests/unit/sql_parse/statement_test.cc.
 #include <string>
 
+#include "sql/parse/scanner.h"
 #include "sql/parser.h"
 
 namespace qw::sql {
@@ -9,14 +10,6 @@ namespace qw::sql {
 namespace {
 
 using namespace ast;  // tidy: allow using namespace, because this is about nothing else
-
-std::string upper(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
-  }
-  return result;
-}
 
 std::string transaction_name(const Transaction& node) {
   switch (node.type) {
@@ -116,7 +109,7 @@ std::string statement_name(const Statement& statement) {
     case Kind::create_source:
       return "CREATE SOURCE";
     case Kind::drop:
-      return "DROP " + upper(statement.as<Drop>().object_name);
+      return "DROP " + parsing::upper_case(statement.as<Drop>().object_name);
     case Kind::alter_table:
       return altered(statement.as<AlterTable>().object);
     case Kind::rename:
@@ -149,7 +142,7 @@ std::string statement_name(const Statement& statement) {
     case Kind::explain:
       return "EXPLAIN";
     case Kind::discard:
-      return "DISCARD " + upper(statement.as<Discard>().what);
+      return "DISCARD " + parsing::upper_case(statement.as<Discard>().what);
     case Kind::listen:
       return "LISTEN";
     case Kind::notify:

@@ -6,8 +6,6 @@
 #include <vector>
 
 namespace qw::engine {
-namespace {
-
 bool is_stored(sql::RelationKind kind) {
   switch (kind) {
     case sql::RelationKind::table:
@@ -20,8 +18,6 @@ bool is_stored(sql::RelationKind kind) {
   }
   return false;
 }
-
-}  // namespace
 
 std::shared_ptr<const CatalogView> CatalogView::next(const CatalogView* before,
                                                      std::shared_ptr<const sql::Catalog> catalog) {

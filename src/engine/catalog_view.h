@@ -14,6 +14,9 @@
 
 namespace qw::engine {
 
+// Whether relations of this kind have rows in the store.
+bool is_stored(sql::RelationKind kind);
+
 struct CatalogView {
   std::shared_ptr<const sql::Catalog> catalog;
   std::unordered_map<ObjectId, std::shared_ptr<const RelationLayout>> layouts;

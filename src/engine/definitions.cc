@@ -73,8 +73,6 @@ std::optional<NamedKind> named_kind(const std::string& name) {
   return std::nullopt;
 }
 
-bool is_stored(RelationKind kind) { return kind != RelationKind::view; }
-
 std::string new_database_id() {
   static constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
   uint64_t value = entropy_u64();

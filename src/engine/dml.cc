@@ -25,7 +25,6 @@ namespace {
 // How often a statement on its own is worked out again after a conflict before it gives up.
 constexpr int kAttemptsMax = 50;
 
-bool exists(std::string_view row) { return row.data() != nullptr; }
 
 std::vector<Type> types_of(const sql::Relation& relation) {
   std::vector<Type> types;
@@ -176,7 +175,7 @@ class Changer {
     std::vector<Conflict> conflicts;
     for (uint32_t i = 0; i < size; ++i) {
       QW_ASSIGN_OR_RETURN(const std::string_view old, writes_.current(keys[i]));
-      if (!exists(old)) {
+      if (!row_exists(old)) {
         writes_.put(keys[i], old, packed[i]);
         inserted[inserted_count++] = static_cast<uint16_t>(batch.row(i));
         continue;
@@ -252,7 +251,7 @@ class Changer {
   Result<void> finish_update() {
     for (const Moved& row : moved_) {
       QW_ASSIGN_OR_RETURN(const std::string_view old, writes_.current(row.key));
-      if (exists(old)) return fail(duplicate_of(row.text));
+      if (row_exists(old)) return fail(duplicate_of(row.text));
       writes_.put(row.key, old, row.row);
     }
     return {};
@@ -380,7 +379,7 @@ class Changer {
       }
       writes_.erase(conflict.key, conflict.old);
       QW_ASSIGN_OR_RETURN(const std::string_view taken, writes_.current(keys[i]));
-      if (exists(taken)) return fail(duplicate(updated, updated.row(i), 0));
+      if (row_exists(taken)) return fail(duplicate(updated, updated.row(i), 0));
       writes_.put(keys[i], taken, packed[i]);
     }
     rows_ += size;

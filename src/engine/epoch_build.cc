@@ -11,7 +11,7 @@
 namespace qw::engine {
 namespace {
 
-constexpr size_t kSliceRows = 262'144;  // as a backfill's
+constexpr size_t kBuildSliceRows = 262'144;  // as a backfill's
 
 // The first of `keys` that stands there more than once; keys.size() = none.
 size_t first_repeated(std::span<const std::string_view> keys) {
@@ -64,7 +64,7 @@ Result<void> EpochLoop::build_index(std::shared_ptr<const SecondaryIndex> index,
   while (more) {
     storage::RelationDelta rows;
     rows.relation = index->relation();
-    while (more && rows.changes.size() < kSliceRows) {
+    while (more && rows.changes.size() < kBuildSliceRows) {
       QW_ASSIGN_OR_RETURN(const size_t count, cursor.next(entries));
       more = count == entries.size();
       for (size_t i = 0; i < count; ++i) {
@@ -143,7 +143,7 @@ Result<void> EpochLoop::copy_rows(ObjectId from, ObjectId to, const SecondaryInd
     return target.insert(batch);
   };
   const auto copy_slice = [&]() -> Result<void> {
-    for (size_t rows = 0; more && rows < kSliceRows;) {
+    for (size_t rows = 0; more && rows < kBuildSliceRows;) {
       QW_ASSIGN_OR_RETURN(const size_t count, cursor.next(entries));
       more = count == entries.size();
       if (count > 0) QW_TRY(copy_batch(count));

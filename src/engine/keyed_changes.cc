@@ -13,11 +13,6 @@
 namespace qw::engine {
 namespace {
 
-constexpr std::string_view kNone{};
-
-bool exists(std::string_view row) { return row.data() != nullptr; }
-bool same_row(std::string_view a, std::string_view b) { return exists(a) == exists(b) && a == b; }
-
 // Eight bytes of a key as a number that orders like them; missing bytes count as zero.
 uint64_t key_bytes(std::string_view key, size_t from) {
   if (from + 8 <= key.size()) return load_be<uint64_t>(key.data() + from);
@@ -70,14 +65,14 @@ void KeyedChanges::begin(const storage::Snapshot& latest) {
 void KeyedChanges::append(Op op, std::string_view key, std::string_view row) {
   QW_ASSERT(!indexed_);
   if (!log_.empty() && ascending_) ascending_ = log_.back().key < key;
-  log_.push_back({key, op == Op::remove ? kNone : row, op});
+  log_.push_back({key, op == Op::remove ? kNoRow : row, op});
 }
 
 Result<void> KeyedChanges::index() {
   indexed_ = true;
   std::vector<std::string_view> unknown;
   for (const Entry& entry : log_) {
-    const auto [where, fresh] = map_.try_emplace(entry.key, Pending{kNone, kNone});
+    const auto [where, fresh] = map_.try_emplace(entry.key, Pending{kNoRow, kNoRow});
     where->second.after = entry.row;
     if (fresh && entry.op != Op::insert) unknown.push_back(entry.key);
   }
@@ -103,7 +98,7 @@ Result<void> KeyedChanges::load(std::span<const std::string_view> keys, Arena& b
   std::vector<std::optional<std::string_view>> rows(missing.size());
   QW_TRY(latest_->get_many(relation_, missing, rows));
   for (size_t i = 0; i < missing.size(); ++i) {
-    const std::string_view row = rows[i] ? *rows[i] : kNone;
+    const std::string_view row = rows[i] ? *rows[i] : kNoRow;
     map_.emplace(std::string_view(bytes.copy(missing[i]), missing[i].size()), Pending{row, row});
   }
   return {};
@@ -117,17 +112,17 @@ KeyedChanges::Pending& KeyedChanges::at(std::string_view key) {
 
 KeyedChanges::Pending& KeyedChanges::at_new(std::string_view key) {
   QW_ASSERT(indexed_);
-  return map_.try_emplace(key, Pending{kNone, kNone}).first->second;
+  return map_.try_emplace(key, Pending{kNoRow, kNoRow}).first->second;
 }
 
 void KeyedChanges::erase_all() {
   QW_ASSERT(indexed_);
-  for (auto& [key, change] : map_) change.after = kNone;
+  for (auto& [key, change] : map_) change.after = kNoRow;
 }
 
 void KeyedChanges::erase_stored(std::string_view key, std::string_view row) {
   QW_ASSERT(indexed_);
-  map_.emplace(key, Pending{row, kNone});
+  map_.emplace(key, Pending{row, kNoRow});
 }
 
 Result<std::span<const KeyedChanges::Net>> KeyedChanges::finish() {
@@ -191,7 +186,7 @@ Result<void> KeyedChanges::net_log() {
       unknown.push_back(static_cast<uint32_t>(net_.size()));
       keys.push_back(first.key);
     }
-    net_.push_back({first.key, kNone, log_[order[end - 1]].row});
+    net_.push_back({first.key, kNoRow, log_[order[end - 1]].row});
     from = end;
   }
   std::vector<std::optional<std::string_view>> rows(keys.size());

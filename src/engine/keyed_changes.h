@@ -22,6 +22,14 @@
 
 namespace qw::engine {
 
+// A packed row on either side of a change. No row at all is a view without data: an empty view with
+// data is a row of no bytes.
+constexpr std::string_view kNoRow{};
+inline bool row_exists(std::string_view row) { return row.data() != nullptr; }
+inline bool same_row(std::string_view a, std::string_view b) {
+  return row_exists(a) == row_exists(b) && a == b;
+}
+
 class KeyedChanges {
  public:
   // data() == nullptr = no row.

@@ -18,10 +18,6 @@
 namespace qw::engine {
 namespace {
 
-constexpr std::string_view kNone{};
-
-bool exists(std::string_view row) { return row.data() != nullptr; }
-
 KeyedChanges::Op keyed_op(ingest::RowOp op) {
   switch (op) {
     case ingest::RowOp::insert:
@@ -36,8 +32,6 @@ KeyedChanges::Op keyed_op(ingest::RowOp op) {
   }
   QW_UNREACHABLE();
 }
-
-bool same_row(std::string_view a, std::string_view b) { return exists(a) == exists(b) && a == b; }
 
 }  // namespace
 
@@ -95,7 +89,7 @@ void RelationDeltaBuilder::add_net(std::string_view key, std::string_view row, i
 // The row `row` of the chunk with its kept columns taken from a stored row.
 Result<std::string_view> RelationDeltaBuilder::fill_kept(const ingest::TableChunk& chunk,
                                                          uint32_t row, std::string_view stored) {
-  if (!exists(stored)) {
+  if (!row_exists(stored)) {
     return fail(data_corrupted(fmt::format(
         "relation {}: an update leaves out columns of a row that is not there", layout_->id())));
   }
@@ -163,7 +157,7 @@ Result<void> RelationDeltaBuilder::change_in_map(const ingest::TableChunk& chunk
     if (chunk.op(i) != ingest::RowOp::insert) looked_up.push_back(keys[i]);
   }
   QW_TRY(keyed_.load(looked_up, arena_));
-  std::string_view moved = kNone;
+  std::string_view moved = kNoRow;
   for (uint32_t i = 0; i < chunk.rows; ++i) {
     switch (keyed_op(chunk.op(i))) {
       case KeyedChanges::Op::insert:
@@ -175,19 +169,19 @@ Result<void> RelationDeltaBuilder::change_in_map(const ingest::TableChunk& chunk
         bool kept = false;
         for (uint32_t c = 0; c < chunk.columns.size() && !kept; ++c) kept = chunk.is_kept(c, i);
         if (kept) {
-          const std::string_view base = exists(moved) ? moved : change.after;
+          const std::string_view base = row_exists(moved) ? moved : change.after;
           QW_ASSIGN_OR_RETURN(rows[i], fill_kept(chunk, i, base));
         }
         change.after = rows[i];
         break;
       }
       case KeyedChanges::Op::remove: {
-        const std::string_view gone = std::exchange(keyed_.at(keys[i]).after, kNone);
-        moved = chunk.op(i) == ingest::RowOp::move ? gone : kNone;
+        const std::string_view gone = std::exchange(keyed_.at(keys[i]).after, kNoRow);
+        moved = chunk.op(i) == ingest::RowOp::move ? gone : kNoRow;
         continue;
       }
     }
-    moved = kNone;
+    moved = kNoRow;
   }
   return {};
 }
@@ -246,7 +240,7 @@ Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
     std::vector<std::optional<std::string_view>> stored(keys.size());
     QW_TRY(latest_->get_many(layout_->id(), keys, stored));
     for (size_t i = 0; i < writes.size(); ++i) {
-      if (!same_row(stored[i].value_or(kNone), writes[i].expected)) return false;
+      if (!same_row(stored[i].value_or(kNoRow), writes[i].expected)) return false;
     }
     return true;
   }
@@ -278,9 +272,9 @@ void RelationDeltaBuilder::apply(std::span<const RowWrite> writes) {
   }
   for (const RowWrite& write : writes) {
     // holds() has seen that what is expected is there.
-    const auto op = !exists(write.row)       ? KeyedChanges::Op::remove
-                    : exists(write.expected) ? KeyedChanges::Op::put
-                                             : KeyedChanges::Op::insert;
+    const auto op = !row_exists(write.row)       ? KeyedChanges::Op::remove
+                    : row_exists(write.expected) ? KeyedChanges::Op::put
+                                                 : KeyedChanges::Op::insert;
     keyed_.append(op, write.key, write.row);
   }
 }
@@ -366,11 +360,11 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_keyed() {
   delta.relation = layout_->id();
   delta.changes.reserve(changed.size());
   for (const KeyedChanges::Net& entry : changed) {
-    if (exists(entry.before)) {
+    if (row_exists(entry.before)) {
       add_net(entry.key, entry.before, -1);
       --delta.rows_added;
     }
-    if (exists(entry.after)) {
+    if (row_exists(entry.after)) {
       add_net(entry.key, entry.after, 1);
       ++delta.rows_added;
       delta.changes.push_back(storage::RowChange::put(entry.key, entry.after));
@@ -417,11 +411,11 @@ Result<void> RelationDeltaBuilder::net_key(std::span<const uint32_t> changes,
     }
     rows.resize(kept + 1);
   }
-  std::string_view comes = kNone;
+  std::string_view comes = kNoRow;
   bool goes = false;
   for (const Weighted& row : rows) {
     if (row.weight == 0) continue;
-    const bool one = row.weight == 1 ? !exists(comes) : row.weight == -1 && !goes;
+    const bool one = row.weight == 1 ? !row_exists(comes) : row.weight == -1 && !goes;
     if (!one) {
       return fail(internal_error(fmt::format(
           "relation {}: a key that was proven unique has several rows", layout_->id())));
@@ -434,7 +428,7 @@ Result<void> RelationDeltaBuilder::net_key(std::span<const uint32_t> changes,
     add_net(row.key, row.row, row.weight);
   }
   const std::string_view key = rows.front().key;
-  if (exists(comes))
+  if (row_exists(comes))
     delta.changes.push_back(storage::RowChange::put(key, comes));
   else if (goes)
     delta.changes.push_back(storage::RowChange::erase(key));

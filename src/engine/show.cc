@@ -16,7 +16,7 @@ namespace qw::engine {
 namespace {
 
 namespace ast = sql::ast;
-using Type = ast::ShowObjects::Type;
+using Shown = ast::ShowObjects::Type;
 using NamedKind = sql::NamedObject::Kind;
 using sql::RelationKind;
 using Row = std::vector<std::string>;
@@ -34,24 +34,24 @@ bool like(std::string_view text, std::string_view pattern) {
          like(text.substr(1), pattern.substr(1));
 }
 
-std::vector<std::string> column_names(Type type) {
+std::vector<std::string> column_names(Shown type) {
   switch (type) {
-    case Type::sources:
+    case Shown::sources:
       return {"schema", "name", "type", "state", "message"};
-    case Type::connections:
+    case Shown::connections:
       return {"schema", "name", "type"};
-    case Type::views:
-    case Type::materialized_views:
-    case Type::tables:
-    case Type::secrets:
+    case Shown::views:
+    case Shown::materialized_views:
+    case Shown::tables:
+    case Shown::secrets:
       return {"schema", "name"};
-    case Type::indexes:
+    case Shown::indexes:
       return {"schema", "name", "table", "columns"};
-    case Type::schemas:
+    case Shown::schemas:
       return {"name"};
-    case Type::columns:
+    case Shown::columns:
       return {"name", "type", "nullable"};
-    case Type::create:
+    case Shown::create:
       return {"name", "create_sql"};
   }
   return {};
@@ -152,7 +152,7 @@ Result<RowBuffer> show_objects(SessionImpl& session, const ast::ShowObjects& sho
   std::vector<Row> rows;
   bool sort = true;
   switch (show.type) {
-    case Type::sources:
+    case Shown::sources:
       for (const auto& [id, object] : catalog.objects) {
         if (object.kind != NamedKind::source) continue;
         const auto running = session.database().sources().find(id);
@@ -161,28 +161,28 @@ Result<RowBuffer> show_objects(SessionImpl& session, const ast::ShowObjects& sho
                         running ? running->status.message : ""});
       }
       break;
-    case Type::connections:
-    case Type::secrets:
+    case Shown::connections:
+    case Shown::secrets:
       for (const auto& [id, object] : catalog.objects) {
-        const bool connection = show.type == Type::connections;
+        const bool connection = show.type == Shown::connections;
         if (object.kind != (connection ? NamedKind::connection : NamedKind::secret)) continue;
         rows.push_back({object.schema, object.name});
         if (connection) rows.back().push_back(object.type);
       }
       break;
-    case Type::views:
+    case Shown::views:
       add_relations(catalog, {RelationKind::view}, rows);
       break;
-    case Type::materialized_views:
+    case Shown::materialized_views:
       add_relations(catalog, {RelationKind::materialized_view}, rows);
       break;
-    case Type::tables:
+    case Shown::tables:
       add_relations(catalog, {RelationKind::table, RelationKind::source_table}, rows);
       break;
-    case Type::schemas:
+    case Shown::schemas:
       for (const auto& [name, schema] : catalog.schemas) rows.push_back({name});
       break;
-    case Type::indexes:
+    case Shown::indexes:
       for (const auto& [id, index] : catalog.indexes) {
         const sql::Relation* table = catalog.find(index.relation);
         std::string columns;
@@ -192,11 +192,11 @@ Result<RowBuffer> show_objects(SessionImpl& session, const ast::ShowObjects& sho
         rows.push_back({index.schema, index.name, table->name, columns});
       }
       break;
-    case Type::columns:
+    case Shown::columns:
       QW_TRY(show_column_list(session, catalog, show, rows));
       sort = false;
       break;
-    case Type::create:
+    case Shown::create:
       QW_TRY(show_create(session, catalog, show, rows));
       break;
   }

@@ -16,12 +16,12 @@ namespace qw::engine {
 namespace {
 
 namespace ast = sql::ast;
-using Kind = sql::NamedObject::Kind;
+using NamedKind = sql::NamedObject::Kind;
 
 // A connection or secret by the name that a statement gives it. Without a schema it is looked for
 // beside the object that uses it, then in public; `used` has what was found at CREATE, so that
 // later objects of the name change nothing.
-Result<const sql::NamedObject*> find_named(const sql::Catalog& catalog, Kind kind,
+Result<const sql::NamedObject*> find_named(const sql::Catalog& catalog, NamedKind kind,
                                            const std::string& schema, const std::string& beside,
                                            const std::string& name,
                                            const std::vector<ObjectId>& used) {
@@ -35,11 +35,12 @@ Result<const sql::NamedObject*> find_named(const sql::Catalog& catalog, Kind kin
   const sql::NamedObject* found = catalog.find_object(kind, schema.empty() ? beside : schema, name);
   if (found == nullptr && schema.empty()) found = catalog.find_object(kind, "public", name);
   if (found == nullptr) {
-    const std::string_view what = kind == Kind::secret ? "secret" : "connection";
+    const std::string_view what = kind == NamedKind::secret ? "secret" : "connection";
     const std::string full = schema.empty() ? name : schema + "." + name;
-    return fail(undefined_object(fmt::format("{} \"{}\" does not exist", what, full))
-                    .with_hint(fmt::format("Create it first: CREATE {} {} ...",
-                                           kind == Kind::secret ? "SECRET" : "CONNECTION", full)));
+    return fail(
+        undefined_object(fmt::format("{} \"{}\" does not exist", what, full))
+            .with_hint(fmt::format("Create it first: CREATE {} {} ...",
+                                   kind == NamedKind::secret ? "SECRET" : "CONNECTION", full)));
   }
   return found;
 }
@@ -63,7 +64,7 @@ Result<ingest::Options> options_of(const std::vector<ast::Option>& options,
     } else if (option.type == ast::Option::Type::secret) {
       QW_ASSIGN_OR_RETURN(
           const sql::NamedObject* secret,
-          find_named(catalog, Kind::secret, option.text_schema, schema, option.text, used));
+          find_named(catalog, NamedKind::secret, option.text_schema, schema, option.text, used));
       QW_ASSIGN_OR_RETURN(const auto found, stored.secret(secret->id));
       if (!found) {
         return fail(
@@ -240,8 +241,8 @@ Result<SourceParts> make_source_config(const ast::CreateSource& statement,
     return parts;
   }
   QW_ASSIGN_OR_RETURN(const sql::NamedObject* connection,
-                      find_named(catalog, Kind::connection, statement.connection.schema, schema,
-                                 statement.connection.name, used));
+                      find_named(catalog, NamedKind::connection, statement.connection.schema,
+                                 schema, statement.connection.name, used));
   if (connection->type != statement.type) {
     return fail(wrong_object_type(fmt::format("connection \"{}\" is to {}, not to {}",
                                               connection->name, connection->type, statement.type)));
@@ -296,7 +297,7 @@ Result<std::vector<ObjectId>> connection_dependencies(const ast::CreateConnectio
     if (option.type == ast::Option::Type::secret) {
       QW_ASSIGN_OR_RETURN(
           const sql::NamedObject* secret,
-          find_named(catalog, Kind::secret, option.text_schema, schema, option.text, {}));
+          find_named(catalog, NamedKind::secret, option.text_schema, schema, option.text, {}));
       secrets.push_back(secret->id);
     } else if (sensitive) {
       const std::string name = ingest::sql_option(option.name);

@@ -29,7 +29,6 @@ MDB_val to_val(std::string_view bytes) {
 std::string_view to_view(const MDB_val& val) {
   return {static_cast<const char*>(val.mv_data), val.mv_size};
 }
-size_t index_of(Table table) { return static_cast<size_t>(table); }
 
 bool disk_is_full(const std::string& file) {
   struct statvfs fs {};

@@ -29,12 +29,6 @@ std::vector<uint32_t> rest_of(size_t count, const std::vector<uint32_t>& partiti
   return rest;
 }
 
-std::vector<KeyCodec::Field> ascending(const std::vector<Type>& types) {
-  std::vector<KeyCodec::Field> fields;
-  for (const Type& type : types) fields.push_back({type, {}});
-  return fields;
-}
-
 }  // namespace
 
 // A row's key: uint32 bytes of the order part in front would break the order, so the size of the

@@ -27,12 +27,6 @@ std::vector<uint32_t> rest_of(size_t count, const sql::TopK& plan) {
   return rest;
 }
 
-std::vector<KeyCodec::Field> ascending(const std::vector<Type>& types) {
-  std::vector<KeyCodec::Field> fields;
-  for (const Type& type : types) fields.push_back({type, {}});
-  return fields;
-}
-
 }  // namespace
 
 TopRowsState::TopRowsState(std::vector<Type> types, const sql::TopK& plan)
