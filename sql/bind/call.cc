@@ -85,6 +85,57 @@ bool same_aggregate(const PendingAggregate& a, const PendingAggregate& b) {
   return true;
 }
 
+// Functions that write any value as json or jsonb.
+bool makes_json(std::string_view name) {
+  const std::string_view rest = name.starts_with("jsonb_")  ? name.substr(6)
+                                : name.starts_with("json_") ? name.substr(5)
+                                                            : std::string_view();
+  return name == "to_jsonb" || rest == "agg" || rest == "object_agg" || rest == "build_object" ||
+         rest == "build_array";
+}
+
+// A row as a jsonb object. Its columns' names are known here only: a record value carries none.
+// What cannot be done is refused here and not by the rows of a view.
+Result<ExprPtr> row_object(BindState& state, const Scope* scope, std::string_view function,
+                           const ast::Expr& written, ExprPtr row) {
+  const int32_t location = row->location;
+  const auto refused = [&] {
+    return state.fail_at(feature_not_supported("json of a row value is not supported"), location);
+  };
+  if (row->kind != ExprKind::row_make || function.starts_with("json_")) return refused();
+  std::vector<std::string> names;
+  ExprPtr there;  // whether an outer join found a row: a column that is never NULL tells
+  if (const auto* ref = written.try_as<ast::ColumnRef>()) {
+    QW_ASSIGN_OR_RETURN(const Resolved found, resolve_column(state, scope, ref->names, location));
+    const Relation* relation = found.entry == nullptr ? nullptr : found.entry->relation;
+    if (relation == nullptr || relation->columns.size() != row->args.size()) return refused();
+    for (size_t i = 0; i < row->args.size(); ++i) {
+      names.push_back(found.entry->columns[i].name);
+      if (there == nullptr && relation->columns[i].not_null) {
+        there = make_node(ExprKind::is_not_null, TypeId::boolean, row->args[i]->clone());
+      }
+    }
+    if (there == nullptr) return refused();
+  } else {
+    for (size_t i = 0; i < row->args.size(); ++i) names.push_back(fmt::format("f{}", i + 1));
+  }
+  std::vector<ExprPtr> pairs;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (row->args[i]->type.id == TypeId::record) return refused();
+    pairs.push_back(make_constant(Datum::text(names[i])));
+    pairs.push_back(std::move(row->args[i]));
+  }
+  QW_ASSIGN_OR_RETURN(ExprPtr object,
+                      make_named_call(state, "jsonb_build_object", std::move(pairs), location));
+  if (there == nullptr) return object;
+  const Type type = object->type;
+  std::vector<ExprPtr> args;
+  args.push_back(std::move(there));
+  args.push_back(std::move(object));
+  args.push_back(make_constant(Datum::null(type)));
+  return make_node(ExprKind::case_when, type, std::move(args));
+}
+
 }  // namespace
 
 // Brings f(name => value) into the order of the declaration, defaults between filled in.
@@ -154,6 +205,10 @@ Result<ExprPtr> ExpressionBinder::bind_call(const ast::FunctionCall& call) {
   std::vector<Type> types;
   for (const ast::FunctionCall::Argument& argument : call.arguments) {
     QW_ASSIGN_OR_RETURN(ExprPtr bound, bind(*argument.value));
+    if (bound->type.id == TypeId::record && makes_json(name)) {
+      QW_ASSIGN_OR_RETURN(bound,
+                          row_object(state_, scope_, name, *argument.value, std::move(bound)));
+    }
     args.push_back(std::move(bound));
   }
   QW_TRY(place_named_arguments(call, args));

@@ -56,13 +56,12 @@ Result<const Relation*> find_target(BindState& state, const ast::RelationName& n
 
 Result<uint32_t> target_column(const BindState& state, const Relation& target,
                                const ast::TargetColumn& column) {
-  if (!column.steps.empty()) {
+  for (uint32_t i = 0; i < target.columns.size(); ++i) {
+    if (target.columns[i].name != column.name) continue;
+    if (column.steps.empty()) return i;
     return state.fail_at(
         feature_not_supported("assignment to an array element or field is not supported"),
         column.location);
-  }
-  for (uint32_t i = 0; i < target.columns.size(); ++i) {
-    if (target.columns[i].name == column.name) return i;
   }
   return state.fail_at(
       undefined_column(

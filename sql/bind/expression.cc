@@ -8,6 +8,7 @@
 #include "sql/parser.h"
 #include "sql/plan/build.h"
 #include "sql/plan/fold.h"
+#include "src/types/array.h"
 #include "src/types/text.h"
 
 namespace qw::sql {
@@ -234,6 +235,54 @@ ExprPtr ExpressionBinder::whole_row(const Resolved& resolved, int32_t location) 
   return row;
 }
 
+namespace {
+
+// The system column tableoid: no stored column, a constant of the relation. An outer join makes it
+// NULL along with the row, which a column that is never NULL shows.
+Result<ExprPtr> tableoid_of(const BindState& state, const Scope* scope, const ast::ColumnRef& ref) {
+  const auto has_oid = [](const ScopeEntry& entry) {
+    return entry.relation != nullptr && entry.relation->kind != RelationKind::view;
+  };
+  Resolved of;
+  if (ref.names.size() > 1) {
+    const std::vector<std::string> table(ref.names.begin(), ref.names.end() - 1);
+    QW_ASSIGN_OR_RETURN(of, resolve_table(state, scope, table, ref.location));
+    if (!has_oid(*of.entry)) return ExprPtr();
+  } else {
+    uint32_t depth = 0;
+    for (const Scope* at = scope; at != nullptr && of.entry == nullptr; at = at->parent, ++depth) {
+      for (const ScopeEntry& entry : at->entries) {
+        if (at->blocked || !entry.table_visible || !has_oid(entry)) continue;
+        if (of.entry != nullptr) {
+          return state.fail_at(ambiguous_column("column reference \"tableoid\" is ambiguous"),
+                                ref.location);
+        }
+        of = {Resolved::Kind::whole_row, depth, nullptr, &entry};
+      }
+    }
+    if (of.entry == nullptr) return ExprPtr();
+  }
+  const Relation& relation = *of.entry->relation;
+  ExprPtr oid = make_constant(Datum::of<uint32_t>(TypeId::oid, relation.id.value));
+  for (size_t i = 0; i < relation.columns.size(); ++i) {
+    if (!relation.columns[i].not_null || i >= of.entry->columns.size()) continue;
+    const ScopeColumn& column = of.entry->columns[i];
+    ExprPtr witness = make_column(column.index, column.type);
+    if (of.depth > 0) witness->kind = ExprKind::outer_column;
+    witness->depth = of.depth;
+    std::vector<ExprPtr> args;
+    args.push_back(make_node(ExprKind::is_not_null, TypeId::boolean, std::move(witness)));
+    args.push_back(std::move(oid));
+    args.push_back(make_constant(Datum::null(TypeId::oid)));
+    oid = make_node(ExprKind::case_when, TypeId::oid, std::move(args));
+    break;
+  }
+  oid->location = ref.location;
+  return oid;
+}
+
+}  // namespace
+
 Result<ExprPtr> ExpressionBinder::bind_column(const ast::ColumnRef& ref) {
   if (ref.star) {
     return state_.fail_at(syntax_error("row expansion via \"*\" is not supported here"),
@@ -243,7 +292,15 @@ Result<ExprPtr> ExpressionBinder::bind_column(const ast::ColumnRef& ref) {
     return state_.fail_at(
         feature_not_supported("cannot use column reference in DEFAULT expression"), ref.location);
   }
-  QW_ASSIGN_OR_RETURN(Resolved resolved, resolve_column(state_, scope_, ref.names, ref.location));
+  auto found = resolve_column(state_, scope_, ref.names, ref.location);
+  if (!found) {
+    if (ref.names.back() != "tableoid" || found.error().code() != SqlState("42703")) {
+      return fail(std::move(found).error());
+    }
+    QW_ASSIGN_OR_RETURN(ExprPtr oid, tableoid_of(state_, scope_, ref));
+    return oid != nullptr ? std::move(oid) : Result<ExprPtr>(fail(std::move(found).error()));
+  }
+  const Resolved resolved = *found;
   if ((place_ == ExprPlace::limit || place_ == ExprPlace::offset) && resolved.depth == 0) {
     return state_.fail_at(invalid_column_reference(fmt::format(
                               "argument of {} must not contain variables", place_name(place_))),
@@ -485,12 +542,8 @@ Result<ExprPtr> ExpressionBinder::bind_any_all(const ast::AnyAll& any) {
   QW_ASSIGN_OR_RETURN(ExprPtr array, bind(*any.array));
   const std::string_view name = any.op.empty() ? "=" : std::string_view(any.op.back());
   Type element = TypeId::unknown;
-  if (array->type.is_array()) {
-    element = Type(array->type.element);
-  } else if (array->type.id == TypeId::int2vector) {
-    element = TypeId::int2;
-  } else if (array->type.id == TypeId::oidvector) {
-    element = TypeId::oid;
+  if (const std::optional<Type> inside = array_element_type(array->type)) {
+    element = *inside;
   } else if (array->type.id != TypeId::unknown) {
     return state_.fail_at(wrong_object_type("op ANY/ALL (array) requires array on right side"),
                           any.location);
@@ -512,8 +565,7 @@ Result<ExprPtr> ExpressionBinder::bind_any_all(const ast::AnyAll& any) {
   const Type left_type = overload->arguments[0], right_type = overload->arguments[1];
   QW_ASSIGN_OR_RETURN(
       left, coerce(state_, std::move(left), left_type.without_typmod(), CastContext::implicit));
-  const bool is_vector =
-      array->type.id == TypeId::int2vector || array->type.id == TypeId::oidvector;
+  const bool is_vector = array_element_type(array->type).has_value() && !array->type.is_array();
   if (!is_vector || !right_type.same(element)) {
     if (right_type.is_array() || type_info(right_type.id).array_oid == 0) {
       return state_.fail_at(
@@ -559,7 +611,10 @@ Result<ExprPtr> ExpressionBinder::bind_null_test(const ast::NullTest& test) {
     }
     return make_and(std::move(terms));
   }
-  QW_ASSIGN_OR_RETURN(arg, resolve_unknown(state_, std::move(arg)));
+  // A parameter gets no type from being tested: it has another use, or 42P18.
+  if (arg->kind != ExprKind::parameter) {
+    QW_ASSIGN_OR_RETURN(arg, resolve_unknown(state_, std::move(arg)));
+  }
   return make_node(kind, TypeId::boolean, std::move(arg));
 }
 
@@ -827,14 +882,8 @@ Result<ExprPtr> ExpressionBinder::bind_indirection(const ast::Indirection& indir
           i = end - 1;
           break;
         }
-        Type element = TypeId::unknown;
-        if (value->type.is_array()) {
-          element = Type(value->type.element);
-        } else if (value->type.id == TypeId::int2vector) {
-          element = TypeId::int2;
-        } else if (value->type.id == TypeId::oidvector) {
-          element = TypeId::oid;
-        } else {
+        const std::optional<Type> element = array_element_type(value->type);
+        if (!element) {
           return state_.fail_at(
               datatype_mismatch(fmt::format("cannot subscript type {} because it does not support "
                                             "subscripting",
@@ -855,7 +904,7 @@ Result<ExprPtr> ExpressionBinder::bind_indirection(const ast::Indirection& indir
           args.push_back(std::move(index));
         }
         --i;
-        value = make_node(ExprKind::subscript, element, std::move(args));
+        value = make_node(ExprKind::subscript, *element, std::move(args));
         value->location = location;
         break;
       }

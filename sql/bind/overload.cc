@@ -8,6 +8,7 @@
 #include "sql/expr/arguments.h"
 #include "sql/parser.h"
 #include "sql/plan/build.h"
+#include "src/types/array.h"
 #include "src/types/text.h"
 
 namespace qw::sql {
@@ -49,15 +50,9 @@ bool bind_polymorphic(const BindState& state, std::span<const Type> declared,
     Type type = arguments[i].without_typmod();
     if (type.id == TypeId::unknown) continue;
     if (wants_array(id)) {
-      if (type.id == TypeId::int2vector) {
-        type = TypeId::int2;
-      } else if (type.id == TypeId::oidvector) {
-        type = TypeId::oid;
-      } else if (!type.is_array()) {
-        return false;
-      } else {
-        type = Type(type.element);
-      }
+      const std::optional<Type> inside = array_element_type(type);
+      if (!inside) return false;
+      type = *inside;
     } else if (id == TypeId::anynonarray && type.is_array()) {
       return false;
     }

@@ -124,8 +124,9 @@ void unnest(const SetCall& call, uint32_t row, RowSink& sink, PatternCache&) {
   }
 }
 std::unique_ptr<SetCursor> unnest_set(const SetCall& call) {
-  return std::make_unique<RowsCursor>(call, &unnest,
-                                      std::vector<Type>{Type(call.args[0].type.element)}, true);
+  const std::optional<Type> element = array_element_type(call.args[0].type);
+  QW_ASSERT(element.has_value());
+  return std::make_unique<RowsCursor>(call, &unnest, std::vector<Type>{*element}, true);
 }
 
 void subscripts(const SetCall& call, uint32_t row, RowSink& sink, PatternCache&) {

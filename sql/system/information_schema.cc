@@ -120,7 +120,7 @@ Result<Rows> columns(const SystemContext& context) {
           .set("table_name", relation->name)
           .set("column_name", column.name)
           .set("ordinal_position", i + 1)
-          .set("is_nullable", !column.not_null)
+          .set("is_nullable", !shown_not_null(*relation, column))
           .set("udt_catalog", context.database)
           .set("udt_schema", "pg_catalog")
           .set("udt_name", column.type.type_name())

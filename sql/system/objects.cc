@@ -130,6 +130,10 @@ char relkind_of(const Relation& relation) {
   return 'r';
 }
 
+bool shown_not_null(const Relation& relation, const ColumnInfo& column) {
+  return column.not_null && relkind_of(relation) == 'r';
+}
+
 std::vector<const Relation*> relations_of(const Catalog& catalog, Reach reach) {
   std::vector<const Relation*> out;
   for (const auto& [id, relation] : catalog.relations) out.push_back(relation.get());

@@ -49,6 +49,8 @@ std::vector<std::string> namespace_names(const Catalog& catalog);
 
 // 'r', 'v', 'm' as in pg_class.
 char relkind_of(const Relation& relation);
+// What a client is told of a column: only tables promise anything, views never do.
+bool shown_not_null(const Relation& relation, const ColumnInfo& column);
 // User relations, then system ones when asked for.
 enum class Reach : uint8_t { user, all };
 std::vector<const Relation*> relations_of(const Catalog& catalog, Reach reach);

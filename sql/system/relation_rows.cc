@@ -112,7 +112,8 @@ Result<Rows> classes(const SystemContext& context) {
 
 // ---- pg_attribute ---------------------------------------------------------------------------
 
-void attribute_row(RowWriter& out, uint32_t relation, size_t number, const ColumnInfo& column) {
+void attribute_row(RowWriter& out, uint32_t relation, size_t number, const ColumnInfo& column,
+                   bool not_null) {
   const auto facts = type_facts().find(column.type.oid());
   const TypeFacts known = facts == type_facts().end() ? TypeFacts() : facts->second;
   out.row()
@@ -128,7 +129,7 @@ void attribute_row(RowWriter& out, uint32_t relation, size_t number, const Colum
       .set("attbyval", known.by_value)
       .set("attalign", known.align)
       .set("attstorage", known.storage)
-      .set("attnotnull", column.not_null)
+      .set("attnotnull", not_null)
       .set("atthasdef", !column.default_sql.empty())
       .set("attislocal", true)
       .set("attcollation", known.collation);
@@ -138,7 +139,8 @@ Rows fixed_attributes() {
   RowWriter out(kCatalog, "pg_attribute");
   for (const Relation* relation : system_relations()) {
     for (size_t i = 0; i < relation->columns.size(); ++i) {
-      attribute_row(out, relation->id.value, i + 1, relation->columns[i]);
+      const ColumnInfo& column = relation->columns[i];
+      attribute_row(out, relation->id.value, i + 1, column, shown_not_null(*relation, column));
     }
   }
   return out.take();
@@ -148,15 +150,15 @@ Result<Rows> attributes(const SystemContext& context) {
   RowWriter out(kCatalog, "pg_attribute");
   for (const auto& [id, relation] : context.catalog->relations) {
     for (size_t i = 0; i < relation->columns.size(); ++i) {
-      attribute_row(out, id.value, i + 1, relation->columns[i]);
+      const ColumnInfo& column = relation->columns[i];
+      attribute_row(out, id.value, i + 1, column, shown_not_null(*relation, column));
     }
   }
   for (const KeyIndex& index : all_indexes(*context.catalog)) {
     for (size_t i = 0; i < index.columns.size(); ++i) {
       ColumnInfo column = index.relation->columns[index.columns[i]];
-      column.not_null = false;
       column.default_sql.clear();
-      attribute_row(out, index.oid, i + 1, column);
+      attribute_row(out, index.oid, i + 1, column, false);
     }
   }
   return out.take();

@@ -1,5 +1,7 @@
 // Rows about the server and its sessions: the one database, the one role, settings, activity.
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -57,6 +59,15 @@ Result<Rows> users(const SystemContext& context) {
 }
 constexpr char kUser[] = "pg_user", kShadow[] = "pg_shadow";
 
+// The kind of a setting, as its default shows it.
+std::string_view kind_of(const SystemSetting& setting) {
+  const std::string& value = setting.boot_value;
+  if (value == "on" || value == "off") return "bool";
+  const bool digits = !value.empty() && std::all_of(value.begin(), value.end(),
+                                                    [](char c) { return c >= '0' && c <= '9'; });
+  return digits ? "integer" : "string";
+}
+
 Result<Rows> settings(const SystemContext& context) {
   RowWriter out(kCatalog, "pg_settings");
   if (!context.settings) return out.take();
@@ -68,7 +79,7 @@ Result<Rows> settings(const SystemContext& context) {
              setting.name.find('.') == std::string::npos ? "Quickwater" : "Customized Options")
         .set("short_desc", setting.description)
         .set("context", setting.fixed ? "internal" : "user")
-        .set("vartype", "string")
+        .set("vartype", kind_of(setting))
         .set("source", setting.value == setting.boot_value ? "default" : "session")
         .set("boot_val", setting.boot_value)
         .set("reset_val", setting.boot_value)

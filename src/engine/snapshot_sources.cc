@@ -55,6 +55,8 @@ class MergingCursor final : public views::RowCursor {
     QW_ASSERT(layout.mode() != KeyMode::sequence);
     write_ = writes.lower_bound(bounds.lower);
     write_end_ = bounds.upper ? writes.lower_bound(*bounds.upper) : writes.end();
+    // BETWEEN 25 AND 12: nothing lies there, and the end comes before the beginning.
+    if (bounds.upper && *bounds.upper <= bounds.lower) write_end_ = write_;
   }
 
   Result<bool> next(Batch& batch) override {

@@ -459,6 +459,19 @@ int compare_values(const Vector& a, uint32_t row_a, const Vector& b, uint32_t ro
   return 0;
 }
 
+std::optional<Type> array_element_type(const Type& type) {
+  switch (type.id) {
+    case TypeId::array:
+      return Type(type.element);
+    case TypeId::int2vector:
+      return Type(TypeId::int2);
+    case TypeId::oidvector:
+      return Type(TypeId::oid);
+    default:
+      return std::nullopt;
+  }
+}
+
 int compare_values(const Datum& a, const Datum& b) {
   Arena arena;
   return compare_values(a.to_vector(arena), 0, b.to_vector(arena), 0);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -122,6 +123,10 @@ int compare(std::string_view a, std::string_view b);
 void append_text(std::string_view bytes, const TextStyle& style, std::string& out);
 void append_binary(std::string_view bytes, std::string& out);
 }  // namespace record
+
+// The element type of a type whose values are laid out as arrays: T[], int2vector, oidvector.
+// Nothing for the others.
+std::optional<Type> array_element_type(const Type& type);
 
 // The order of two values of one type (PostgreSQL's btree order), neither NULL. For code outside
 // loops; kernels compare natively.

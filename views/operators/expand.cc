@@ -140,6 +140,11 @@ bool ProjectSetOperator::produce(Batch& out) {
     cursor_.reset();
     return keep_empty_ && produce_empty(out);
   }
+  // A function that makes other columns than it declares would have its bytes taken for others.
+  QW_ASSERT(input_.columns.size() + made.size() + (ordinality_ ? 1 : 0) == output_.size());
+  for (size_t i = 0; i < made.size(); ++i) {
+    QW_ASSERT(made[i].type.physical() == output_[input_.columns.size() + i].physical());
+  }
   out = Batch();
   out.rows = count;
   for (const Vector& column : input_.columns) {
