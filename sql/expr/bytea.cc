@@ -12,7 +12,7 @@
 #include "sql/expr/declare.h"
 #include "src/base/hash.h"
 #include "src/base/random.h"
-#include "src/types/text_scalar.h"
+#include "src/base/utf8.h"
 #include "src/types/uuid.h"
 
 namespace qw::sql {
@@ -54,12 +54,7 @@ bool is_utf8(View name, Row& row) {
 }
 Str convert_from(View bytes, View encoding, Row& row) {
   if (!is_utf8(encoding, row)) return Str();
-  const size_t bad = utf8_find_invalid(bytes);
-  if (bad != View::npos) {
-    return row.fail(Error(SqlState("22021"),
-                          fmt::format("invalid byte sequence for encoding \"UTF8\": 0x{:02x}",
-                                      static_cast<unsigned char>(bytes[bad]))));
-  }
+  if (auto valid = check_utf8(bytes); !valid) return row.fail(std::move(valid).error());
   return Str(bytes);
 }
 Str convert_to(View text, View encoding, Row& row) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "src/base/limits.h"
+#include "src/base/utf8.h"
 
 namespace qw::sql::parsing {
 
@@ -47,26 +48,6 @@ void append_utf8(std::string& to, uint32_t code) {
     byte(0x80 | ((code >> 6) & 0x3F));
     byte(0x80 | (code & 0x3F));
   }
-}
-
-// Length of the valid UTF-8 character at `i`, 0 when there is none.
-size_t utf8_length(std::string_view text, size_t i) {
-  const auto at = [&](size_t k) {
-    return k < text.size() ? static_cast<unsigned char>(text[k]) : 0U;
-  };
-  const auto tail = [&](size_t k) { return (at(k) & 0xC0) == 0x80; };
-  const unsigned first = at(i);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return tail(i + 1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const bool second = (first != 0xE0 || at(i + 1) >= 0xA0) && (first != 0xED || at(i + 1) < 0xA0);
-    return second && tail(i + 1) && tail(i + 2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const bool second = (first != 0xF0 || at(i + 1) >= 0x90) && (first != 0xF4 || at(i + 1) < 0x90);
-    return second && tail(i + 1) && tail(i + 2) && tail(i + 3) ? 4 : 0;
-  }
-  return 0;
 }
 
 }  // namespace
@@ -439,10 +420,7 @@ Result<std::string> string_value(std::string_view text) {
     }
   }
   if (prefix == 'u') return unicode_value(value);
-  if (!first_invalid_utf8(value).empty()) {
-    return qw::fail(character_not_in_repertoire(
-        fmt::format("invalid byte sequence for encoding \"UTF8\": {}", first_invalid_utf8(value))));
-  }
+  QW_TRY(check_utf8(value));
   return value;
 }
 
@@ -456,29 +434,6 @@ std::string name_value(Token token, std::string_view text) {
     if (decoded) value = std::move(*decoded);
   }
   return truncate_name(std::move(value));
-}
-
-std::string first_invalid_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    if (text[i] == '\0') return "0x00";
-    const size_t length = utf8_length(text, i);
-    if (length != 0) {
-      i += length;
-      continue;
-    }
-    // PostgreSQL shows as many bytes as the first one promises.
-    const auto first = static_cast<unsigned char>(text[i]);
-    const size_t promised = first >= 0xF0 && first < 0xF8   ? 4
-                            : first >= 0xE0 && first < 0xF0 ? 3
-                            : first >= 0xC0 && first < 0xE0 ? 2
-                                                            : 1;
-    std::string bytes;
-    for (size_t k = i; k < std::min(i + promised, text.size()); ++k) {
-      bytes += fmt::format("{}0x{:02x}", k == i ? "" : " ", static_cast<unsigned char>(text[k]));
-    }
-    return bytes;
-  }
-  return "";
 }
 
 }  // namespace qw::sql::parsing

@@ -80,8 +80,5 @@ std::string truncate_name(std::string name);
 // The value of a string or name token's text, quotes and escapes resolved.
 Result<std::string> string_value(std::string_view token_text);
 std::string name_value(Token token, std::string_view token_text);
-// Bytes of the first character that is not valid UTF-8, as PostgreSQL prints them ("0xff 0x41"), or
-// "" when all is valid.
-std::string first_invalid_utf8(std::string_view text);
 
 }  // namespace qw::sql::parsing

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "src/base/limits.h"
+#include "src/base/utf8.h"
 
 namespace qw::sql::parsing {
 
@@ -243,11 +244,7 @@ Result<Survey> survey(std::string_view text) {
     return fail(program_limit_exceeded(
         fmt::format("query text is longer than {} bytes", limits::kQueryBytesMax)));
   }
-  std::string invalid = first_invalid_utf8(text);
-  if (!invalid.empty()) {
-    return fail(character_not_in_repertoire(
-        fmt::format("invalid byte sequence for encoding \"UTF8\": {}", invalid)));
-  }
+  QW_TRY(check_utf8(text));
   return Surveyor(text).run();
 }
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "src/base/bytes.h"
+#include "src/base/utf8.h"
 #include "src/types/binary.h"
 
 namespace qw::engine {
@@ -238,6 +239,9 @@ Result<bool> CopyReader::take_line(std::string_view& rest, bool at_end) {
     return true;
   }
   if (options_.header && line_ == 1) return true;
+  if (auto valid = check_utf8(line); !valid) {
+    return fail(located(std::move(valid).error(), fields_.size(), ""));
+  }
   QW_TRY(text_line(line));
   return true;
 }
@@ -272,13 +276,12 @@ Result<void> CopyReader::text_line(std::string_view line) {
         }
       }
       field.text = std::string_view(unescaped_).substr(from);
+      if (auto valid = check_utf8(field.text); !valid) {
+        return fail(located(std::move(valid).error(), fields_.size(), ""));
+      }
     }
   }
-  if (column < fields_.size()) {
-    return fail(located(bad_copy_file_format(fmt::format("missing data for column \"{}\"",
-                                                         columns_.columns[column].name)),
-                        fields_.size(), ""));
-  }
+  if (column < fields_.size()) return missing_data(column);
   return add_row();
 }
 
@@ -356,20 +359,29 @@ Result<bool> CopyReader::take_csv_line(std::string_view& rest, bool at_end) {
                                              (was_quoted && options_.force_null[column]));
     ++column;
   }
+  const std::string_view line = rest.substr(0, i);
   rest = rest.substr(i);
   if (skip) return true;
-  if (column < fields_.size()) {
-    return fail(located(bad_copy_file_format(fmt::format("missing data for column \"{}\"",
-                                                         columns_.columns[column].name)),
-                        fields_.size(), ""));
+  if (auto valid = check_utf8(line); !valid) {
+    return fail(located(std::move(valid).error(), fields_.size(), ""));
   }
+  if (column < fields_.size()) return missing_data(column);
   QW_TRY(add_row());
   return true;
 }
 
-Result<void> CopyReader::add_row() {
+// A line that ends early; what is wrong with the fields that are there comes first.
+tl::unexpected<Error> CopyReader::missing_data(size_t column) {
+  if (auto parsed = parse_fields(column); !parsed) return fail(std::move(parsed).error());
+  return fail(located(bad_copy_file_format(fmt::format("missing data for column \"{}\"",
+                                                       columns_.columns[column].name)),
+                      fields_.size(), ""));
+}
+
+// The first `count` fields into the batch's next row.
+Result<void> CopyReader::parse_fields(size_t count) {
   const uint32_t row = batch_.rows;
-  for (size_t c = 0; c < fields_.size(); ++c) {
+  for (size_t c = 0; c < count; ++c) {
     Vector& vector = batch_.columns[c];
     if (fields_[c].null) {
       vector.set_null(row, kBatchRowsMax, arena_);
@@ -383,6 +395,11 @@ Result<void> CopyReader::add_row() {
     if (!parsed && binary) return fail(located(std::move(parsed).error(), columns_.size(), ""));
     if (!parsed) return fail(located(std::move(parsed).error(), c, fields_[c].text));
   }
+  return {};
+}
+
+Result<void> CopyReader::add_row() {
+  QW_TRY(parse_fields(fields_.size()));
   ++rows_total_;
   if (++batch_.rows == kBatchRowsMax) return flush();
   return {};

@@ -53,6 +53,8 @@ class CopyReader {
   Result<bool> take_tuple(std::string_view& rest);
   Result<void> text_line(std::string_view line);
   Result<void> add_row();
+  Result<void> parse_fields(size_t count);
+  tl::unexpected<Error> missing_data(size_t column);
   Result<void> flush();
   void start_batch();
   Error located(Error error, size_t column, std::string_view value) const;

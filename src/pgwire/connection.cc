@@ -12,6 +12,7 @@
 
 #include "src/base/bytes.h"
 #include "src/base/limits.h"
+#include "src/base/utf8.h"
 #include "src/types/binary.h"
 #include "src/types/text.h"
 
@@ -287,8 +288,8 @@ void Connection::simple_query(std::string_view body) {
     send_error(malformed("query"));
     return send_ready();
   }
-  if (!valid_utf8(*text)) {
-    send_error(character_not_in_repertoire("invalid byte sequence for encoding \"UTF8\""));
+  if (auto valid = check_utf8(*text); !valid) {
+    send_error(valid.error());
     return finish_script(true);
   }
   auto script = session_->parse(*text);
@@ -361,9 +362,7 @@ Result<void> Connection::parse_message(std::string_view body) {
     }
     types.push_back(type.value_or(Type(TypeId::unknown)));
   }
-  if (!valid_utf8(*text)) {
-    return fail(character_not_in_repertoire("invalid byte sequence for encoding \"UTF8\""));
-  }
+  QW_TRY(check_utf8(*text));
   if (name->empty()) session_->close_prepared("");
   QW_ASSIGN_OR_RETURN(auto prepared, session_->prepare(*text, types));
   QW_TRY(session_->store_prepared(*name, std::move(prepared)));
@@ -415,9 +414,7 @@ Result<void> Connection::bind_message(std::string_view body) {
     const auto bytes = reader.read_bytes(static_cast<size_t>(*size));
     if (!bytes) return fail(malformed("Bind"));
     const int16_t format = formats.empty() ? int16_t{0} : formats[formats.size() == 1 ? 0 : i];
-    if (format == 0 && !valid_utf8(*bytes)) {
-      return fail(character_not_in_repertoire("invalid byte sequence for encoding \"UTF8\""));
-    }
+    if (format == 0) QW_TRY(check_utf8(*bytes));
     QW_ASSIGN_OR_RETURN(Datum value, format == 1 ? from_binary(types[i], *bytes)
                                                  : from_text(types[i], *bytes, session_->style()));
     values.push_back(std::move(value));

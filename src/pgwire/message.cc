@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include "src/base/limits.h"
 
@@ -53,7 +52,5 @@ void write_error(std::string& out, char type, std::string_view severity, const E
   writer.byte('\0');
   writer.end();
 }
-
-bool valid_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 }  // namespace qw::pgwire

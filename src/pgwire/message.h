@@ -56,6 +56,4 @@ class MessageWriter {
 // ErrorResponse ('E') or NoticeResponse ('N').
 void write_error(std::string& out, char type, std::string_view severity, const Error& error);
 
-bool valid_utf8(std::string_view text);
-
 }  // namespace qw::pgwire

@@ -9,13 +9,13 @@
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
 #include "src/base/limits.h"
+#include "src/base/utf8.h"
 #include "src/types/array.h"
 #include "src/types/datetime.h"
 #include "src/types/interval.h"
 #include "src/types/jsonb.h"
 #include "src/types/numeric.h"
 #include "src/types/text.h"
-#include "src/types/text_scalar.h"
 #include "src/types/uuid.h"
 
 namespace qw {
@@ -55,21 +55,6 @@ Result<void> put_integer(std::string_view bytes, void* out) {
   return {};
 }
 
-Result<void> check_text(std::string_view bytes) {
-  const size_t bad = utf8_find_invalid(bytes);
-  if (bad == std::string_view::npos) return {};
-  // As many bytes as PostgreSQL shows: what the lead byte promises, within the text.
-  const auto lead = static_cast<unsigned char>(bytes[bad]);
-  const size_t promised = lead >= 0xf0 ? 4 : (lead >= 0xe0 ? 3 : (lead >= 0xc0 ? 2 : 1));
-  std::string shown;
-  for (size_t i = bad; i < std::min(bad + promised, bytes.size()); ++i) {
-    fmt::format_to(std::back_inserter(shown), "{}0x{:02x}", i == bad ? "" : " ",
-                   static_cast<unsigned char>(bytes[i]));
-  }
-  return fail(character_not_in_repertoire(
-      fmt::format("invalid byte sequence for encoding \"UTF8\": {}", shown)));
-}
-
 Result<std::string_view> parse_string(Type type, std::string_view bytes, Arena& arena) {
   if (type.id == TypeId::bytea) return bytes;
   if (type.id == TypeId::array) return array::from_binary(type, bytes, arena);
@@ -90,7 +75,7 @@ Result<std::string_view> parse_string(Type type, std::string_view bytes, Arena& 
     }
     bytes.remove_prefix(1);
   }
-  QW_TRY(check_text(bytes));
+  QW_TRY(check_utf8(bytes));
   if (type.id == TypeId::json || type.id == TypeId::jsonb || type.id == TypeId::varchar ||
       type.id == TypeId::bpchar || type.id == TypeId::name) {
     Vector one = Vector::flat(type, 1, arena);

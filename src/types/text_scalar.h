@@ -35,8 +35,4 @@ inline size_t utf8_clip(std::string_view text, size_t bytes_max) {
   return at;
 }
 
-// Well-formed UTF-8 without NUL, as PostgreSQL accepts from clients. Returns the offset of the
-// first bad byte, or npos.
-size_t utf8_find_invalid(std::string_view text);
-
 }  // namespace qw

@@ -1,7 +1,12 @@
-// UTF-8 validation: see text_scalar.h.
-#include "src/types/text_scalar.h"
+// UTF-8 at the border: see utf8.h.
+#include "src/base/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <string>
+
+#include <fmt/format.h>
 
 #include "src/base/bytes.h"
 
@@ -28,9 +33,8 @@ size_t character_bytes(std::string_view text) {
   return lead == 0xf4 && byte(1) > 0x8f ? 0 : 4;
 }
 
-}  // namespace
-
-size_t utf8_find_invalid(std::string_view text) {
+// Where the first bad byte is, or npos.
+size_t find_invalid(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
     // Eight ASCII bytes at a time: none has its top bit set and none is zero.
@@ -46,6 +50,23 @@ size_t utf8_find_invalid(std::string_view text) {
     at += bytes;
   }
   return std::string_view::npos;
+}
+
+}  // namespace
+
+Result<void> check_utf8(std::string_view text) {
+  const size_t bad = find_invalid(text);
+  if (bad == std::string_view::npos) return {};
+  // As many bytes as PostgreSQL shows: what the lead byte promises, within the text.
+  const auto lead = static_cast<unsigned char>(text[bad]);
+  const size_t promised = lead >= 0xf0 ? 4 : (lead >= 0xe0 ? 3 : (lead >= 0xc0 ? 2 : 1));
+  std::string shown;
+  for (size_t i = bad; i < std::min(bad + promised, text.size()); ++i) {
+    fmt::format_to(std::back_inserter(shown), "{}0x{:02x}", i == bad ? "" : " ",
+                   static_cast<unsigned char>(text[i]));
+  }
+  return fail(character_not_in_repertoire(
+      fmt::format("invalid byte sequence for encoding \"UTF8\": {}", shown)));
 }
 
 }  // namespace qw
