@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include "sql/program.h"
@@ -17,6 +18,7 @@
 #include "src/engine/snapshot_sources.h"
 #include "src/engine/statement_writes.h"
 #include "src/engine/system_rows.h"
+#include "src/engine/unique_keys.h"
 #include "src/types/row_codec.h"
 
 namespace qw::engine {
@@ -59,18 +61,24 @@ std::string row_text(const Batch& batch, uint32_t row, std::span<const uint32_t>
   return text + ")";
 }
 
-// 23505 when a unique index would hold two rows of one key. On its own, a statement is checked by
-// the loop; within a transaction the error belongs to the statement.
-Result<void> check_unique(const Transaction& transaction, ObjectId relation,
-                          const StatementWrites& writes) {
-  const auto indexes = transaction.view->unique_indexes(relation);
-  if (indexes.empty()) return {};
+// What the transaction has written to a relation in front of the statement.
+std::vector<RowWrite> writes_before(const Transaction& transaction, ObjectId relation) {
   std::vector<RowWrite> before;
   if (const TxnBuffer::Table* table = transaction.writes.find(relation)) {
     for (const auto& [key, entry] : *table) {
       before.push_back({key, entry.expected, entry.row, entry.count});
     }
   }
+  return before;
+}
+
+// 23505 when a unique index would hold two rows of one key. On its own, a statement is checked by
+// the loop; within a transaction the error belongs to the statement.
+Result<void> check_unique(const Transaction& transaction, ObjectId relation,
+                          const StatementWrites& writes) {
+  const auto indexes = transaction.view->unique_indexes(relation);
+  if (indexes.empty()) return {};
+  const std::vector<RowWrite> before = writes_before(transaction, relation);
   const std::array<std::span<const RowWrite>, 2> lists = {before, writes.list()};
   for (const auto& index : indexes) {
     UniqueClaims claims;
@@ -136,11 +144,22 @@ class Changer {
     insert_ = insert;
     if (insert == nullptr) return {};
     QW_TRY(prepare_returning(insert->returning, types_of(*target_)));
+    if (insert->on_conflict) {
+      unique_.emplace(*layout_, *transaction_->snapshot, writes_,
+                      transaction_->view->unique_indexes(target_->id),
+                      insert->on_conflict->columns);
+      QW_TRY(unique_->start(writes_before(*transaction_, target_->id)));
+    }
     if (insert->on_conflict && insert->on_conflict->action == sql::BoundConflict::Action::update) {
       std::vector<Type> input = types_of(*target_);
       const std::vector<Type> own = input;
       input.insert(input.end(), own.begin(), own.end());
       QW_ASSIGN_OR_RETURN(conflict_row_, compile(insert->on_conflict->new_row, input));
+      for (const uint32_t c : table_columns_) {
+        const sql::Expr& value = *insert->on_conflict->new_row[c];
+        const bool kept = value.kind == sql::ExprKind::column && value.index == c;
+        keys_change_ = keys_change_ || (!kept && unique_->covers(c));
+      }
       if (insert->on_conflict->where) {
         const sql::Expr* where = insert->on_conflict->where.get();
         QW_ASSIGN_OR_RETURN(conflict_where_, sql::Program::compile({&where, 1}, input));
@@ -157,48 +176,21 @@ class Changer {
     return {};
   }
 
-  Result<void> insert_batch(const Batch& batch) {
+  Result<void> insert_batch(const Batch& given) {
     scratch_.reset();
-    QW_TRY(check_not_null(batch, 0));
-    const uint32_t size = batch.size();
-    auto* packed = scratch_.allocate_array<std::string_view>(size);
-    layout_->pack(batch, scratch_, packed);
-    if (layout_->mode() == KeyMode::multiset) {
-      for (uint32_t i = 0; i < size; ++i) writes_.add_copies(packed[i], 1);
-      rows_ += size;
-      return give_back(batch);
+    // Rows in front of one that is refused may be refused for another reason, which comes first.
+    uint32_t sound = 0;
+    std::optional<Error> refused = find_null(given, 0, sound);
+    Batch batch = given;
+    if (refused) {
+      auto* rows = scratch_.allocate_array<uint16_t>(size_t{sound} + 1);
+      for (uint32_t i = 0; i < sound; ++i) rows[i] = static_cast<uint16_t>(given.row(i));
+      batch.select(rows, sound);
     }
-    auto* keys = scratch_.allocate_array<std::string_view>(size);
-    layout_->encode_keys(batch, scratch_, keys);
-    auto* inserted = scratch_.allocate_array<uint16_t>(size);
-    uint32_t inserted_count = 0;
-    std::vector<Conflict> conflicts;
-    for (uint32_t i = 0; i < size; ++i) {
-      QW_ASSIGN_OR_RETURN(const std::string_view old, writes_.current(keys[i]));
-      if (!row_exists(old)) {
-        writes_.put(keys[i], old, packed[i]);
-        inserted[inserted_count++] = static_cast<uint16_t>(batch.row(i));
-        continue;
-      }
-      if (insert_ == nullptr || !insert_->on_conflict) {
-        return fail(duplicate(batch, batch.row(i), 0));
-      }
-      if (insert_->on_conflict->action == sql::BoundConflict::Action::nothing) continue;
-      if (writes_.touched(keys[i])) {
-        return fail(
-            cardinality_violation("ON CONFLICT DO UPDATE command cannot affect row a second time")
-                .with_hint("Ensure that no rows proposed for insertion within the same "
-                           "command have duplicate constrained values."));
-      }
-      conflicts.push_back({batch.row(i), keys[i], old});
-    }
-    rows_ += inserted_count;
-    if (inserted_count != 0) {
-      Batch done = batch;
-      done.select(inserted, inserted_count);
-      QW_TRY(give_back(done));
-    }
-    return conflicts.empty() ? Result<void>() : update_conflicting(batch, conflicts);
+    QW_TRY(unique_ ? insert_or_resolve(batch) : insert_rows(batch));
+    if (!refused) return {};
+    QW_TRY(check_unique(*transaction_, target_->id, writes_));
+    return fail(std::move(*refused));
   }
 
   Result<void> update_batch(const Batch& batch) {
@@ -286,9 +278,10 @@ class Changer {
   std::optional<RowBuffer> take_returning() { return std::move(returning_); }
 
  private:
+  // A proposed row (its place in the batch) and the row that it met.
   struct Conflict {
     uint32_t row;
-    std::string_view key, old;
+    std::string_view base, old;
   };
   struct Moved {
     std::string key, row, text;
@@ -302,25 +295,32 @@ class Changer {
     return out;
   }
 
-  Result<void> check_not_null(const Batch& batch, uint32_t from) const {
+  // The error of the first row with a NULL where none may be; `sound` counts the rows before it.
+  std::optional<Error> find_null(const Batch& batch, uint32_t from, uint32_t& sound) const {
+    sound = batch.size();
+    const sql::ColumnInfo* bad = nullptr;
     for (const uint32_t c : table_columns_) {
-      const sql::ColumnInfo& column = target_->columns[c];
       const Vector& vector = batch.columns[from + c];
-      if (!column.not_null || vector.validity == nullptr) continue;
-      for (uint32_t i = 0; i < batch.size(); ++i) {
+      if (!target_->columns[c].not_null || vector.validity == nullptr) continue;
+      for (uint32_t i = 0; i < sound; ++i) {
         if (!vector.is_null(batch.row(i))) continue;
-        return fail(
-            not_null_violation(
-                fmt::format("null value in column \"{}\" of relation \"{}\" violates "
-                            "not-null constraint",
-                            column.name, target_->name))
-                .with_detail(
-                    "Failing row contains " +
-                    row_text(part(batch, from), batch.row(i), table_columns_, context_.style) + ".")
-                .with_column(target_->name, column.name));
+        sound = i;
+        bad = &target_->columns[c];
       }
     }
-    return {};
+    if (bad == nullptr) return std::nullopt;
+    return not_null_violation(fmt::format("null value in column \"{}\" of relation \"{}\" violates "
+                                          "not-null constraint",
+                                          bad->name, target_->name))
+        .with_detail("Failing row contains " +
+                     row_text(part(batch, from), batch.row(sound), table_columns_, context_.style) +
+                     ".")
+        .with_column(target_->name, bad->name);
+  }
+  Result<void> check_not_null(const Batch& batch, uint32_t from) const {
+    uint32_t sound = 0;
+    std::optional<Error> refused = find_null(batch, from, sound);
+    return refused ? Result<void>(fail(std::move(*refused))) : Result<void>();
   }
 
   std::string key_text(const Batch& batch, uint32_t row, uint32_t from) const {
@@ -341,7 +341,106 @@ class Changer {
     return duplicate_of(key_text(batch, row, from));
   }
 
+  Result<void> insert_rows(const Batch& batch) {
+    const uint32_t size = batch.size();
+    auto* packed = scratch_.allocate_array<std::string_view>(size);
+    layout_->pack(batch, scratch_, packed);
+    if (layout_->mode() == KeyMode::multiset) {
+      for (uint32_t i = 0; i < size; ++i) writes_.add_copies(packed[i], 1);
+    } else {
+      auto* keys = scratch_.allocate_array<std::string_view>(size);
+      layout_->encode_keys(batch, scratch_, keys);
+      for (uint32_t i = 0; i < size; ++i) {
+        QW_ASSIGN_OR_RETURN(const std::string_view old, writes_.current(keys[i]));
+        if (row_exists(old)) return fail(duplicate(batch, batch.row(i), 0));
+        writes_.put(keys[i], old, packed[i]);
+      }
+    }
+    rows_ += size;
+    return give_back(batch);
+  }
+
+  // ON CONFLICT. Rows are looked at one by one, the work on them is done in runs: updates wait
+  // until something depends on them.
+  Result<void> insert_or_resolve(const Batch& batch) {
+    const uint32_t size = batch.size();
+    auto* packed = scratch_.allocate_array<std::string_view>(size);
+    layout_->pack(batch, scratch_, packed);
+    const UniqueKeys::Rows rows = unique_->rows_of(batch, packed, scratch_);
+    std::vector<uint16_t> inserted;
+    std::vector<Conflict> conflicts;
+    absl::flat_hash_set<std::string_view> waiting;
+    const auto flush = [&]() -> Result<void> {
+      waiting.clear();
+      QW_TRY(finish_inserted(batch, inserted));
+      inserted.clear();
+      QW_TRY(update_conflicting(batch, conflicts));
+      conflicts.clear();
+      return {};
+    };
+    for (uint32_t i = 0; i < size; ++i) {
+      QW_ASSIGN_OR_RETURN(const auto met, unique_->find(rows, i, UniqueKeys::Which::arbiters));
+      if (!met) {
+        // RETURNING gives the rows in the order they were proposed in.
+        if (returning_ && !conflicts.empty()) QW_TRY(flush());
+        QW_TRY(refuse_taken(batch, i, rows, packed[i]));
+        add_row(rows.bases[i], packed[i]);
+        unique_->take(rows, i);
+        inserted.push_back(static_cast<uint16_t>(batch.row(i)));
+        continue;
+      }
+      if (insert_->on_conflict->action == sql::BoundConflict::Action::nothing) continue;
+      if (waiting.contains(met->base)) QW_TRY(flush());
+      if (unique_->touched(met->base)) {
+        return fail(
+            cardinality_violation("ON CONFLICT DO UPDATE command cannot affect row a second time")
+                .with_hint("Ensure that no rows proposed for insertion within the same "
+                           "command have duplicate constrained values."));
+      }
+      const std::string_view base(scratch_.copy(met->base), met->base.size());
+      std::string_view old = base;
+      if (layout_->mode() == KeyMode::keyed) {
+        QW_ASSIGN_OR_RETURN(old, writes_.current(base));
+      }
+      conflicts.push_back({batch.row(i), base, old});
+      waiting.insert(base);
+      if (keys_change_) QW_TRY(flush());
+    }
+    return flush();
+  }
+
+  // 23505 when a row of the table holds one of the row's keys.
+  Result<void> refuse_taken(const Batch& batch, uint32_t i, const UniqueKeys::Rows& rows,
+                            std::string_view packed) {
+    QW_ASSIGN_OR_RETURN(const auto holder, unique_->find(rows, i, UniqueKeys::Which::all));
+    if (!holder) return {};
+    return fail(holder->index != nullptr ? holder->index->duplicate(packed)
+                                         : duplicate(batch, batch.row(i), 0));
+  }
+
+  void add_row(std::string_view base, std::string_view packed) {
+    if (layout_->mode() == KeyMode::multiset)
+      writes_.add_copies(packed, 1);
+    else
+      writes_.put(base, {}, packed);
+  }
+  void drop_row(std::string_view base, std::string_view old) {
+    if (layout_->mode() == KeyMode::multiset)
+      writes_.add_copies(old, -1);
+    else
+      writes_.erase(base, old);
+  }
+
+  Result<void> finish_inserted(const Batch& batch, const std::vector<uint16_t>& inserted) {
+    if (inserted.empty()) return {};
+    rows_ += inserted.size();
+    Batch done = batch;
+    done.select(inserted.data(), static_cast<uint32_t>(inserted.size()));
+    return give_back(done);
+  }
+
   Result<void> update_conflicting(const Batch& batch, const std::vector<Conflict>& conflicts) {
+    if (conflicts.empty()) return {};
     std::vector<std::string_view> old_rows;
     auto* rows = scratch_.allocate_array<uint16_t>(conflicts.size());
     for (size_t i = 0; i < conflicts.size(); ++i) {
@@ -350,6 +449,7 @@ class Changer {
     }
     Batch both;
     layout_->unpack(old_rows, scratch_, both);
+    const UniqueKeys::Rows before = unique_->rows_of(both, old_rows.data(), scratch_);
     for (const uint32_t c : table_columns_) {
       both.columns.push_back(
           batch.columns[c].gathered(rows, static_cast<uint32_t>(conflicts.size()), scratch_));
@@ -368,19 +468,15 @@ class Changer {
     QW_TRY(check_not_null(updated, 0));
     const uint32_t size = updated.size();
     auto* packed = scratch_.allocate_array<std::string_view>(size);
-    auto* keys = scratch_.allocate_array<std::string_view>(size);
     layout_->pack(updated, scratch_, packed);
-    layout_->encode_keys(updated, scratch_, keys);
+    const UniqueKeys::Rows after = unique_->rows_of(updated, packed, scratch_);
     for (uint32_t i = 0; i < size; ++i) {
-      const Conflict& conflict = conflicts[updated.row(i)];
-      if (keys[i] == conflict.key) {
-        writes_.put(conflict.key, conflict.old, packed[i]);
-        continue;
-      }
-      writes_.erase(conflict.key, conflict.old);
-      QW_ASSIGN_OR_RETURN(const std::string_view taken, writes_.current(keys[i]));
-      if (row_exists(taken)) return fail(duplicate(updated, updated.row(i), 0));
-      writes_.put(keys[i], taken, packed[i]);
+      const uint32_t place = updated.row(i);
+      drop_row(conflicts[place].base, conflicts[place].old);
+      unique_->leave(before, place);
+      QW_TRY(refuse_taken(updated, i, after, packed[i]));
+      add_row(after.bases[i], packed[i]);
+      unique_->take(after, i);
     }
     rows_ += size;
     return give_back(updated);
@@ -406,6 +502,8 @@ class Changer {
   StatementWrites writes_;
   std::vector<uint32_t> table_columns_;
   const sql::BoundInsert* insert_ = nullptr;
+  std::optional<UniqueKeys> unique_;  // with ON CONFLICT
+  bool keys_change_ = false;          // DO UPDATE sets columns of unique keys
   std::optional<sql::Program> conflict_row_, conflict_where_, returning_program_;
   std::optional<RowBuffer> returning_;
   std::set<std::string, std::less<>> seen_;
@@ -493,8 +591,15 @@ Result<ChangeResult> run_change(SessionImpl& session, Statement& statement,
     std::optional<ClientWrite> alone;
     QW_ASSIGN_OR_RETURN(ChangeResult result, change_once(session, statement, parameters, alone));
     if (!alone) return result;
-    QW_ASSIGN_OR_RETURN(const bool committed, session.commit(std::move(*alone)));
-    if (committed) return result;
+    Result<bool> committed = session.commit(std::move(*alone));
+    if (!committed) {
+      // Every key was looked up in the snapshot: a row that came since is met by looking again.
+      const auto* insert = statement.shared_work()->bound.as<sql::BoundInsert>();
+      const bool resolves = insert != nullptr && insert->on_conflict.has_value();
+      if (resolves && committed.error().code() == SqlState("23505")) continue;
+      return fail(std::move(committed).error());
+    }
+    if (*committed) return result;
   }
   return fail(serialization_failure("could not serialize access due to concurrent update")
                   .with_hint("The statement met a concurrent change each time; try it again."));
