@@ -65,6 +65,10 @@ struct SystemContext {
 
 // The text of a reg* value (regclass, regtype, ...) under the context's search path.
 std::string object_name(Type type, uint32_t oid, const EvalContext& context);
+// And the other way: a name or a number. 42P01 and its like when there is no such object.
+Result<uint32_t> object_oid(Type type, std::string_view text, const EvalContext& context);
+// A reg* type: its text is looked up in the catalogue.
+bool names_an_object(Type type);
 
 Result<SystemRows> system_rows(const Relation& relation, const SystemContext& context);
 

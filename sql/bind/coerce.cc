@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "sql/parser.h"
+#include "sql/system_catalog.h"
 #include "src/types/text.h"
 
 namespace qw::sql {
@@ -64,13 +65,6 @@ Result<ExprPtr> parse_literal(BindState& state, const Expr& literal, Type target
   return result;
 }
 
-// Types whose text is looked up in the catalogue: read by a function when it runs, not by a codec.
-bool names_an_object(TypeId id) {
-  return id == TypeId::regclass || id == TypeId::regtype || id == TypeId::regproc ||
-         id == TypeId::regprocedure || id == TypeId::regnamespace || id == TypeId::regrole ||
-         id == TypeId::regoper || id == TypeId::regoperator || id == TypeId::regcollation;
-}
-
 // Applies the typmod of `target` to a value that has its type.
 Result<ExprPtr> apply_typmod(BindState& state, ExprPtr value, Type target, CastContext context) {
   if (target.typmod < 0 || value->type.typmod == target.typmod) return value;
@@ -99,7 +93,7 @@ Result<ExprPtr> coerce_base(BindState& state, ExprPtr value, Type target, CastCo
   const Type from = value->type;
   if (from.same(target) || target.id == TypeId::any || is_pseudo(target.id)) return value;
   if (from.id == TypeId::unknown) {
-    if (value->kind == ExprKind::constant && names_an_object(target.id) &&
+    if (value->kind == ExprKind::constant && names_an_object(target) &&
         !value->value.is_null() &&
         has_pathway(state, TypeId::text, target, CastContext::explicit_)) {
       QW_ASSIGN_OR_RETURN(ExprPtr text, parse_literal(state, *value, TypeId::text));

@@ -8,6 +8,8 @@
 #include <array>
 #include <cstring>
 
+#include <fmt/format.h>
+
 #include "sql/expr/conversion.h"
 #include "src/types/array.h"
 
@@ -172,6 +174,13 @@ Vector make_arrays(Runner& runner, const Instruction& instruction, const Live& l
     }
     if (total == 0) {
       value = array::make_empty(element.id, arena);
+      continue;
+    }
+    if (dimensions.size() > limits::kArrayDimensionsMax) {
+      std::string message =
+          fmt::format("number of array dimensions ({}) exceeds the maximum allowed ({})",
+                      dimensions.size(), limits::kArrayDimensionsMax);
+      runner.errors().add(row, program_limit_exceeded(std::move(message)));
       continue;
     }
     Vector all = Vector::flat(element, total, arena);

@@ -17,6 +17,8 @@ namespace {
 
 using View = std::string_view;
 
+// PostgreSQL's values carry their length in four bytes, which its limit counts.
+constexpr size_t kTextBytesMax = limits::kValueBytesMax - 4;
 Error too_long() { return program_limit_exceeded("requested length too large"); }
 Error negative_length() { return substring_error("negative substring length not allowed"); }
 
@@ -115,7 +117,7 @@ Str replace(View text, View from, View to, Row& row) {
     begin = at + from.size();
   }
   out.append(text, begin);
-  if (out.size() > limits::kValueBytesMax) return row.fail(too_long());
+  if (out.size() > kTextBytesMax) return row.fail(too_long());
   return row.text(out);
 }
 
@@ -158,7 +160,7 @@ Str pad(View text, int32_t wanted, View fill, Row& row) {
   const int64_t have = length(text);
   if (have >= target) return Str(slice(text, 1, target + 1));
   if (fill.empty()) return Str(text);
-  if (target * 4 > static_cast<int64_t>(limits::kValueBytesMax)) return row.fail(too_long());
+  if (target * 4 > static_cast<int64_t>(kTextBytesMax)) return row.fail(too_long());
   std::string padding;
   for (int64_t missing = target - have, at = 0; missing > 0; --missing) {
     const size_t bytes = utf8::width(fill, static_cast<size_t>(at));
@@ -174,7 +176,7 @@ Str pad_blanks(View text, int32_t wanted, Row& row) {
 
 Str repeat(View text, int32_t count, Row& row) {
   if (count <= 0 || text.empty()) return Str();
-  if (text.size() * static_cast<size_t>(count) > limits::kValueBytesMax)
+  if (text.size() * static_cast<size_t>(count) > kTextBytesMax)
     return row.fail(too_long());
   std::string out;
   out.reserve(text.size() * static_cast<size_t>(count));

@@ -9,6 +9,7 @@
 #include "sql/expr/declare.h"
 #include "sql/system/catalogue_functions.h"
 #include "sql/system/names.h"
+#include "sql/system_catalog.h"
 
 namespace qw::sql {
 namespace {
@@ -38,15 +39,10 @@ Error not_found(Type type, View text) {
 }
 
 uint32_t reg_in(View text, Row& row) {
-  const Type type = row.function()->result;  // the call may have been relabelled as an oid
-  auto oid = reg_oid(type, text, row.context());
+  // The call may have been relabelled as an oid.
+  auto oid = object_oid(row.function()->result, text, row.context());
   if (!oid) return row.fail(std::move(oid).error());
-  if (!*oid) {
-    const auto parts = parse_qualified_name(text);
-    const bool plain = parts && type.id != TypeId::regtype && type.id != TypeId::regprocedure;
-    return row.fail(not_found(type, plain ? quoted_name(*parts) : std::string(text)));
-  }
-  return **oid;
+  return *oid;
 }
 
 Str reg_out(uint32_t oid, Row& row) {
@@ -71,6 +67,21 @@ void type_of(KernelCall& call) {
 }
 
 }  // namespace
+
+Result<uint32_t> object_oid(Type type, std::string_view text, const EvalContext& context) {
+  QW_ASSIGN_OR_RETURN(const auto oid, reg_oid(type, text, context));
+  if (oid) return *oid;
+  const auto parts = parse_qualified_name(text);
+  const bool plain = parts && type.id != TypeId::regtype && type.id != TypeId::regprocedure;
+  return fail(not_found(type, plain ? quoted_name(*parts) : std::string(text)));
+}
+
+bool names_an_object(Type type) {
+  return type.id == TypeId::regclass || type.id == TypeId::regtype || type.id == TypeId::regproc ||
+         type.id == TypeId::regprocedure || type.id == TypeId::regnamespace ||
+         type.id == TypeId::regrole || type.id == TypeId::regoper ||
+         type.id == TypeId::regoperator || type.id == TypeId::regcollation;
+}
 
 void declare_reg_types(Declarations& d) {
   d.add(2218, "regclassin(text) regclass stable", each<reg_in>());

@@ -365,6 +365,18 @@ Result<void> check_view_errors(const storage::Snapshot& snapshot,
   return {};
 }
 
+namespace {
+
+// The protocol counts columns in 16 bits; the limit is PostgreSQL's.
+Result<void> check_width(const Schema& columns) {
+  constexpr size_t kTargetsMax = 1664;
+  if (columns.size() <= kTargetsMax) return {};
+  return fail(
+      too_many_columns(fmt::format("target lists can have at most {} entries", kTargetsMax)));
+}
+
+}  // namespace
+
 Result<void> plan_work(SessionImpl& session, const Statement& statement, BoundWork& work) {
   const auto plan_rows = [&](const sql::PlanPtr& rows) -> Result<void> {
     QW_ASSIGN_OR_RETURN(work.plan, optimise_read(rows, work));
@@ -374,9 +386,11 @@ Result<void> plan_work(SessionImpl& session, const Statement& statement, BoundWo
   const auto returning = [&](const sql::BoundReturning& columns) {
     work.returns_rows = !columns.empty();
     work.columns = columns.schema;
+    return check_width(work.columns);
   };
   if (auto* query = work.bound.as<sql::BoundQuery>()) {
     work.parameters = query->parameters;
+    QW_TRY(check_width(query->plan->schema));
     if (statement.tree().try_as<ast::DeclareCursor>() != nullptr) return {};
     work.columns = query->plan->schema;
     work.returns_rows = true;
@@ -384,17 +398,17 @@ Result<void> plan_work(SessionImpl& session, const Statement& statement, BoundWo
   }
   if (auto* insert = work.bound.as<sql::BoundInsert>()) {
     work.parameters = insert->parameters;
-    returning(insert->returning);
+    QW_TRY(returning(insert->returning));
     return plan_rows(insert->rows);
   }
   if (auto* update = work.bound.as<sql::BoundUpdate>()) {
     work.parameters = update->parameters;
-    returning(update->returning);
+    QW_TRY(returning(update->returning));
     return plan_rows(update->rows);
   }
   if (auto* remove = work.bound.as<sql::BoundDelete>()) {
     work.parameters = remove->parameters;
-    returning(remove->returning);
+    QW_TRY(returning(remove->returning));
     return plan_rows(remove->rows);
   }
   if (auto* copy = work.bound.as<sql::BoundCopy>()) {

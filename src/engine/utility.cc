@@ -743,7 +743,10 @@ Result<UtilityResult> run_utility(SessionImpl& session, Statement& statement,
   }
   if (tree.try_as<ast::Checkpoint>() != nullptr) return tagged("CHECKPOINT");
   if (tree.try_as<ast::Flush>() != nullptr) return tagged("FLUSH");
-  if (tree.try_as<ast::Lock>() != nullptr) return tagged("LOCK TABLE");
+  if (tree.try_as<ast::Lock>() != nullptr) {
+    if (session.in_block()) return tagged("LOCK TABLE");
+    return fail(no_active_sql_transaction("LOCK TABLE can only be used in transaction blocks"));
+  }
   if (const auto* s = tree.try_as<ast::Refresh>()) {
     (void)s;
     return tagged("REFRESH MATERIALIZED VIEW");  // it is always current
