@@ -145,6 +145,10 @@ class Session {
   virtual const TextStyle& style() const = 0;
   // The text form of a value of a type whose values are names of objects (regclass, regtype, ...).
   virtual std::string object_name(Type type, uint32_t oid) = 0;
+  // A parameter's value from its text, names of objects included.
+  virtual Result<Datum> parameter(Type type, std::string_view text) = 0;
+  // The columns of a cursor that DECLARE made; null = there is none.
+  virtual const Schema* cursor_columns(std::string_view name) const = 0;
   // Called for notices, on the session's thread, while a statement runs.
   virtual void on_notice(std::function<void(const Notice&)> callback) = 0;
   // Called on the session's thread when a statement is about to wait for its commit: whoever

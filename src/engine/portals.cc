@@ -90,8 +90,7 @@ class QueryPortal final : public RowsPortal {
     if (done_) return false;
     auto more = run_.next(batch);
     if (!more) {
-      session_->mark_failed();
-      return more;
+      return fail(session_->failed(std::move(more).error()));
     }
     done_ = !*more;
     if (*more) rows_ += batch.size();
@@ -121,8 +120,7 @@ class ChangePortal final : public RowsPortal {
     if (!result_) {
       auto result = run_change(*session_, *statement_, parameters_);
       if (!result) {
-        session_->mark_failed();
-        return fail(std::move(result).error());
+        return fail(session_->failed(std::move(result).error()));
       }
       result_.emplace(std::move(*result));
     }
@@ -175,10 +173,7 @@ class CopyInPortal final : public Portal {
   bool copy_binary() const override { return options_.format == CopyOptions::Format::binary; }
 
  private:
-  Result<void> failed(Error error) {
-    session_->mark_failed();
-    return fail(std::move(error));
-  }
+  Result<void> failed(Error error) { return fail(session_->failed(std::move(error))); }
   SessionImpl* session_;
   std::shared_ptr<Statement> statement_;
   CopyOptions options_;
@@ -219,8 +214,7 @@ class CopyOutPortal final : public Portal {
     Batch batch;
     auto more = run_.next(batch);
     if (!more) {
-      session_->mark_failed();
-      return more;
+      return fail(session_->failed(std::move(more).error()));
     }
     if (*more) {
       rows_ += batch.size();
@@ -260,8 +254,7 @@ class UtilityPortal final : public RowsPortal {
       ran_ = true;
       auto result = run_utility(*session_, *statement_, parameters_);
       if (!result) {
-        session_->mark_failed();
-        return fail(std::move(result).error());
+        return fail(session_->failed(std::move(result).error()));
       }
       result_ = std::move(*result);
     }

@@ -373,7 +373,7 @@ Result<std::unique_ptr<Portal>> SessionImpl::open(std::shared_ptr<Statement> sta
     });
   }
   auto portal = make_portal(*this, std::move(statement), std::move(parameters));
-  if (!portal) mark_failed();
+  if (!portal) return fail(failed(std::move(portal).error()));
   return portal;
 }
 
@@ -395,13 +395,29 @@ sql::EvalContext SessionImpl::eval_context(const Transaction& transaction, const
   return context;
 }
 
-std::string SessionImpl::object_name(Type type, uint32_t oid) {
-  const auto view = database_->definitions().view();
+sql::EvalContext SessionImpl::name_context(const CatalogView& view) const {
   sql::EvalContext context;
-  context.catalog = view->catalog.get();
+  context.catalog = view.catalog.get();
   context.user = options_.user;
   context.search_path = settings_.search_path();
-  return sql::object_name(type, oid, context);
+  return context;
+}
+
+std::string SessionImpl::object_name(Type type, uint32_t oid) {
+  const auto view = database_->definitions().view();
+  return sql::object_name(type, oid, name_context(*view));
+}
+
+Result<Datum> SessionImpl::parameter(Type type, std::string_view text) {
+  if (!sql::names_an_object(type)) return from_text(type, text, settings_.style());
+  const auto view = database_->definitions().view();
+  QW_ASSIGN_OR_RETURN(const uint32_t oid, sql::object_oid(type, text, name_context(*view)));
+  return Datum::of(type, oid);
+}
+
+const Schema* SessionImpl::cursor_columns(std::string_view name) const {
+  const auto found = cursors_.find(name);
+  return found == cursors_.end() ? nullptr : &found->second.columns;
 }
 
 // ---- names, settings, notices -----------------------------------------------------------------
@@ -453,6 +469,11 @@ void SessionImpl::warn(Error error) { notice({"WARNING", std::move(error)}); }
 void SessionImpl::cancel(bool shutdown) {
   if (shutdown) shutdown_ = true;
   cancelled_ = true;
+}
+
+Error SessionImpl::failed(Error error) {
+  mark_failed();
+  return cancelled_ && error.code() == SqlState("57014") ? cancel_error() : error;
 }
 
 Error SessionImpl::cancel_error() const {

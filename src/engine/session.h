@@ -96,6 +96,8 @@ class SessionImpl final : public Session {
   int32_t backend_pid() const override { return pid_; }
   uint32_t cancel_key() const override { return key_; }
   std::string object_name(Type type, uint32_t oid) override;
+  Result<Datum> parameter(Type type, std::string_view text) override;
+  const Schema* cursor_columns(std::string_view name) const override;
 
   // For portals.
   DatabaseImpl& database() { return *database_; }
@@ -103,6 +105,8 @@ class SessionImpl final : public Session {
   const SessionOptions& options() const { return options_; }
   const std::atomic<bool>& cancelled() const { return cancelled_; }
   Error cancel_error() const;
+  // The running statement ends with `error`: the block is failed. A cancelled one says by whom.
+  Error failed(Error error);
   void notice(const Notice& notice);
   void warn(Error error);
   // The transaction that the next statement belongs to, begun when there is none.
@@ -130,6 +134,7 @@ class SessionImpl final : public Session {
   std::map<std::string, std::shared_ptr<Prepared>, std::less<>>& prepared() { return prepared_; }
 
  private:
+  sql::EvalContext name_context(const CatalogView& view) const;
   Result<std::unique_ptr<Portal>> open(std::shared_ptr<Statement> statement,
                                        std::vector<Datum> parameters);
   Result<void> check_runnable(const Statement& statement) const;

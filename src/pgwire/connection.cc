@@ -416,7 +416,7 @@ Result<void> Connection::bind_message(std::string_view body) {
     const int16_t format = formats.empty() ? int16_t{0} : formats[formats.size() == 1 ? 0 : i];
     if (format == 0) QW_TRY(check_utf8(*bytes));
     QW_ASSIGN_OR_RETURN(Datum value, format == 1 ? from_binary(types[i], *bytes)
-                                                 : from_text(types[i], *bytes, session_->style()));
+                                                 : session_->parameter(types[i], *bytes));
     values.push_back(std::move(value));
   }
   OpenPortal open;
@@ -463,7 +463,13 @@ Result<void> Connection::describe_message(std::string_view body) {
   } else {
     const auto found = portals_.find(*name);
     if (found == portals_.end()) {
-      return fail(invalid_cursor_name(fmt::format("portal \"{}\" does not exist", *name)));
+      // Portals and DECLARE's cursors share their names; a driver asks for a cursor's columns here.
+      const Schema* cursor = session_->cursor_columns(*name);
+      if (cursor == nullptr) {
+        return fail(invalid_cursor_name(fmt::format("portal \"{}\" does not exist", *name)));
+      }
+      send_row_description(*cursor, std::vector<int16_t>(cursor->size(), 0));
+      return {};
     }
     if (found->second.portal->returns_rows()) {
       send_row_description(found->second.portal->columns(), found->second.formats);

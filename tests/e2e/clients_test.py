@@ -140,6 +140,77 @@ def test_psycopg_copy_in_and_pipeline(world):
             assert [cursor.fetchone()[0] for cursor in cursors] == ["v\t1", None]
 
 
+def test_psycopg_reads_server_side_cursors(world):
+    for dsn in (server(world).dsn(), world.postgres.dsn()):
+        with psycopg.connect(dsn) as connection, connection.cursor("steps") as cursor:
+            cursor.itersize = 3
+            cursor.execute("SELECT g, 'v' || g AS v FROM generate_series(1, 8) g")
+            assert [column.name for column in cursor.description] == ["g", "v"], dsn
+            assert cursor.fetchmany(2) == [(1, "v1"), (2, "v2")], dsn
+            assert [row[0] for row in cursor] == [3, 4, 5, 6, 7, 8], dsn
+
+
+def same_ends(world, run):
+    """What `run` returns, or the error it ends with, is PostgreSQL's."""
+    ends = []
+    for dsn in (server(world).dsn(), world.postgres.dsn()):
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            try:
+                ends.append(run(connection))
+            except psycopg.Error as error:
+                ends.append((error.diag.sqlstate, error.diag.message_primary))
+    assert ends[0] == ends[1], f"\n  ours   {ends[0]}\n  theirs {ends[1]}"
+    return ends[0]
+
+
+def test_parameters_that_name_objects_or_have_no_type(world):
+    def asks(sql, *values):
+        return same_ends(world, lambda connection: connection.execute(sql, values).fetchall())
+
+    assert asks("SELECT %t::regclass::text", "pg_class") == [("pg_class",)]
+    assert asks("SELECT relname FROM pg_class WHERE oid = %t::regclass", "pg_class")
+    assert asks("SELECT %t::regtype::text", "int") == [("integer",)]
+    assert asks("SELECT %t::regclass", "nosuch")[0] == "42P01"
+    assert asks("SELECT 1 WHERE %t IS NULL", "x")[0] == "42P18"
+    assert asks("SELECT 1 WHERE %t IS NULL OR 2 = %t::int", "x", "2")[0] == "42P18"
+
+
+def test_copy_refuses_text_that_is_none(world):
+    def copies(data, options=""):
+        def run(connection):
+            with connection.cursor().copy(f"COPY taken FROM STDIN {options}") as copy:
+                copy.write(data)
+            return connection.execute("SELECT * FROM taken ORDER BY id").fetchall()
+        return same_ends(world, run)
+
+    for dsn in (server(world).dsn(), world.postgres.dsn()):
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("CREATE TABLE taken (id int PRIMARY KEY, v text)")
+    for options in ("", "(FORMAT csv, DELIMITER E'\\t')"):
+        assert copies(b"1\ta\n2\t\xff\n", options)[0] == "22021"
+        assert copies(b"1\t\xc3\n", options)[0] == "22021"
+        assert copies(b"\n", options)[0] == "22P02"
+        assert copies(b"x\n", options)[0] == "22P02"
+        assert copies(b"1\n", options)[0] == "22P04"
+    assert copies(b"1\t\\xff\n")[0] == "22021"
+    assert copies(b"1\t\\xc3\\xa9\n") == [(1, "\u00e9")]
+
+
+def test_limits_of_a_statement_are_postgresqls(world):
+    def run(connection):
+        connection.execute("SET statement_timeout = 300")
+        return connection.execute("SELECT count(*) FROM generate_series(1, 10000000000)")
+
+    assert same_ends(world, run) == ("57014", "canceling statement due to statement timeout")
+
+    def columns(count):
+        return lambda c: len(c.execute("SELECT " + ", ".join("1" * count)).fetchone())
+
+    assert same_ends(world, columns(1665))[0] == "54011"
+    assert same_ends(world, columns(1664)) == 1664
+    assert same_ends(world, lambda c: c.execute("LOCK TABLE pg_class"))[0] == "25P01"
+
+
 def test_psycopg_cancels_a_statement(world):
     with server(world).connect() as connection:
         timer = threading.Timer(0.3, connection.cancel)
