@@ -93,8 +93,7 @@ Result<ExprPtr> coerce_base(BindState& state, ExprPtr value, Type target, CastCo
   const Type from = value->type;
   if (from.same(target) || target.id == TypeId::any || is_pseudo(target.id)) return value;
   if (from.id == TypeId::unknown) {
-    if (value->kind == ExprKind::constant && names_an_object(target) &&
-        !value->value.is_null() &&
+    if (value->kind == ExprKind::constant && names_an_object(target) && !value->value.is_null() &&
         has_pathway(state, TypeId::text, target, CastContext::explicit_)) {
       QW_ASSIGN_OR_RETURN(ExprPtr text, parse_literal(state, *value, TypeId::text));
       return coerce_base(state, std::move(text), target, CastContext::explicit_, location);

@@ -255,7 +255,7 @@ Result<ExprPtr> tableoid_of(const BindState& state, const Scope* scope, const as
         if (at->blocked || !entry.table_visible || !has_oid(entry)) continue;
         if (of.entry != nullptr) {
           return state.fail_at(ambiguous_column("column reference \"tableoid\" is ambiguous"),
-                                ref.location);
+                               ref.location);
         }
         of = {Resolved::Kind::whole_row, depth, nullptr, &entry};
       }

@@ -176,8 +176,7 @@ Str pad_blanks(View text, int32_t wanted, Row& row) {
 
 Str repeat(View text, int32_t count, Row& row) {
   if (count <= 0 || text.empty()) return Str();
-  if (text.size() * static_cast<size_t>(count) > kTextBytesMax)
-    return row.fail(too_long());
+  if (text.size() * static_cast<size_t>(count) > kTextBytesMax) return row.fail(too_long());
   std::string out;
   out.reserve(text.size() * static_cast<size_t>(count));
   for (int32_t i = 0; i < count; ++i) out.append(text);

@@ -14,6 +14,7 @@
 
 #include "sql/program.h"
 #include "src/engine/database_impl.h"
+#include "src/engine/keyed_changes.h"
 #include "src/engine/portals.h"
 #include "src/engine/snapshot_sources.h"
 #include "src/engine/statement_writes.h"
@@ -26,7 +27,6 @@ namespace {
 
 // How often a statement on its own is worked out again after a conflict before it gives up.
 constexpr int kAttemptsMax = 50;
-
 
 std::vector<Type> types_of(const sql::Relation& relation) {
   std::vector<Type> types;
