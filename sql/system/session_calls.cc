@@ -195,7 +195,7 @@ void declare_session_calls(Declarations& d) {
   d.add(3294, "current_setting(text,bool) text stable", each<setting_or_null>());
   d.add(2078, "set_config(text,text,bool) text volatile nonstrict", each<set_config>());
   d.add(2171, "pg_cancel_backend(int4) bool volatile", each<cancel_backend>());
-  d.add(2096, "pg_terminate_backend(int4,int8=) bool volatile", each<terminate_backend>());
+  d.add(2096, "pg_terminate_backend(int4,int8=0) bool volatile", each<terminate_backend>());
   d.add(2626, "pg_sleep(float8) void volatile", {&sleep, false});
   d.add(2880, "pg_advisory_lock(int8) void volatile", {&lock<false, false>, false});
   d.add(2886, "pg_advisory_lock(int4,int4) void volatile", {&lock<false, true>, false});
