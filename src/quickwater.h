@@ -38,6 +38,7 @@ struct Measurement {
 
 struct DatabaseOptions {
   std::string data_dir = "quickwater-data";
+  bool may_create = true;              // false: a directory without data is an error
   bool ephemeral = false;              // private temporary directory, gone at close
   size_t memory_limit_bytes = 0;       // 0 = half of the machine's memory
   Clock* clock = nullptr;              // nullptr = the system's; must outlive the database
@@ -112,6 +113,8 @@ class Session {
   class Script;
   virtual Result<std::shared_ptr<Script>> parse(std::string_view sql) = 0;
   static size_t script_size(const Script& script);
+  // Where statement `index` begins in the text that was parsed.
+  static size_t script_offset(const Script& script, size_t index);
   // Simple protocol: statement `index` of a script. All statements of a script between explicit
   // transaction commands are one implicit transaction; call end_script() after the last or an
   // error.

@@ -16,12 +16,14 @@
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
 #include "src/base/hash.h"
+#include "storage/directory/data_directory.h"
 
 namespace qw::storage {
 namespace {
 
 constexpr int kSchemaVersion = 1;
 constexpr uint32_t kFirstObject = 16384;
+constexpr std::string_view kStoreIdentity = "store_identity";
 constexpr const char* kSchema = R"sql(
   CREATE TABLE object (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name_class TEXT NOT NULL,
     schema TEXT NOT NULL, name TEXT NOT NULL, definition BLOB NOT NULL, payload BLOB NOT NULL,
@@ -360,8 +362,16 @@ struct Catalog::Impl {
     return sync_and_close(dir_fd, dir);
   }
 
-  Result<void> open_database(const std::filesystem::path& dir) {
-    const std::string file = dir.empty() ? ":memory:" : (dir / "catalog.db").string();
+  Result<void> open_database(const std::filesystem::path& dir, const Beside& store) {
+    const std::string file = dir.empty() ? ":memory:" : (dir / kCatalogFile).string();
+    std::error_code failed;
+    const uint64_t bytes = std::filesystem::file_size(file, failed);
+    if (!dir.empty() && !store.is_new && (failed || bytes == 0)) {
+      return fail(data_corrupted(fmt::format("{} is {}", file, failed ? "missing" : "empty"))
+                      .with_detail(fmt::format("It describes the rows that lie in {}.",
+                                               (dir / kStoreFile).string()))
+                      .with_hint("Restore the data directory from a backup."));
+    }
     const mode_t old_mask = umask(0077);
     const int rc =
         sqlite3_open_v2(file.c_str(), &db,
@@ -373,22 +383,42 @@ struct Catalog::Impl {
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"));
     Statement version(db, "PRAGMA user_version");
     QW_TRY(version.step());
-    if (version.integer(0) == kSchemaVersion) return {};
+    if (version.integer(0) == kSchemaVersion) return require_same_store(file, store);
     if (version.integer(0) != 0) {
       return fail(object_not_in_prerequisite_state(
           fmt::format("catalog has format {}, this program reads format {}", version.integer(0),
                       kSchemaVersion)));
     }
-    return transaction([&] { return execute(kSchema); });
+    if (!store.is_new) {
+      return fail(data_corrupted(fmt::format("{} holds no catalog", file))
+                      .with_hint("Restore the data directory from a backup."));
+    }
+    return transaction([&]() -> Result<void> {
+      QW_TRY(execute(kSchema));
+      if (store.identity == 0) return {};
+      Statement put(db, "INSERT INTO setting VALUES (?, ?)");
+      return put.bind_blob(kStoreIdentity).bind_blob(std::to_string(store.identity)).run();
+    });
+  }
+
+  Result<void> require_same_store(const std::string& file, const Beside& store) {
+    if (store.identity == 0) return {};
+    Statement row(db, "SELECT value FROM setting WHERE name = ?");
+    QW_ASSIGN_OR_RETURN(const bool found, row.bind_blob(kStoreIdentity).step());
+    if (found && row.bytes(0) == std::to_string(store.identity)) return {};
+    return fail(data_corrupted(fmt::format("{} belongs to another store than the {} beside it",
+                                           file, kStoreFile))
+                    .with_hint("Restore both files from the same backup."));
   }
 };
 
 Catalog::Catalog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Catalog::~Catalog() = default;
 
-Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& dir) {
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& dir,
+                                               const Beside& store) {
   auto impl = std::make_unique<Impl>();
-  QW_TRY(impl->open_database(dir));
+  QW_TRY(impl->open_database(dir, store));
   if (!dir.empty()) {
     impl->secrets_path = dir / "secrets";
     QW_ASSIGN_OR_RETURN(const auto bytes, read_file(impl->secrets_path));

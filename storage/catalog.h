@@ -44,9 +44,16 @@ struct CatalogObject {
 
 class Catalog {
  public:
+  // The store that lies beside the catalog.
+  struct Beside {
+    uint64_t identity = 0;  // Store::identity(); 0: not compared
+    bool is_new = true;     // nothing has been committed: the catalog may be missing
+  };
   // Opens or makes `dir`/catalog.db and `dir`/secrets. The directory must be locked by a Store (or
-  // private). An empty path keeps everything in memory.
-  static Result<std::unique_ptr<Catalog>> open(const std::filesystem::path& dir);
+  // private). XX001 naming the file when it is missing or belongs to another store. An empty path
+  // keeps everything in memory.
+  static Result<std::unique_ptr<Catalog>> open(const std::filesystem::path& dir,
+                                               const Beside& store);
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
   ~Catalog();

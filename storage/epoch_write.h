@@ -46,6 +46,8 @@ struct RelationDelta {
   std::vector<RowChange> changes;  // sorted by key, each key once
   // New keys less erased keys: who computed the delta knows it, and it keeps row counts exact.
   int64_t rows_added = 0;
+  // A relation without a key: rows beyond the first of each key, more or fewer.
+  int64_t copies_added = 0;
 };
 
 // What one operator state changed. A piece holds whole records; recovery gives the pieces back as

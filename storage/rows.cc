@@ -220,6 +220,15 @@ int64_t Snapshot::row_count(ObjectId relation) const {
   return rows;
 }
 
+int64_t Snapshot::copy_count(ObjectId relation) const {
+  const RelationState* state = impl_->overlay->find(relation);
+  int64_t copies = state == nullptr ? 0 : state->copies;
+  for (const auto& epoch : impl_->staged) {
+    if (const auto* change = epoch->find(relation)) copies += change->copies_added;
+  }
+  return copies;
+}
+
 uint64_t Snapshot::approximate_bytes(ObjectId relation) const {
   const RelationState* state = impl_->overlay->find(relation);
   return state == nullptr ? 0 : state->base_bytes + state->run_bytes();

@@ -81,6 +81,8 @@ class Snapshot {
                                        size_t bytes_max) const;
   // Keys of the relation: exact as long as the writer's rows_added were.
   int64_t row_count(ObjectId relation) const;
+  // What the writer's copies_added sum up to.
+  int64_t copy_count(ObjectId relation) const;
   // Bytes of keys and rows, an estimate for planning.
   uint64_t approximate_bytes(ObjectId relation) const;
   // Values of EpochWrite::meta as of this epoch.

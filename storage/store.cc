@@ -30,6 +30,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
 
 const std::filesystem::path& Store::path() const { return impl_->path; }
 Epoch Store::epoch() const { return impl_->source->current()->epoch; }
+uint64_t Store::identity() const { return impl_->identity; }
 
 StagedEpoch Store::stage(EpochWrite write) {
   QW_ASSERT(write.epoch.value == impl_->staged.value + 1);
@@ -40,7 +41,7 @@ StagedEpoch Store::stage(EpochWrite write) {
   for (const RelationDelta& delta : write.relations) {
     RunPtr run = Run::encode(write.epoch, delta.changes);
     staged->bytes += run->memory_bytes();
-    runs->changes.push_back({delta.relation, std::move(run), delta.rows_added});
+    runs->changes.push_back({delta.relation, std::move(run), delta.rows_added, delta.copies_added});
   }
   std::sort(runs->changes.begin(), runs->changes.end(),
             [](const auto& a, const auto& b) { return a.relation < b.relation; });

@@ -45,6 +45,7 @@ struct StoreOptions {
   // The data directory, made when missing. For an ephemeral store: the folder in which a private
   // one is made, and in which those that dead processes left behind are removed.
   std::filesystem::path dir;
+  bool may_create = true;  // false: a directory that holds no data is an error (55000)
   bool ephemeral = false;  // no syncs: survives kill -9, not power loss; removed at close
   FoldPolicy fold = FoldPolicy::cost;
   uint64_t salt = 0;                     // of FoldPolicy::shuffled
@@ -128,6 +129,9 @@ class Store {
   const std::filesystem::path& path() const;
   // The last committed epoch.
   Epoch epoch() const;
+  // A random number made with the store's file, which the catalog beside it must know; 0 when there
+  // is none (ephemeral, or a Kv was given).
+  uint64_t identity() const;
 
   // Epoch thread. The bytes behind `write.relations` may go once this returns.
   StagedEpoch stage(EpochWrite write);

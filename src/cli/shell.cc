@@ -121,6 +121,7 @@ int run_shell(const ShellOptions& options) {
 int run_check(const std::string& data_dir) {
   DatabaseOptions options;
   options.data_dir = data_dir;
+  options.may_create = false;
   auto database = Database::open(options);
   if (!database) return report(database.error());
   const auto findings = (*database)->check();

@@ -58,10 +58,13 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options) {
   storage::StoreOptions store_options;
   store_options.dir = options.data_dir;
   store_options.ephemeral = options.ephemeral;
+  store_options.may_create = options.may_create;
   store_options.clock = clock_;
   QW_ASSIGN_OR_RETURN(store_, storage::Store::open(store_options));
-  QW_ASSIGN_OR_RETURN(stored_, storage::Catalog::open(options.ephemeral ? std::filesystem::path()
-                                                                        : store_->path()));
+  const storage::Catalog::Beside beside{store_->identity(), store_->epoch() == Epoch{}};
+  QW_ASSIGN_OR_RETURN(
+      stored_,
+      storage::Catalog::open(options.ephemeral ? std::filesystem::path() : store_->path(), beside));
   loop_ = std::make_unique<EpochLoop>(*store_, *clock_, options.measurement);
   if (options.backfill_slice_rows != 0) loop_->set_slice_rows(options.backfill_slice_rows);
   sources_ = std::make_unique<SourceHost>(*loop_, *clock_);

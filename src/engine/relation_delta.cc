@@ -456,6 +456,7 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_multiset() {
           fmt::format("relation {}: more copies of a row removed than there are", layout_->id())));
     }
     net_weights_.push_back(change);
+    delta.copies_added += std::max<int64_t>(after - 1, 0) - std::max<int64_t>(before - 1, 0);
     if (after == 0) {
       delta.changes.push_back(storage::RowChange::erase(rows[i]));
       --delta.rows_added;

@@ -115,7 +115,9 @@ Result<bool> StoredRows::next(std::span<const uint32_t> fields, Arena& arena, Ba
 }
 
 Result<int64_t> stored_row_count(const RelationLayout& layout, const storage::Snapshot& snapshot) {
-  if (layout.mode() != KeyMode::sequence) return snapshot.row_count(layout.id());
+  if (layout.mode() != KeyMode::sequence) {
+    return snapshot.row_count(layout.id()) + snapshot.copy_count(layout.id());
+  }
   QW_ASSIGN_OR_RETURN(storage::Cursor cursor,
                       snapshot.scan(layout.id(), {}, storage::Direction::backward));
   storage::RowView last;

@@ -51,7 +51,7 @@ class StoredRows {
   bool done_ = false;
 };
 
-// How many rows there are; of a multiset, how many different ones.
+// How many rows there are, each copy counted.
 Result<int64_t> stored_row_count(const RelationLayout& layout, const storage::Snapshot& snapshot);
 
 }  // namespace qw::engine

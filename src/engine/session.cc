@@ -17,6 +17,9 @@
 namespace qw {
 
 size_t Session::script_size(const Script& script) { return script.statements.size(); }
+size_t Session::script_offset(const Script& script, size_t index) {
+  return static_cast<size_t>(script.statements[index]->begin);
+}
 
 }  // namespace qw
 

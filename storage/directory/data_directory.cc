@@ -84,16 +84,63 @@ void sweep_private(const std::filesystem::path& parent) {
   }
 }
 
+bool is_ours(std::string_view name) {
+  for (const std::string_view ours :
+       {std::string_view(kLockName), std::string_view(kStoreFile), std::string_view(kCatalogFile),
+        std::string_view("store.mdb-lock"), std::string_view("catalog.db-journal"),
+        std::string_view("secrets"), std::string_view("secrets.new")}) {
+    if (name == ours) return true;
+  }
+  return name == "lost+found";  // of a file system of its own
+}
+
+// Before anything is written: is this a data directory, or a place to make one in?
+Result<void> examine(const std::filesystem::path& path, bool may_create) {
+  std::error_code failed;
+  const bool catalog = std::filesystem::exists(path / kCatalogFile, failed);
+  const uint64_t store_bytes = std::filesystem::file_size(path / kStoreFile, failed);
+  if (!failed && store_bytes > 0) return {};
+  if (catalog) {
+    return fail(data_corrupted(fmt::format("{} is {}", (path / kStoreFile).string(),
+                                           failed ? "missing" : "empty"))
+                    .with_detail(fmt::format("It holds the rows of what {} describes.",
+                                             (path / kCatalogFile).string()))
+                    .with_hint("Restore the data directory from a backup."));
+  }
+  if (!may_create) {
+    return fail(object_not_in_prerequisite_state(
+        fmt::format("not a Quickwater data directory: {}", path.string())));
+  }
+  auto entry = std::filesystem::directory_iterator(path, failed);
+  if (failed) return fail(system_error(failed.value(), "cannot read data directory", path));
+  for (; entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+    const std::string name = entry->path().filename().string();
+    if (is_ours(name)) continue;
+    return fail(object_not_in_prerequisite_state(
+                    fmt::format("not a Quickwater data directory: {}", path.string()))
+                    .with_detail(fmt::format("It is not empty: it holds \"{}\".", name))
+                    .with_hint("Name a directory that is empty or does not exist."));
+  }
+  if (failed) return fail(system_error(failed.value(), "cannot read data directory", path));
+  return {};
+}
+
 }  // namespace
 
-Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem::path& path) {
+Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem::path& path,
+                                                           bool may_create) {
   std::error_code failed;
+  if (!may_create && !std::filesystem::exists(path, failed)) {
+    return fail(object_not_in_prerequisite_state(
+        fmt::format("data directory does not exist: {}", path.string())));
+  }
   const bool made = std::filesystem::create_directories(path, failed);
   if (failed) return fail(system_error(failed.value(), "cannot create data directory", path));
   if (made) {
     chmod(path.c_str(), 0700);
     QW_TRY(sync_directory(std::filesystem::absolute(path).lexically_normal().parent_path()));
   }
+  QW_TRY(examine(path, may_create));
   std::string holder_text;
   QW_ASSIGN_OR_RETURN(const int lock, try_lock(path, &holder_text));
   if (lock < 0) {

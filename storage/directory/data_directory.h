@@ -13,10 +13,16 @@
 
 namespace qw::storage {
 
+inline constexpr const char* kStoreFile = "store.mdb";
+inline constexpr const char* kCatalogFile = "catalog.db";
+
 class DataDirectory {
  public:
-  // Makes the directory when it is missing. 55006 naming the holder's pid when it is locked.
-  static Result<std::unique_ptr<DataDirectory>> open(const std::filesystem::path& path);
+  // Makes the directory when it is missing, if `may_create`. 55006 naming the holder's pid when it
+  // is locked; 55000 when it is somebody else's, and then nothing is written into it; XX001 when
+  // one of its two files is missing.
+  static Result<std::unique_ptr<DataDirectory>> open(const std::filesystem::path& path,
+                                                     bool may_create);
   // A new private directory inside `parent`.
   static Result<std::unique_ptr<DataDirectory>> open_private(const std::filesystem::path& parent);
   DataDirectory(const DataDirectory&) = delete;
@@ -24,6 +30,7 @@ class DataDirectory {
   ~DataDirectory();
 
   const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path store_file() const { return path_ / kStoreFile; }
   // Makes the entries of the directory durable; call after files were made.
   Result<void> sync() const;
 

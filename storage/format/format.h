@@ -19,7 +19,7 @@
 
 namespace qw::storage {
 
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr size_t kChecksumBytes = 8;
 
 inline uint64_t checksum(Table table, std::string_view key, std::string_view rest) {
@@ -150,6 +150,7 @@ struct ImageKey {
 
 inline constexpr char kMetaFormat = 'F';        // format version (4)
 inline constexpr char kMetaEpoch = 'E';         // epoch (8), log entries (8), log bytes (8)
+inline constexpr char kMetaIdentity = 'N';      // random (8): what the catalog knows the store by
 inline constexpr char kMetaRelation = 'R';      // relation -> RelationRecord
 inline constexpr char kMetaImage = 'I';         // state, partition -> ImageRecord
 inline constexpr char kMetaState = 'S';         // state -> partition count (4)
@@ -178,7 +179,7 @@ struct EpochRecord {
   uint64_t epoch = 0, log_entries = 0, log_bytes = 0;
 };
 struct RelationRecord {
-  int64_t rows = 0;
+  int64_t rows = 0, copies = 0;
   uint64_t base_rows = 0, base_bytes = 0, folded = 0;
 };
 struct ImageRecord {

@@ -14,6 +14,7 @@
 #include "src/base/assert.h"
 #include "src/base/limits.h"
 #include "src/base/log.h"
+#include "storage/lmdb/file_size.h"
 
 namespace qw::storage {
 namespace {
@@ -319,6 +320,7 @@ class LmdbKv final : public Kv {
  public:
   Result<void> open(const std::filesystem::path& file, Durability durability) {
     env_.file = file.string();
+    QW_TRY(check_file_size(file));
     const auto check = [&](int rc, const char* what) -> Result<void> {
       if (rc != MDB_SUCCESS) return env_.error(rc, what);
       return {};

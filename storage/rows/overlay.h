@@ -24,7 +24,7 @@ namespace qw::storage {
 
 struct RelationState {
   ObjectId relation;
-  int64_t rows = 0;
+  int64_t rows = 0, copies = 0;
   uint64_t base_rows = 0, base_bytes = 0;
   Epoch folded;              // the base holds every change up to here
   std::vector<RunPtr> runs;  // newest first
@@ -57,7 +57,7 @@ struct StagedRuns {
   struct Change {
     ObjectId relation;
     RunPtr run;
-    int64_t rows_added = 0;
+    int64_t rows_added = 0, copies_added = 0;
   };
   Epoch epoch;
   std::vector<Change> changes;  // sorted by relation

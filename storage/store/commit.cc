@@ -143,6 +143,7 @@ Result<void> Store::Impl::Commit::write_log(LogStream stream, Epoch epoch, std::
 Result<void> Store::Impl::Commit::write_relation(Epoch epoch, const StagedRuns::Change& change) {
   RelationState& relation = edit(change.relation);
   relation.rows += change.rows_added;
+  relation.copies += change.copies_added;
   if (change.run->count() == 0) return {};
   relation.runs.insert(relation.runs.begin(), change.run);
   QW_ASSIGN_OR_RETURN(const bool folded, fold_now(epoch, relation));
@@ -421,8 +422,8 @@ Result<void> Store::Impl::Commit::put_user_meta(const MetaPut& put) {
 Result<void> Store::Impl::Commit::finish() {
   for (const auto& [id, relation] : edited) {
     QW_TRY(put_meta_record(*txn, meta_key(kMetaRelation, id.value),
-                           RelationRecord{relation->rows, relation->base_rows, relation->base_bytes,
-                                          relation->folded.value}));
+                           RelationRecord{relation->rows, relation->copies, relation->base_rows,
+                                          relation->base_bytes, relation->folded.value}));
     next.set(relation);
   }
   QW_TRY(put_meta_record(*txn, meta_key(kMetaEpoch),

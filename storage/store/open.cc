@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "src/base/assert.h"
+#include "src/base/random.h"
 #include "storage/lmdb/lmdb_kv.h"
 #include "storage/log/piece.h"
 #include "storage/store/store_impl.h"
@@ -16,7 +17,6 @@
 namespace qw::storage {
 namespace {
 
-constexpr const char* kFileName = "store.mdb";
 constexpr size_t kScanEntries = 512;
 
 Error damaged(std::string_view what) {
@@ -48,11 +48,11 @@ Result<void> Store::Impl::open_files() {
   if (options.ephemeral) {
     QW_ASSIGN_OR_RETURN(directory, DataDirectory::open_private(options.dir));
   } else {
-    QW_ASSIGN_OR_RETURN(directory, DataDirectory::open(options.dir));
+    QW_ASSIGN_OR_RETURN(directory, DataDirectory::open(options.dir, options.may_create));
   }
   path = directory->path();
-  QW_ASSIGN_OR_RETURN(
-      kv, open_lmdb(path / kFileName, options.ephemeral ? Durability::none : Durability::sync));
+  QW_ASSIGN_OR_RETURN(kv, open_lmdb(directory->store_file(),
+                                    options.ephemeral ? Durability::none : Durability::sync));
   return options.ephemeral ? Result<void>() : directory->sync();
 }
 
@@ -64,6 +64,9 @@ Result<void> Store::Impl::recover() {
     QW_ASSIGN_OR_RETURN(const auto txn, kv->begin_write());
     QW_TRY(put_meta_record(*txn, meta_key(kMetaFormat), kFormatVersion));
     QW_TRY(put_meta_record(*txn, meta_key(kMetaEpoch), EpochRecord{}));
+    if (directory && !options.ephemeral) {
+      QW_TRY(put_meta_record(*txn, meta_key(kMetaIdentity), entropy_u64() | 1));
+    }
     QW_TRY(txn->commit());
     QW_ASSIGN_OR_RETURN(read, kv->begin_read());
     QW_ASSIGN_OR_RETURN(format, read->get(Table::meta, meta_key(kMetaFormat)));
@@ -74,6 +77,11 @@ Result<void> Store::Impl::recover() {
   if (version != kFormatVersion) {
     return fail(object_not_in_prerequisite_state(fmt::format(
         "data directory has format {}, this program reads format {}", version, kFormatVersion)));
+  }
+  QW_ASSIGN_OR_RETURN(const auto identifying, read->get(Table::meta, meta_key(kMetaIdentity)));
+  if (identifying) {
+    QW_ASSIGN_OR_RETURN(identity,
+                        read_meta_record<uint64_t>(meta_key(kMetaIdentity), *identifying));
   }
   EpochRecord record;
   QW_TRY(recover_meta(*read, record));
@@ -87,6 +95,7 @@ Result<void> Store::Impl::recover() {
     auto state = std::make_shared<RelationState>();
     state->relation = ObjectId{load_be<uint32_t>(id)};
     state->rows = stored.rows;
+    state->copies = stored.copies;
     state->base_rows = stored.base_rows;
     state->base_bytes = stored.base_bytes;
     state->folded = Epoch{stored.folded};

@@ -73,7 +73,8 @@ struct Store::Impl {
   std::shared_ptr<Kv> kv;
   std::shared_ptr<SnapshotSource> source;
   std::filesystem::path path;
-  Epoch staged;  // epoch thread
+  uint64_t identity = 0;  // as recover() found or made it
+  Epoch staged;           // epoch thread
 
   mutable std::mutex commit_mutex;
   LogDirectory log;  // guarded by commit_mutex, as all below

@@ -40,6 +40,7 @@ class Relation {
     return net;
   }
   std::string stored() { return stored_text(*layout_, latest_); }
+  int64_t row_count() { return value_of(stored_row_count(*layout_, latest_)); }
   // A chunk of a source; `kept` marks the rows whose note is unchanged.
   ingest::TableChunk chunk(const std::vector<Row>& rows, const std::vector<ingest::RowOp>& ops,
                            uint64_t kept = 0) {
@@ -111,9 +112,11 @@ TEST_CASE("a multiset counts copies and refuses to take away more than there are
   done(table.builder.insert(Rows({{1, "a"}, {1, "a"}, {2, "b"}}).batch));
   CHECK(table.commit() == "2x 1 a, 2 b");
   CHECK(table.stored() == "2x 1 a, 2 b");
+  CHECK(table.row_count() == 3);
   done(table.builder.change(
       table.chunk({{1, "a"}, {2, "b"}}, {RowOp::remove_row, RowOp::remove_row})));
   CHECK(table.commit() == "-1x 1 a, -1x 2 b");
+  CHECK(table.row_count() == 1);
   done(table.builder.change(table.chunk({{2, "b"}}, {RowOp::remove_row})));
   CHECK_FALSE(table.builder.finish());
 }

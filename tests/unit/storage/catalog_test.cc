@@ -24,7 +24,7 @@ CatalogObject object(uint32_t id, std::string name, std::vector<ObjectId> depend
 
 TEST_CASE("objects go from creating to ready to dropping to gone") {
   const TempDir dir;
-  auto catalog = value_of(Catalog::open(dir.path()));
+  auto catalog = value_of(Catalog::open(dir.path(), {}));
   const std::vector<CatalogObject> both = {object(16400, "t"),
                                            object(16401, "v", {ObjectId{16400}, ObjectId{7}})};
   done(catalog->insert_creating(both));
@@ -32,7 +32,7 @@ TEST_CASE("objects go from creating to ready to dropping to gone") {
   const std::vector<ObjectId> ids = {ObjectId{16400}, ObjectId{16401}};
   done(catalog->mark_ready(ids, Epoch{5}));
   catalog.reset();
-  catalog = value_of(Catalog::open(dir.path()));
+  catalog = value_of(Catalog::open(dir.path(), {}));
   const auto objects = value_of(catalog->list());
   REQUIRE(objects.size() == 2);
   CHECK(objects[1].state == ObjectState::ready);
@@ -48,7 +48,7 @@ TEST_CASE("objects go from creating to ready to dropping to gone") {
 }
 
 TEST_CASE("a name is held from the first moment on") {
-  const auto catalog = value_of(Catalog::open({}));
+  const auto catalog = value_of(Catalog::open({}, {}));
   const CatalogObject first = object(16400, "t");
   done(catalog->insert_creating({&first, 1}));
   const CatalogObject second = object(16401, "t");
@@ -72,17 +72,17 @@ TEST_CASE("a name is held from the first moment on") {
 
 TEST_CASE("ids are never given out twice") {
   const TempDir dir;
-  auto catalog = value_of(Catalog::open(dir.path()));
+  auto catalog = value_of(Catalog::open(dir.path(), {}));
   CHECK(value_of(catalog->allocate_objects(3)) == ObjectId{16384});
   CHECK(value_of(catalog->allocate_states(10)) == StateId{1});
   catalog = nullptr;
-  catalog = value_of(Catalog::open(dir.path()));
+  catalog = value_of(Catalog::open(dir.path(), {}));
   CHECK(value_of(catalog->allocate_objects(1)) == ObjectId{16387});
   CHECK(value_of(catalog->allocate_states(1)) == StateId{11});
 }
 
 TEST_CASE("sweep finishes or undoes what stopped half-way") {
-  const auto catalog = value_of(Catalog::open({}));
+  const auto catalog = value_of(Catalog::open({}, {}));
   const std::vector<CatalogObject> objects = {object(16400, "whole"), object(16401, "half"),
                                               object(16402, "leaving"), object(16403, "ready")};
   done(catalog->insert_creating(objects));
@@ -99,7 +99,7 @@ TEST_CASE("sweep finishes or undoes what stopped half-way") {
 }
 
 TEST_CASE("update changes name, definition and dependencies") {
-  const auto catalog = value_of(Catalog::open({}));
+  const auto catalog = value_of(Catalog::open({}, {}));
   CatalogObject changed = object(16400, "a", {ObjectId{1}});
   done(catalog->insert_creating({&changed, 1}));
   changed.name = "b";
@@ -115,7 +115,7 @@ TEST_CASE("update changes name, definition and dependencies") {
 
 TEST_CASE("secrets lie in a 0600 file and never in the database") {
   const TempDir dir;
-  auto catalog = value_of(Catalog::open(dir.path()));
+  auto catalog = value_of(Catalog::open(dir.path(), {}));
   done(catalog->put_secret(ObjectId{16400}, "correct horse"));
   done(catalog->put_secret(ObjectId{16401}, ""));
   struct stat file {};
@@ -125,7 +125,7 @@ TEST_CASE("secrets lie in a 0600 file and never in the database") {
   const std::string bytes{std::istreambuf_iterator<char>(database), {}};
   CHECK(bytes.find("correct horse") == std::string::npos);
   catalog.reset();
-  catalog = value_of(Catalog::open(dir.path()));
+  catalog = value_of(Catalog::open(dir.path(), {}));
   CHECK(value_of(catalog->secret(ObjectId{16400})) == "correct horse");
   CHECK(value_of(catalog->secret(ObjectId{16401})) == "");
   CHECK(catalog->secret_values().size() == 2);
@@ -136,13 +136,13 @@ TEST_CASE("secrets lie in a 0600 file and never in the database") {
   flipped.seekp(6);
   flipped.put('\x7F');
   flipped.close();
-  const auto damaged = Catalog::open(dir.path());
+  const auto damaged = Catalog::open(dir.path(), {});
   REQUIRE(!damaged);
   CHECK(damaged.error().code() == SqlState("XX001"));
 }
 
 TEST_CASE("settings") {
-  const auto catalog = value_of(Catalog::open({}));
+  const auto catalog = value_of(Catalog::open({}, {}));
   CHECK(!value_of(catalog->setting("a")));
   done(catalog->put_setting("a", "1"));
   done(catalog->put_setting("a", "2"));

@@ -1,0 +1,98 @@
+// What may be opened as a data directory: ours, whole, or a place for a new one.
+#include "storage/directory/data_directory.h"
+
+#include <fstream>
+
+#include "storage/catalog.h"
+#include "tests/unit/storage/fixture.h"
+
+namespace qw::storage::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<void> open_both(const fs::path& dir, bool may_create = true) {
+  StoreOptions options;
+  options.dir = dir;
+  options.may_create = may_create;
+  QW_ASSIGN_OR_RETURN(const auto store, Store::open(options));
+  QW_ASSIGN_OR_RETURN(const auto catalog,
+                      Catalog::open(dir, {store->identity(), store->epoch() == Epoch{}}));
+  return {};
+}
+
+void fill(const fs::path& dir) {
+  done(open_both(dir));
+  StoreOptions options;
+  options.dir = dir;
+  const auto store = value_of(Store::open(options));
+  EpochBuilder builder(Epoch{1});
+  Rows model;
+  builder.change(ObjectId{16384}, {{"k", "row"}}, model);
+  done(store->commit(std::move(builder.write)));
+}
+
+void check_refused(const Result<void>& opened, std::string_view code, const std::string& name) {
+  REQUIRE(!opened);
+  CHECK(opened.error().code() == SqlState(code));
+  CHECK(opened.error().message().find(name) != std::string::npos);
+}
+
+TEST_CASE("one of the two files alone is refused by the other's name") {
+  const TempDir dir;
+  const fs::path data = dir.path() / "data";
+  for (const bool empty : {false, true}) {
+    for (const std::string name : {kStoreFile, kCatalogFile}) {
+      fs::remove_all(data);
+      fill(data);
+      done(open_both(data));
+      fs::remove(data / name);
+      if (empty) std::ofstream(data / name).flush();
+      check_refused(open_both(data), "XX001", (data / name).string());
+      check_refused(open_both(data, false), "XX001", (data / name).string());
+    }
+  }
+}
+
+TEST_CASE("files of two directories do not go together") {
+  const TempDir dir;
+  const fs::path mine = dir.path() / "mine", other = dir.path() / "other";
+  fill(mine);
+  fill(other);
+  fs::copy_file(other / kCatalogFile, mine / kCatalogFile, fs::copy_options::overwrite_existing);
+  check_refused(open_both(mine), "XX001", (mine / kCatalogFile).string());
+  fs::copy_file(other / kStoreFile, mine / kStoreFile, fs::copy_options::overwrite_existing);
+  done(open_both(mine));
+}
+
+TEST_CASE("a start that ended between the two files is no loss") {
+  const TempDir dir;
+  const fs::path data = dir.path() / "data";
+  {
+    StoreOptions options;
+    options.dir = data;
+    (void)value_of(Store::open(options));
+  }
+  REQUIRE(!fs::exists(data / kCatalogFile));
+  done(open_both(data));
+  done(open_both(data));
+}
+
+TEST_CASE("looking makes nothing, and nothing is written where something else lies") {
+  const TempDir dir;
+  const fs::path typo = dir.path() / "typo", foreign = dir.path() / "foreign";
+  check_refused(open_both(typo, false), "55000", typo.string());
+  CHECK(!fs::exists(typo));
+  fs::create_directory(typo);
+  check_refused(open_both(typo, false), "55000", typo.string());
+  CHECK(fs::is_empty(typo));
+  fs::create_directory(foreign);
+  std::ofstream(foreign / "thesis.txt") << "chapter one";
+  check_refused(open_both(foreign), "55000", foreign.string());
+  check_refused(open_both(foreign, false), "55000", foreign.string());
+  CHECK(std::distance(fs::directory_iterator(foreign), fs::directory_iterator()) == 1);
+  done(open_both(typo));  // empty
+}
+
+}  // namespace
+}  // namespace qw::storage::test
