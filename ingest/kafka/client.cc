@@ -82,8 +82,9 @@ std::vector<Setting> fixed_settings(const SourceConfig& config) {
       {"socket.keepalive.enable", "true"},
       {"reconnect.backoff.ms", "100"},
       {"reconnect.backoff.max.ms", "5000"},
-      {"log.connection.close", "false"},
-      {"log_level", "0"},  // what matters comes through the error callback
+      {"log.connection.close", "true"},
+      // Errors come through their callback; the log is only listened to, see on_log().
+      {"debug", "topic"},
   };
 }
 
@@ -91,7 +92,7 @@ std::vector<Setting> fixed_settings(const SourceConfig& config) {
 
 void KafkaClient::on_error(rd_kafka_s* handle, int code, const char* reason, void* self) {
   static_cast<void>(handle);
-  auto& client = *static_cast<KafkaClient*>(self);
+  auto& client = *static_cast<Heard*>(self)->client;
   const std::string text =
       scrub(reason == nullptr ? std::string() : std::string(reason), client.secrets_);
   const bool down = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
@@ -107,6 +108,21 @@ void KafkaClient::on_error(rd_kafka_s* handle, int code, const char* reason, voi
         "Does the broker expect TLS on this port? See SECURITY PROTOCOL.");
   }
   client.side_error_ = SideError{std::move(error), down};
+}
+
+// librdkafka 2.0 knows no topic ids and asks again in silence when a partition's leader is gone.
+// Its log is the only place that says so before messages of another topic with the same name
+// arrive.
+void KafkaClient::on_log(const rd_kafka_s* handle, int level, const char* facility,
+                         const char* text) {
+  static_cast<void>(level);
+  if (handle == nullptr) return;
+  const std::string_view what = facility;
+  const bool broke =
+      what == "FAIL" && std::string_view(text).find("in state UP") != std::string_view::npos;
+  if (what != "BROKERUA" && !broke) return;
+  auto* heard = static_cast<Heard*>(rd_kafka_opaque(handle));
+  if (heard != nullptr) heard->lost_touch = true;
 }
 
 Error KafkaClient::error_of(int code, const std::string& doing) const {
@@ -152,8 +168,9 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(const SourceConfig& confi
                         config.secrets));
     }
   }
-  rd_kafka_conf_set_opaque(conf, client.get());
+  rd_kafka_conf_set_opaque(conf, client->heard_.get());
   rd_kafka_conf_set_error_cb(conf, &KafkaClient::on_error);
+  rd_kafka_conf_set_log_cb(conf, &KafkaClient::on_log);
   client->handle_ = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text.data(), text.size());
   if (client->handle_ == nullptr) {
     rd_kafka_conf_destroy(conf);
@@ -170,6 +187,7 @@ KafkaClient::~KafkaClient() {
   // We never joined a group, so this waits for no broker.
   rd_kafka_consumer_close(handle_);
   rd_kafka_destroy_flags(handle_, keep_references_ ? kDestroyAtOnce : 0);
+  if (keep_references_) static_cast<void>(heard_.release());  // the idle threads keep it
 }
 
 Result<const rd_kafka_metadata_t*> KafkaClient::metadata(rd_kafka_topic_s* topic,

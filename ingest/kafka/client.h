@@ -7,6 +7,7 @@
 // tests/peers/ingest/.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -74,9 +75,14 @@ class KafkaClient {
   };
   std::optional<SideError> take_side_error();
   bool heard_all_down() const { return all_down_; }
+  // Whether, since open(), the leader of a partition was lost or a connection broke: the topic may
+  // be another one since. True before any message that comes after it can be taken.
+  bool lost_touch() const { return heard_->lost_touch; }
 
  private:
-  explicit KafkaClient(const SourceConfig& config) : secrets_(config.secrets) {}
+  explicit KafkaClient(const SourceConfig& config) : secrets_(config.secrets) {
+    heard_->client = this;
+  }
   Error error_of(int code, const std::string& doing) const;
   // Waits for metadata; the caller destroys it.
   Result<const struct rd_kafka_metadata*> metadata(rd_kafka_topic_s* topic,
@@ -85,6 +91,8 @@ class KafkaClient {
   // Side errors come on a queue of their own, so that no message is taken with them.
   void serve_callbacks();
   static void on_error(rd_kafka_s* handle, int code, const char* reason, void* self);
+  // On librdkafka's threads.
+  static void on_log(const rd_kafka_s* handle, int level, const char* facility, const char* text);
 
   const std::set<std::string> secrets_;
   rd_kafka_s* handle_ = nullptr;
@@ -94,6 +102,12 @@ class KafkaClient {
   bool refused_ = false;  // the credentials, when we last heard
   bool all_down_ = false;
   bool assigned_ = false;
+  // What callbacks get: librdkafka's threads may outlive the client, see kDestroyAtOnce.
+  struct Heard {
+    KafkaClient* client = nullptr;
+    std::atomic<bool> lost_touch = false;
+  };
+  std::unique_ptr<Heard> heard_ = std::make_unique<Heard>();
   bool keep_references_ = false;  // see kDestroyAtOnce
 };
 

@@ -11,6 +11,7 @@
 #include "ingest/options.h"
 #include "ingest/position.h"
 #include "src/base/assert.h"
+#include "src/base/hash.h"
 #include "src/base/log.h"
 
 namespace qw::ingest {
@@ -31,6 +32,21 @@ constexpr milliseconds kProbeTimeout{1'000};
 constexpr int64_t kTopicGoneUs = 10 * kSecondUs;
 constexpr int64_t kBackOffFirstMs = 200, kBackOffMaxMs = 10'000;
 
+KafkaPosition::Read what_was_read(const rd_kafka_message_s& message) {
+  KafkaPosition::Read read;
+  read.offset = message.offset;
+  rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+  read.timestamp = rd_kafka_message_timestamp(&message, &type);
+  // No key, and no value, differ from empty ones.
+  const auto part = [&](const void* bytes, size_t size) {
+    const uint64_t seed = read.hash * 2 + (bytes == nullptr ? 0 : 1);
+    read.hash = hash_bytes({static_cast<const char*>(bytes), bytes == nullptr ? 0 : size}, seed);
+  };
+  part(message.key, message.key_len);
+  part(message.payload, message.len);
+  return read;
+}
+
 // What may get well without us: brokers come back, credentials and rights are put right.
 bool heals(const Error& error) {
   const SqlState code = error.code();
@@ -43,6 +59,11 @@ std::string KafkaPosition::encode() const {
   PositionWriter writer(kPositionKind);
   writer.put_text(cluster_id).put<uint32_t>(static_cast<uint32_t>(next.size()));
   for (const auto& [partition, offset] : next) writer.put<int32_t>(partition).put<int64_t>(offset);
+  writer.put<uint32_t>(static_cast<uint32_t>(last.size()));
+  for (const auto& [partition, read] : last) {
+    writer.put<int32_t>(partition).put<int64_t>(read.offset);
+    writer.put<int64_t>(read.timestamp).put<uint64_t>(read.hash);
+  }
   return writer.take();
 }
 
@@ -54,6 +75,14 @@ Result<KafkaPosition> KafkaPosition::decode(std::string_view bytes) {
   for (uint32_t n = 0; n < count && n < kPartitionsMax && reader.good(); n++) {
     const int32_t partition = reader.get<int32_t>();
     position.next[partition] = reader.get<int64_t>();
+  }
+  const uint32_t read_count = reader.get<uint32_t>();
+  for (uint32_t n = 0; n < read_count && n < kPartitionsMax && reader.good(); n++) {
+    const int32_t partition = reader.get<int32_t>();
+    KafkaPosition::Read& read = position.last[partition];
+    read.offset = reader.get<int64_t>();
+    read.timestamp = reader.get<int64_t>();
+    read.hash = reader.get<uint64_t>();
   }
   QW_TRY(reader.finish());
   return position;
@@ -92,7 +121,10 @@ Result<std::unique_ptr<Source>> KafkaSource::create(const SourceConfig& config, 
   QW_ASSIGN_OR_RETURN(
       MessageDecoder decoder,
       MessageDecoder::make(config, settings.topic, settings.json, settings.csv_delimiter));
-  return std::make_unique<KafkaSource>(config, std::move(settings), std::move(decoder), clock);
+  auto source =
+      std::make_unique<KafkaSource>(config, std::move(settings), std::move(decoder), clock);
+  QW_TRY(source->stop_.usable());
+  return source;
 }
 
 KafkaSource::KafkaSource(SourceConfig config, Settings settings, MessageDecoder decoder,
@@ -116,6 +148,17 @@ Result<std::vector<SourceTable>> KafkaSource::describe() {
   }
   // Reading a partition's offsets needs the right to read it.
   QW_TRY(client->watermarks(settings_.topic, 0, kDescribeTimeout));
+  for (size_t partition = 0; partition < settings_.start_offsets.size(); partition++) {
+    const int64_t offset = settings_.start_offsets[partition];
+    QW_ASSIGN_OR_RETURN(
+        const Watermarks marks,
+        client->watermarks(settings_.topic, static_cast<int32_t>(partition), kDescribeTimeout));
+    if (offset <= marks.high) continue;
+    return fail(invalid_parameter_value(
+                    fmt::format("START OFFSET {} lies beyond the end of topic \"{}\" partition {}",
+                                offset, settings_.topic, partition))
+                    .with_detail(fmt::format("The partition ends at offset {}.", marks.high)));
+  }
   return decoder_.tables();
 }
 
@@ -150,13 +193,20 @@ void KafkaSource::run() {
   report(SourceState::starting);
   while (!stop_.raised()) {
     Result<void> result = open();
-    if (result) {
+    const bool opened = result.has_value();
+    if (opened) {
       back_off_ms = kBackOffFirstMs;
       report(SourceState::running);
       result = consume();
     }
     if (stop_.raised()) break;
     if (result) break;
+    // Out of touch alone is no trouble: opening anew finds out what has become of the topic.
+    if (opened && client_->lost_touch() && heals(result.error())) {
+      client_.reset();
+      stop_.wait_drain(milliseconds(kBackOffFirstMs));
+      continue;
+    }
     const bool again = is_worth_retrying(result.error());
     report_error(again ? SourceState::stalled : SourceState::failed, result.error());
     client_.reset();
@@ -189,9 +239,8 @@ Result<void> KafkaSource::open() {
             .with_hint("DROP SOURCE and create it again to read the new topic."));
   }
   QW_TRY(find_start(partitions));
-  for (const auto& [partition, offset] : position_.next) {
-    QW_TRY(client_->add_partition(settings_.topic, partition, offset));
-  }
+  unproven_.clear();
+  for (const auto& [partition, offset] : position_.next) QW_TRY(resume(partition));
   last_discovery_us_ = clock_.monotonic_us();
   gone_since_us_ = 0;
   return {};
@@ -205,6 +254,14 @@ Result<void> KafkaSource::check_cluster() {
                   .with_detail(fmt::format("Its cluster id is {}, it was {}.", cluster,
                                            position_.cluster_id))
                   .with_hint("DROP SOURCE and create it again to read the new cluster."));
+}
+
+Result<void> KafkaSource::resume(int32_t partition) {
+  const auto last = position_.last.find(partition);
+  const bool proves = last != position_.last.end();
+  if (proves) unproven_.insert(partition);
+  return client_->add_partition(settings_.topic, partition,
+                                proves ? last->second.offset : position_.next.at(partition));
 }
 
 // Gives every partition without an offset its first one, and has these stored before any message,
@@ -265,14 +322,22 @@ Result<void> KafkaSource::consume() {
     Result<void> result;
     while (txn_bytes_ < kTxnBytesMax && messages < kBatchMessages && result) {
       const size_t taken = client_->take(batch, kBatchMessages / 8);
+      if (client_->lost_touch()) {
+        result = fail(connection_failure(
+            fmt::format("topic \"{}\": the connection to the broker was lost", settings_.topic)));
+      }
       for (rd_kafka_message_s* message : batch) {
         // After an error the rest is given back unread; its offsets are still ahead of the
         // position.
         if (result && message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
           result = on_event(*message);
         } else if (result) {
-          on_message(*message);
-          messages++;
+          const Result<bool> news = is_new(*message);
+          if (!news) result = fail(news.error());
+          if (news && *news) {
+            on_message(*message);
+            messages++;
+          }
         }
         KafkaClient::release(message);
       }
@@ -338,6 +403,26 @@ void KafkaSource::on_message(const rd_kafka_message_s& message) {
   decoder_.decode(message_);
   txn_bytes_ += message.len + message.key_len + 64;
   position_.next[message.partition] = message.offset + 1;
+  position_.last[message.partition] = what_was_read(message);
+}
+
+Result<bool> KafkaSource::is_new(const rd_kafka_message_s& message) {
+  const int32_t partition = message.partition;
+  if (unproven_.empty() || unproven_.erase(partition) == 0) return true;
+  const KafkaPosition::Read last = position_.last.at(partition);
+  const bool same = message.offset == last.offset && what_was_read(message) == last;
+  if (same) return false;
+  // Compaction or retention may have removed it, but brings nothing before what comes next.
+  if (message.offset >= position_.next.at(partition)) return true;
+  QW_ASSIGN_OR_RETURN(const Watermarks marks,
+                      client_->watermarks(settings_.topic, partition, kQueryTimeout));
+  QW_TRY(on_loss(partition, fmt::format("topic \"{}\" was recreated", settings_.topic),
+                 fmt::format("Partition {} has another message at offset {} than was read there.",
+                             partition, message.offset),
+                 marks.low));
+  // What else is there of the partition was asked for from the wrong offset.
+  return fail(connection_failure(
+      fmt::format("topic \"{}\" partition {} is read anew", settings_.topic, partition)));
 }
 
 Result<void> KafkaSource::on_event(const rd_kafka_message_s& message) {
@@ -345,6 +430,8 @@ Result<void> KafkaSource::on_event(const rd_kafka_message_s& message) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF: {
       // Its offset is where the next fetch goes: past control records too.
       int64_t& next = position_.next[message.partition];
+      const bool unproven = unproven_.erase(message.partition) != 0;
+      if (unproven && message.offset < next) return on_lost_offset(message.partition);
       advanced_ |= message.offset > next;
       next = std::max(next, message.offset);
       ended_[message.partition] = next;
@@ -369,25 +456,39 @@ Result<void> KafkaSource::on_lost_offset(int32_t partition) {
   const int64_t wanted = position_.next[partition];
   QW_ASSIGN_OR_RETURN(const Watermarks marks,
                       client_->watermarks(settings_.topic, partition, kQueryTimeout));
-  const bool retention = wanted < marks.low;
-  const std::string what =
-      retention
-          ? fmt::format("messages {} to {} of topic \"{}\" partition {} are gone", wanted,
-                        marks.low - 1, settings_.topic, partition)
-          : fmt::format("topic \"{}\" partition {} ends at offset {}, before the {} that was read",
-                        settings_.topic, partition, marks.high, wanted);
-  if (!settings_.go_on_after_loss) {
-    return fail(
-        object_not_in_prerequisite_state(what)
-            .with_detail(retention ? "The broker's retention removed them before they were read."
-                                   : "The topic was truncated or recreated.")
-            .with_hint(
-                "DROP SOURCE and create it again, or use WITH (ON DATA LOSS = 'continue')."));
+  const bool unproven = unproven_.erase(partition) != 0;
+  if (unproven && wanted >= marks.low && wanted <= marks.high) {
+    // Only the message that was read last is gone: nothing that was not read.
+    QW_TRY(client_->remove_partition(settings_.topic, partition));
+    return client_->add_partition(settings_.topic, partition, wanted);
   }
-  log::warn("source \"{}\": {}; going on at {}", config_.name, what, marks.low);
-  position_.next[partition] = marks.low;
+  if (wanted < marks.low) {
+    QW_TRY(on_loss(partition,
+                   fmt::format("messages {} to {} of topic \"{}\" partition {} are gone", wanted,
+                               marks.low - 1, settings_.topic, partition),
+                   "The broker's retention removed them before they were read.", marks.low));
+  } else {
+    QW_TRY(on_loss(
+        partition,
+        fmt::format("topic \"{}\" partition {} ends at offset {}, before the {} that was read",
+                    settings_.topic, partition, marks.high, wanted),
+        "The topic was truncated or recreated.", marks.low));
+  }
   QW_TRY(client_->remove_partition(settings_.topic, partition));
   return client_->add_partition(settings_.topic, partition, marks.low);
+}
+
+// Messages are lost, or others stand where they were: an error, or reading goes on at `low`.
+Result<void> KafkaSource::on_loss(int32_t partition, const std::string& what,
+                                  const std::string& why, int64_t low) {
+  if (!settings_.go_on_after_loss) {
+    return fail(object_not_in_prerequisite_state(what).with_detail(why).with_hint(
+        "DROP SOURCE and create it again, or use WITH (ON DATA LOSS = 'continue')."));
+  }
+  log::warn("source \"{}\": {}; going on at {}", config_.name, what, low);
+  position_.next[partition] = low;
+  position_.last.erase(partition);
+  return {};
 }
 
 // What is due by time: brokers that went or came back, new partitions, status, group offsets.

@@ -3,9 +3,11 @@
 // Position: cluster id and the next offset per partition. Partitions are assigned, never
 // subscribed; new ones are found by asking every so often and read from their first offset. Gaps
 // are legal (control records, compaction), so progress follows delivered messages and
-// end-of-partition events, never "high watermark - 1". A broker that is down stalls the source
-// until it is back; an offset that is gone stops it with an error that says what happened to the
-// messages.
+// end-of-partition events, never "high watermark - 1". Whenever the source (re)starts reading a
+// partition it begins at the message that it read last: a topic that was deleted and made again has
+// another one there, and is refused by name instead of read from the middle. A broker that is down
+// stalls the source until it is back; an offset that is gone stops it with an error that says what
+// happened to the messages.
 //
 // One thread reads, decodes and pushes. Tests: tests/unit/ingest/kafka_source_test.cc (librdkafka's
 // mock cluster for the error paths), tests/peers/ingest/ (a real broker).
@@ -17,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,8 +33,15 @@
 namespace qw::ingest {
 
 struct KafkaPosition {
+  // What tells a message from another one at its offset.
+  struct Read {
+    int64_t offset = 0, timestamp = 0;
+    uint64_t hash = 0;  // of key and value
+    bool operator==(const Read&) const = default;
+  };
   std::string cluster_id;
   std::map<int32_t, int64_t> next;  // partition -> offset to read next
+  std::map<int32_t, Read> last;     // partition -> the message that was read last, if any
 
   std::string encode() const;
   static Result<KafkaPosition> decode(std::string_view bytes);
@@ -69,6 +79,12 @@ class KafkaSource final : public Source {
   Result<void> consume();
   Result<void> on_event(const rd_kafka_message_s& message);
   Result<void> on_lost_offset(int32_t partition);
+  Result<void> on_loss(int32_t partition, const std::string& what, const std::string& why,
+                       int64_t low);
+  Result<void> resume(int32_t partition);
+  // False for the message that was read last and comes again as the proof that the topic is the
+  // same; an error when it is another one.
+  Result<bool> is_new(const rd_kafka_message_s& message);
   void on_message(const rd_kafka_message_s& message);
   Result<void> probe();
   bool push(SourceTxn txn);
@@ -93,6 +109,7 @@ class KafkaSource final : public Source {
   KafkaPosition durable_;            // as last acknowledged
   std::map<int32_t, int64_t> told_;  // the broker, as the group's offsets
   bool advanced_ = false;            // position_ has moved past control records since the last push
+  std::set<int32_t> unproven_;       // partitions whose last read message has not come again yet
   std::map<int32_t, int64_t> ended_;  // partition -> offset of its last end-of-partition event
   bool fresh_ = true;                 // no position yet: find the starting offsets
   KafkaMessage message_;

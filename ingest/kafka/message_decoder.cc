@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "src/base/limits.h"
 #include "src/types/jsonb.h"
 #include "src/types/str.h"
 
@@ -46,9 +47,17 @@ Type included_type(IncludeKind kind, Format key_format) {
   return TypeId::text;
 }
 
+// A long name is cut at a character, as PostgreSQL cuts it for "t_pkey".
+std::string errors_name(const std::string& source) {
+  constexpr std::string_view kTail = "_errors";
+  size_t size = std::min<size_t>(source.size(), limits::kNameBytesMax - kTail.size());
+  while (size < source.size() && size > 0 && (source[size] & '\xC0') == '\x80') size--;
+  return source.substr(0, size).append(kTail);
+}
+
 SourceTable quarantine_table(const SourceConfig& config, const std::string& topic) {
   SourceTable table;
-  table.name = config.name + "_errors";
+  table.name = errors_name(config.name);
   table.columns = {{"topic", TypeId::text, false},  {"partition", TypeId::int4, false},
                    {"offset", TypeId::int8, false}, {"timestamp", TypeId::timestamptz, true},
                    {"key", TypeId::bytea, true},    {"value", TypeId::bytea, true},

@@ -203,6 +203,64 @@ def test_a_deleted_topic_is_noticed(world):
     server.sql("DROP SOURCE gone")
 
 
+def recreate(world, topic, values):
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": world.kafka.address})
+    for done in admin.delete_topics([topic]).values():
+        done.result(30)
+
+    def made():
+        try:
+            world.kafka.create_topic(topic)
+            return True
+        except Exception:  # the old one is still on its way out
+            return False
+
+    harness.peers.wait_until(made, f"topic {topic} anew", 30)
+    produce(world, topic, [(None, f'{{"n": {n}}}') for n in values])
+
+
+def test_a_recreated_topic_is_refused_by_name(world):
+    server = server_with_connection(world, "again")
+    make = ("CREATE SOURCE {0} (n int) FROM KAFKA CONNECTION kafka (TOPIC '{0}') FORMAT JSON "
+            "ENVELOPE NONE{1}")
+    topics = ("running_again", "stopped_again", "lenient_again")
+    for topic in topics:
+        world.kafka.create_topic(topic)
+        produce(world, topic, [(None, f'{{"n": {n}}}') for n in range(5)])
+        server.sql(make.format(topic, " WITH (ON DATA LOSS = 'continue')" * (topic[0] == "l")))
+        server.wait_for(f"SELECT count(*) FROM {topic}", [(5,)])
+    status = ("SELECT state, message LIKE 'topic \"{0}\" was recreated%' FROM qw.source_status "
+              "WHERE source = '{0}'")
+    # The new topic is longer than what was read, so no offset is missing in it.
+    recreate(world, "running_again", range(100, 120))
+    server.wait_for(status.format("running_again"), [("failed", True)])
+    assert server.sql("SELECT count(*), max(n) FROM running_again") == [(5, 4)]
+    server.stop()
+    recreate(world, "stopped_again", range(100, 120))
+    recreate(world, "lenient_again", range(100, 120))
+    server.start()
+    server.wait_for(status.format("stopped_again"), [("failed", True)])
+    assert server.sql("SELECT count(*), max(n) FROM stopped_again") == [(5, 4)]
+    server.wait_for("SELECT count(*), min(n), max(n) FROM lenient_again", [(25, 0, 119)])
+    server.wait_for(status.format("running_again"), [("failed", True)])
+    server.stop()
+
+
+def test_a_start_beyond_the_end_is_refused(world):
+    server = shared_server(world)
+    world.kafka.create_topic("short")
+    produce(world, "short", [(None, '{"n": 1}')])
+    for loss in ("", " WITH (ON DATA LOSS = 'continue')"):
+        refused(server, "CREATE SOURCE beyond (n int) FROM KAFKA CONNECTION kafka (TOPIC 'short', "
+                f"START OFFSET 2) FORMAT JSON ENVELOPE NONE{loss}", "22023",
+                'START OFFSET 2 lies beyond the end of topic "short" partition 0', "offset 1")
+    server.sql("CREATE SOURCE beyond (n int) FROM KAFKA CONNECTION kafka (TOPIC 'short', "
+               "START OFFSET 1) FORMAT JSON ENVELOPE NONE")
+    produce(world, "short", [(None, '{"n": 2}')])
+    server.wait_for("SELECT n FROM beyond", [(2,)])
+    server.sql("DROP SOURCE beyond")
+
+
 def test_status_tells_the_truth(world):
     server = shared_server(world)
     world.kafka.create_topic("told", 2)

@@ -132,7 +132,11 @@ TEST_CASE("an offset that the broker does not have stops the source and says why
   config.options["start_offset"] = "500";
   CollectingSink sink;
   auto source = make(config, clock);
-  REQUIRE(source->describe().has_value());
+  const auto refused = source->describe();
+  REQUIRE(!refused.has_value());
+  CHECK(refused.error().code() == SqlState("22023"));
+  CHECK(refused.error().message().find("500 lies beyond the end") != std::string::npos);
+  // Whoever starts all the same finds a partition that ends before its position.
   REQUIRE(source->start("", sink).has_value());
   REQUIRE(sink.wait(
       [](const auto&, const SourceStatus& status) { return status.state == SourceState::failed; }));
@@ -146,6 +150,45 @@ TEST_CASE("an offset that the broker does not have stops the source and says why
   auto lenient = make(config, clock);
   REQUIRE(lenient->start("", rows).has_value());
   CHECK(rows.wait([](const auto& txns, const auto&) { return rows_of(txns, 0) == 1; }));
+}
+
+// What a topic that was made again looks like: as long as the old one, with other messages.
+TEST_CASE("a source does not go on in a topic of the same name with other messages") {
+  SystemClock clock;
+  std::string position;
+  {
+    MockBroker broker(1);
+    for (int n = 1; n <= 3; n++) broker.send(0, "{\"n\":" + std::to_string(n) + "}");
+    CollectingSink sink;
+    auto source = make(config_of(broker.address()), clock);
+    REQUIRE(source->start("", sink).has_value());
+    REQUIRE(sink.wait([](const auto& txns, const auto&) { return rows_of(txns, 0) == 3; }));
+    source->stop();
+    position = sink.take().back().position;
+  }
+  MockBroker broker(1);
+  for (int n = 11; n <= 15; n++) broker.send(0, "{\"n\":" + std::to_string(n) + "}");
+  // The mock's clusters differ in nothing but their messages.
+  KafkaPosition moved = *KafkaPosition::decode(position);
+  REQUIRE(moved.last.size() == 1);
+  CHECK(moved.last.at(0).offset == 2);
+  moved.cluster_id.clear();
+  SourceConfig config = config_of(broker.address());
+  CollectingSink sink;
+  auto source = make(config, clock);
+  REQUIRE(source->start(moved.encode(), sink).has_value());
+  REQUIRE(sink.wait(
+      [](const auto&, const SourceStatus& status) { return status.state == SourceState::failed; }));
+  CHECK(sink.last_status().message.find("topic \"t\" was recreated") != std::string::npos);
+  CHECK(sink.last_status().code == SqlState("55000"));
+  CHECK(rows_of(sink.take(), 0) == 0);
+
+  config.options["on_data_loss"] = "continue";
+  CollectingSink rows;
+  auto lenient = make(config, clock);
+  REQUIRE(lenient->start(moved.encode(), rows).has_value());
+  REQUIRE(rows.wait([](const auto& txns, const auto&) { return rows_of(txns, 0) == 5; }));
+  CHECK(sum_of(rows.take()) == 65);
 }
 
 TEST_CASE("a broker that goes away stalls the source; it goes on by itself when it is back") {
