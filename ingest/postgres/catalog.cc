@@ -358,6 +358,39 @@ constexpr std::string_view kPartitionFiles =
     "(SELECT string_agg(pg_relation_filenode(t.relid)::text, ',' ORDER BY t.relid::oid) "
     "FROM pg_partition_tree(c.oid) t WHERE c.relkind = 'p')";
 
+bool is_read(const std::vector<PgTable>& tables, uint32_t oid, int16_t attnum) {
+  for (const PgTable& table : tables) {
+    if (table.oid != oid) continue;
+    return std::any_of(table.columns.begin(), table.columns.end(),
+                       [&](const PgColumn& column) { return column.attnum == attnum; });
+  }
+  return false;
+}
+
+// Labels of the enum types of columns, of arrays of them and domains over them, oldest first.
+Result<void> read_labels(PgConnection& connection, const std::string& list,
+                         const std::vector<PgTable>& tables,
+                         std::map<uint32_t, TableState>& states) {
+  QW_ASSIGN_OR_RETURN(
+      const PgAnswer labels,
+      connection.query(fmt::format(
+          "SELECT a.attrelid, a.attnum, e.oid, e.enumlabel FROM pg_attribute a "
+          "JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b ON b.oid = t.typbasetype "
+          "JOIN pg_enum e ON e.enumtypid IN (t.oid, t.typelem, b.oid, b.typelem) "
+          "WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid IN ({}) "
+          "ORDER BY a.attrelid, e.oid, a.attnum",
+          list)));
+  for (int row = 0; row < labels.rows(); row++) {
+    const auto state = states.find(static_cast<uint32_t>(labels.number(row, 0)));
+    if (state == states.end() ||
+        !is_read(tables, state->first, static_cast<int16_t>(labels.number(row, 1)))) {
+      continue;
+    }
+    state->second.label_texts.push_back(labels.text(row, 2) + " " + labels.text(row, 3));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::map<uint32_t, TableState>> read_table_states(PgConnection& connection,
@@ -379,8 +412,10 @@ Result<std::map<uint32_t, TableState>> read_table_states(PgConnection& connectio
       "SELECT c.oid, p.oid IS NOT NULL, concat_ws('|', p.oid, p.xmin, {}, "
       "(SELECT string_agg(pr.oid || ' ' || pr.xmin, ',' ORDER BY pr.oid) FROM pg_publication_rel "
       "pr "
-      "WHERE pr.prpubid = p.oid AND pr.prrelid = c.oid), {}, c.relreplident, {}, {}), {} "
-      "FROM pg_class c LEFT JOIN pg_publication p ON p.pubname = {} WHERE c.oid IN ({})",
+      "WHERE pr.prpubid = p.oid AND pr.prrelid = c.oid), {}, c.relreplident, {}, {}), {}, "
+      "coalesce(pg_relation_filenode(c.oid), 0), c.reltoastrelid, c.relnatts, "
+      "c.relpersistence = 'p' FROM pg_class c LEFT JOIN pg_publication p ON p.pubname = {} WHERE "
+      "c.oid IN ({})",
       flags, schemas, kIdentityKey, version >= kVersionViaRoot ? kPartitions : "''",
       version >= kVersionViaRoot ? kPartitionFiles : "''", connection.quote_text(publication),
       list);
@@ -391,12 +426,17 @@ Result<std::map<uint32_t, TableState>> read_table_states(PgConnection& connectio
     state.published = answer.flag(row, 1);
     state.fingerprint = hash_bytes(answer.text(row, 2));
     state.files = hash_bytes(answer.text(row, 3));
+    state.form.file = static_cast<uint32_t>(answer.number(row, 4));
+    state.form.toast = static_cast<uint32_t>(answer.number(row, 5));
+    state.form.columns = static_cast<uint32_t>(answer.number(row, 6));
+    state.logged = answer.flag(row, 7);
   }
-  QW_ASSIGN_OR_RETURN(const PgAnswer columns,
-                      connection.query(fmt::format(
-                          "SELECT attrelid, attname, attnum, atttypid, atttypmod FROM pg_attribute "
-                          "WHERE attnum > 0 AND NOT attisdropped AND attrelid IN ({})",
-                          list)));
+  QW_ASSIGN_OR_RETURN(
+      const PgAnswer columns,
+      connection.query(fmt::format("SELECT attrelid, attname, attnum, atttypid, atttypmod, xmin "
+                                   "FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped "
+                                   "AND attrelid IN ({}) ORDER BY attrelid, attnum",
+                                   list)));
   for (int row = 0; row < columns.rows(); row++) {
     const auto state = states.find(static_cast<uint32_t>(columns.number(row, 0)));
     if (state == states.end()) continue;
@@ -405,9 +445,58 @@ Result<std::map<uint32_t, TableState>> read_table_states(PgConnection& connectio
     column.attnum = static_cast<int16_t>(columns.number(row, 2));
     column.type_oid = static_cast<uint32_t>(columns.number(row, 3));
     column.typmod = static_cast<int32_t>(columns.number(row, 4));
+    if (is_read(tables, state->first, column.attnum)) {
+      uint64_t& definitions = state->second.form.definitions;
+      definitions = hash_bytes(columns.text(row, 5), definitions);
+    }
     state->second.columns.emplace(column.name, column);
   }
+  QW_TRY(read_labels(connection, list, tables, states));
   return states;
+}
+
+Result<std::vector<std::string>> other_tables(PgConnection& connection,
+                                              const std::string& publication,
+                                              const std::vector<PgTable>& tables) {
+  std::vector<uint32_t> oids = {0};
+  for (const PgTable& table : tables) oids.push_back(table.oid);
+  QW_ASSIGN_OR_RETURN(const PgAnswer answer,
+                      connection.query(fmt::format(
+                          "SELECT p.schemaname || '.' || p.tablename FROM pg_publication_tables p "
+                          "JOIN pg_namespace n ON n.nspname = p.schemaname "
+                          "JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename "
+                          "WHERE p.pubname = {} AND c.oid NOT IN ({}) ORDER BY 1",
+                          connection.quote_text(publication), fmt::join(oids, ","))));
+  std::vector<std::string> names;
+  for (int row = 0; row < answer.rows(); row++) names.push_back(answer.text(row, 0));
+  return names;
+}
+
+// VACUUM FULL, CLUSTER and TRUNCATE give a table a new file and leave the rows as the stream tells
+// them. ALTER TABLE .. TYPE writes a column's catalog row as well; every rewrite by ALTER TABLE
+// (SET LOGGED too) brings a TOAST table with another oid, where the others keep it. One that adds a
+// column does so, too, and leaves the other columns alone.
+std::string rewrite_problem(PgTableForm& known, const TableState& now) {
+  const PgTableForm was = known;
+  known = now.form;
+  known.labels = static_cast<uint32_t>(now.label_texts.size());
+  uint64_t old_labels = 0;
+  for (uint32_t n = 0; n < known.labels; n++) {
+    known.label_texts = hash_bytes(now.label_texts[n], known.label_texts);
+    if (n + 1 == was.labels) old_labels = known.label_texts;
+  }
+  if (was.file != known.file && was.definitions != known.definitions) {
+    return "its rows were rewritten upstream when a column was altered, which is not replicated";
+  }
+  if (was.toast != 0 && known.toast != 0 && was.toast != known.toast &&
+      was.columns == known.columns) {
+    return "its rows were rewritten upstream by ALTER TABLE: changes may be missing";
+  }
+  // Values that were added stand behind the others.
+  if (was.labels > known.labels || (was.labels > 0 && old_labels != was.label_texts)) {
+    return "a value of an enum type was renamed or dropped upstream, which is not replicated";
+  }
+  return "";
 }
 
 std::string table_problem(const PgTable& table, uint64_t fingerprint, const TableState* now) {
@@ -424,6 +513,7 @@ std::string table_problem(const PgTable& table, uint64_t fingerprint, const Tabl
       return fmt::format("the type of column \"{}\" was changed upstream", column.name);
     }
   }
+  if (!now->logged) return "it was made UNLOGGED upstream, so its changes are not replicated";
   if (!now->published) return "the publication was dropped upstream";
   if (now->fingerprint != fingerprint) {
     return "its publication, key, replica identity or partitions were changed upstream: changes "

@@ -37,6 +37,9 @@ struct TableState {
   uint64_t fingerprint = 0;  // publication, its membership, key, partitions
   uint64_t files = 0;        // of the partitions of a root
   bool published = false;
+  bool logged = true;
+  PgTableForm form;                      // without labels
+  std::vector<std::string> label_texts;  // of enum types in use, oldest first
   std::map<std::string, PgColumn, std::less<>> columns;
 };
 // By oid; a table that is gone has no entry.
@@ -45,6 +48,14 @@ Result<std::map<uint32_t, TableState>> read_table_states(PgConnection& connectio
                                                          const std::vector<PgTable>& tables);
 // Why changes of the table may have been lost or cannot be read any more; "" = all is well.
 std::string table_problem(const PgTable& table, uint64_t fingerprint, const TableState* now);
+
+// Tables of the publication that are not among `tables`, by their qualified names.
+Result<std::vector<std::string>> other_tables(PgConnection& connection,
+                                              const std::string& publication,
+                                              const std::vector<PgTable>& tables);
+// What ALTER TABLE or ALTER TYPE did to rows without a trace in the stream; "" = nothing. `known`
+// becomes what is there now.
+std::string rewrite_problem(PgTableForm& known, const TableState& now);
 
 struct SystemIdentity {
   std::string system_id;

@@ -17,7 +17,11 @@ std::string PgPosition::encode() const {
   writer.put<Lsn>(resume).put_text(system_id).put<uint32_t>(timeline).put_text(database);
   writer.put<uint32_t>(static_cast<uint32_t>(tables.size()));
   for (const Table& table : tables) {
-    writer.put<uint64_t>(table.fingerprint).put<uint64_t>(table.files).put_text(table.error);
+    writer.put<uint64_t>(table.fingerprint).put<uint64_t>(table.files);
+    const PgTableForm& form = table.form;
+    writer.put<uint32_t>(form.file).put<uint32_t>(form.toast).put<uint32_t>(form.columns);
+    writer.put<uint64_t>(form.definitions).put<uint32_t>(form.labels);
+    writer.put<uint64_t>(form.label_texts).put_text(table.error);
   }
   return writer.take();
 }
@@ -34,6 +38,12 @@ Result<PgPosition> PgPosition::decode(std::string_view bytes) {
     Table table;
     table.fingerprint = reader.get<uint64_t>();
     table.files = reader.get<uint64_t>();
+    table.form.file = reader.get<uint32_t>();
+    table.form.toast = reader.get<uint32_t>();
+    table.form.columns = reader.get<uint32_t>();
+    table.form.definitions = reader.get<uint64_t>();
+    table.form.labels = reader.get<uint32_t>();
+    table.form.label_texts = reader.get<uint64_t>();
     table.error = reader.get_text();
     position.tables.push_back(std::move(table));
   }

@@ -14,6 +14,17 @@
 
 namespace qw::ingest {
 
+// What tells a rewrite that may change rows from one that does not, see rewrite_problem().
+struct PgTableForm {
+  uint32_t file = 0;
+  uint32_t toast = 0;        // the TOAST table's oid, 0 = none
+  uint32_t columns = 0;      // ever made
+  uint64_t definitions = 0;  // versions of the catalog rows of the columns that are read
+  uint32_t labels = 0;       // of enum types in use
+  uint64_t label_texts = 0;  // of these, oldest first
+  bool operator==(const PgTableForm&) const = default;
+};
+
 struct PgPosition {
   std::string system_id;
   uint32_t timeline = 0;
@@ -22,7 +33,8 @@ struct PgPosition {
   struct Table {
     uint64_t fingerprint = 0;  // of publication membership when the table was copied
     uint64_t files = 0;        // of the partitions of a root, as far as its truncations are known
-    std::string error;         // "" = running; a stopped table stays stopped
+    PgTableForm form;
+    std::string error;  // "" = running; a stopped table stays stopped
   };
   std::vector<Table> tables;
 

@@ -26,6 +26,7 @@ constexpr size_t kCombinedBytesMax = 64 << 10;  // small transactions share a tx
 constexpr int64_t kCombinedUs = 2000;           // and for no longer than this
 constexpr size_t kDrainBytesMax = 1 << 20;
 constexpr int64_t kBackOffFirstMs = 100, kBackOffMaxMs = 10'000;
+constexpr int64_t kUnreadUs = 10 * kSecondUs;
 constexpr int64_t kSlotWaitUs = 60 * kSecondUs;
 
 }  // namespace
@@ -35,11 +36,13 @@ Result<std::unique_ptr<Source>> PostgresSource::create(const SourceConfig& confi
   OptionReader reader("Postgres source", config.options);
   std::string publication = reader.required_text("publication");
   QW_TRY(reader.finish());
-  if (config.include.empty() && config.envelope == Envelope::none) {
-    return std::make_unique<PostgresSource>(config, std::move(target), std::move(publication),
-                                            clock);
+  if (!config.include.empty() || config.envelope != Envelope::none) {
+    return fail(feature_not_supported("INCLUDE and ENVELOPE belong to Kafka sources"));
   }
-  return fail(feature_not_supported("INCLUDE and ENVELOPE belong to Kafka sources"));
+  auto source =
+      std::make_unique<PostgresSource>(config, std::move(target), std::move(publication), clock);
+  QW_TRY(source->stop_.usable());
+  return source;
 }
 
 PostgresSource::PostgresSource(SourceConfig config, PgTarget target, std::string publication,
@@ -117,6 +120,7 @@ Result<void> PostgresSource::start(std::string_view position, SourceSink& sink) 
     for (uint32_t table = 0; table < runs_.size(); table++) {
       runs_[table].fingerprint = position_.tables[table].fingerprint;
       runs_[table].files = position_.tables[table].files;
+      runs_[table].form = position_.tables[table].form;
       runs_[table].error = position_.tables[table].error;
     }
     durable_ = position_.resume;
@@ -469,6 +473,7 @@ Result<void> PostgresSource::on_wal_data(std::string_view payload) {
 void PostgresSource::on_relation(const PgMessage& message) {
   const std::optional<uint32_t> table = table_of(message.relation.oid);
   if (!table || !runs_[*table].error.empty()) return;
+  last_poll_us_ = 0;  // sent anew after a definition: see what it was before another one comes
   Result<RelationMap> map =
       RelationMap::make(pg_tables_[*table], tables_[*table], message.relation);
   if (map) {
@@ -551,15 +556,35 @@ Result<void> PostgresSource::poll_catalog() {
   for (uint32_t table = 0; table < runs_.size(); table++) {
     if (!runs_[table].error.empty()) continue;
     const auto state = states->find(pg_tables_[table].oid);
-    const std::string problem = table_problem(pg_tables_[table], runs_[table].fingerprint,
-                                              state == states->end() ? nullptr : &state->second);
+    std::string problem = table_problem(pg_tables_[table], runs_[table].fingerprint,
+                                        state == states->end() ? nullptr : &state->second);
+    if (problem.empty()) problem = rewrite_problem(runs_[table].form, state->second);
     if (!problem.empty()) {
       stop_table(table, problem);
     } else {
       check_files(table, state->second.files, now);
     }
   }
+  QW_TRY(find_unread_tables());
   status_.lag = now > position_.resume ? static_cast<int64_t>(now - position_.resume) : 0;
+  return {};
+}
+
+// FOR ALL TABLES meant those that were there: what came later is told, not read.
+Result<void> PostgresSource::find_unread_tables() {
+  const int64_t now_us = clock_.monotonic_us();
+  if (!config_.all_tables || (last_unread_us_ != 0 && now_us - last_unread_us_ < kUnreadUs)) {
+    return {};
+  }
+  last_unread_us_ = now_us;
+  QW_ASSIGN_OR_RETURN(std::vector<std::string> others,
+                      other_tables(*normal_, publication_, pg_tables_));
+  for (const std::string& name : others) {
+    if (std::find(unread_.begin(), unread_.end(), name) != unread_.end()) continue;
+    log::warn("source \"{}\": upstream table {} came into the publication later and is not read",
+              config_.name, name);
+  }
+  unread_ = std::move(others);
   return {};
 }
 
@@ -624,7 +649,7 @@ std::string PostgresSource::encode_position() const {
   PgPosition position = position_;
   position.tables.clear();
   for (const TableRun& run : runs_) {
-    position.tables.push_back({run.fingerprint, run.files, run.error});
+    position.tables.push_back({run.fingerprint, run.files, run.form, run.error});
   }
   return position.encode();
 }
@@ -649,6 +674,14 @@ void PostgresSource::report(SourceState state, const std::string& message, const
   if (stopped > 1 && message.empty()) {
     status_.message +=
         fmt::format("; {} more tables are stopped, see qw.source_tables", stopped - 1);
+  }
+  if (state == SourceState::running && status_.message.empty() && !unread_.empty()) {
+    status_.message = fmt::format(
+        "upstream table {} came into the publication later and is not "
+        "read",
+        unread_.front());
+    if (unread_.size() > 1) status_.message += fmt::format("; {} more", unread_.size() - 1);
+    status_.hint = "Make another source for it, or DROP SOURCE and create it again.";
   }
   sink_->status(status_);
 }

@@ -54,6 +54,7 @@ class PostgresSource final : public Source {
     std::string error;  // "" = running
     uint64_t fingerprint = 0;
     uint64_t files = 0;                         // see TableState
+    PgTableForm form;                           // see rewrite_problem()
     Lsn files_changed_at = 0;                   // no later than this; 0 = they have not
     bool truncated = false;                     // came in the stream since the files were looked at
     std::set<std::string, std::less<>> unread;  // columns that came later, for one warning each
@@ -80,6 +81,7 @@ class PostgresSource final : public Source {
   void note_new_columns(uint32_t table, const PgRelation& relation);
   void on_truncate(const PgMessage& message);
   Result<void> poll_catalog();
+  Result<void> find_unread_tables();
   void check_files(uint32_t table, uint64_t files, Lsn now);
   Result<void> advance_when_idle();
 
@@ -121,6 +123,8 @@ class PostgresSource final : public Source {
   Lsn server_end_ = 0;          // newest WAL position heard of
   bool table_stopped_ = false;  // since the last push
   int64_t last_advance_us_ = 0, last_poll_us_ = 0, last_status_us_ = 0;
+  std::vector<std::string> unread_;  // tables that FOR ALL TABLES would read, were it made now
+  int64_t last_unread_us_ = 0;
   SourceStatus status_;
   Random random_;
 

@@ -91,14 +91,16 @@ Result<void> PostgresSource::create_slot(PgConnection& replication, PgConnection
   return {};
 }
 
+// None (0) while one of the tables was never analysed.
 Result<void> PostgresSource::estimate_rows(PgConnection& connection) {
   std::vector<uint32_t> oids;
   for (const PgTable& table : pg_tables_) oids.push_back(table.oid);
   QW_ASSIGN_OR_RETURN(
       const PgAnswer answer,
-      connection.query(fmt::format("SELECT coalesce(sum(greatest(reltuples, 0)), 0)::int8 "
-                                   "FROM pg_class WHERE oid IN ({})",
-                                   fmt::join(oids, ","))));
+      connection.query(
+          fmt::format("SELECT CASE WHEN min(reltuples) < 0 THEN 0 "
+                      "ELSE coalesce(sum(reltuples), 0) END::int8 FROM pg_class WHERE oid IN ({})",
+                      fmt::join(oids, ","))));
   status_.snapshot_rows_estimated = static_cast<uint64_t>(answer.number(0, 0));
   return {};
 }
@@ -120,6 +122,7 @@ Result<void> PostgresSource::take_snapshot() {
     if (state != states.end()) {
       runs_[table].fingerprint = state->second.fingerprint;
       runs_[table].files = state->second.files;
+      static_cast<void>(rewrite_problem(runs_[table].form, state->second));  // as it is now
     }
     const std::string problem = table_problem(pg_tables_[table], runs_[table].fingerprint,
                                               state == states.end() ? nullptr : &state->second);

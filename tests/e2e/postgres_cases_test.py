@@ -516,6 +516,62 @@ def test_changes_of_columns(world):
     case.drop()
 
 
+def test_tables_that_come_later_are_told_of(world):
+    case = Case(world, "CREATE TABLE t (id int PRIMARY KEY)").create()
+    case.up("CREATE TABLE later (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    case.same("t")
+    state, message, hint = case.wait_status("public.later")
+    assert state == "running" and "is not read" in message and hint, message
+    case.up("DROP TABLE later")
+    case.server.wait_for("SELECT state, message FROM qw.source_status "
+                         f"WHERE schema = '{case.name}'", [("running", "")])
+    case.drop()
+
+
+def test_rewrites(world):
+    tables = ["using_same", "unlogged", "unlogged_long", "relabelled", "vacuumed", "clustered",
+              "emptied", "defaulted", "widened", "labelled", "plain"]
+    case = Case(world, "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE size AS ENUM ('s');" +
+                "".join(f"CREATE TABLE {name} (id int PRIMARY KEY, a int, b text);"
+                        f"INSERT INTO {name} VALUES (1, 1, 'x'), (2, 2, 'y');" for name in tables) +
+                "ALTER TABLE relabelled ADD m mood DEFAULT 'sad', ADD ms mood[];"
+                "ALTER TABLE labelled ADD m size[] DEFAULT '{s}';"
+                "ALTER TABLE unlogged_long DROP b").create()
+    case.up("ALTER TABLE using_same ALTER a TYPE int USING a + 100;"
+            "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'")
+    for name in ("unlogged", "unlogged_long"):
+        case.up(f"ALTER TABLE {name} SET UNLOGGED; INSERT INTO {name} (id) VALUES (3)")
+        # Without a TOAST table nothing is left of it afterwards: it must be seen meanwhile.
+        time.sleep(2.5 if name == "unlogged_long" else 0)
+        case.up(f"ALTER TABLE {name} SET LOGGED; INSERT INTO {name} (id) VALUES (4)")
+    # What must not stop a table.
+    case.up("VACUUM FULL vacuumed")
+    case.up("CLUSTER clustered USING clustered_pkey; TRUNCATE emptied;"
+            "INSERT INTO emptied VALUES (7, 7, 'z');"
+            "ALTER TABLE defaulted ALTER a SET DEFAULT 5, ALTER a SET NOT NULL;"
+            "ALTER TABLE widened ADD c float DEFAULT random();"
+            "ALTER TYPE size ADD VALUE 'm' BEFORE 's'")
+    case.up("INSERT INTO vacuumed VALUES (3, 3, 'z'); INSERT INTO defaulted VALUES (3);"
+            "INSERT INTO labelled VALUES (3, 3, 'z', '{m,s}'); UPDATE widened SET b = 'w';"
+            "REINDEX TABLE plain; INSERT INTO plain VALUES (3, 3, 'z')")
+    failed = ("SELECT \"table\" FROM qw.source_tables WHERE source = 's' AND state = 'failed' "
+              "ORDER BY 1")
+    stopped = [(name,) for name in ("relabelled", "unlogged", "unlogged_long", "using_same")]
+    case.server.wait_for(failed, stopped)
+    going_on = ("vacuumed", "clustered", "emptied", "defaulted", "labelled", "plain",
+                ("(SELECT id, a, b FROM widened) x", "widened"))
+    case.same(*going_on)
+    # The same while we are away.
+    case.server.stop()
+    case.up("ALTER TABLE plain ALTER a TYPE int USING a + 100; VACUUM FULL plain")
+    case.up("VACUUM FULL clustered")
+    case.server.start()
+    case.server.wait_for(failed, sorted(stopped + [("plain",)]))
+    case.same("vacuumed", "clustered", "emptied", "defaulted", "labelled")
+    case.server.wait_for(failed, sorted(stopped + [("plain",)]))
+    case.drop()
+
+
 def test_changes_of_identity_and_key(world):
     case = Case(world, "CREATE TABLE a (id int PRIMARY KEY, v int NOT NULL UNIQUE);"
                        "CREATE TABLE b (id int PRIMARY KEY, v int);"

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "ingest/postgres/catalog.h"
 #include "ingest/postgres/pgoutput.h"
 #include "ingest/postgres/position.h"
 #include "ingest/postgres/row_decoder.h"
@@ -262,18 +263,56 @@ TEST_CASE("cut and damaged messages are errors, never reads beyond the end") {
   CHECK(!parse_pgoutput("Z", message).has_value());
 }
 
+TEST_CASE("a rewrite that changes rows is told from one that does not") {
+  TableState before;
+  before.form = {100, 7, 3, 11, 0, 0};
+  before.label_texts = {"20 low", "22 high"};
+  PgTableForm known;
+  static_cast<void>(rewrite_problem(known, before));
+  const auto problem = [&](const auto& change) {
+    PgTableForm was = known;
+    TableState now = before;
+    change(now);
+    const std::string text = rewrite_problem(was, now);
+    CHECK(rewrite_problem(was, now).empty());  // it has been told
+    return text;
+  };
+  CHECK(problem([](TableState&) {}).empty());
+  // VACUUM FULL, TRUNCATE; SET DEFAULT; ADD COLUMN with a volatile default; a new label.
+  CHECK(problem([](TableState& now) { now.form.file = 101; }).empty());
+  CHECK(problem([](TableState& now) { now.form.definitions = 12; }).empty());
+  CHECK(problem([](TableState& now) {
+          now.form.file = 101;
+          now.form.toast = 8;
+          now.form.columns = 4;
+        }).empty());
+  CHECK(problem([](TableState& now) { now.label_texts.emplace_back("24 top"); }).empty());
+  CHECK(problem([](TableState& now) {
+          now.form.file = 101;
+          now.form.definitions = 12;
+        }).find("column was altered") != std::string::npos);
+  CHECK(problem([](TableState& now) {
+          now.form.file = 102;
+          now.form.toast = 8;
+        }).find("ALTER TABLE") != std::string::npos);
+  CHECK(problem([](TableState& now) {
+          now.label_texts = {"20 small", "22 high", "24 top"};
+        }).find("enum") != std::string::npos);
+}
+
 TEST_CASE("positions and descriptors survive their bytes") {
   PgPosition position;
   position.system_id = "7312345678901234567";
   position.timeline = 2;
   position.database = "shop";
   position.resume = 0x1'0000'0abcU;
-  position.tables = {{5, 8, ""}, {6, 9, "stopped"}};
+  position.tables = {{5, 8, {}, ""}, {6, 9, {1, 2, 3, 4, 5, 6}, "stopped"}};
   const auto read = PgPosition::decode(position.encode());
   REQUIRE(read.has_value());
   CHECK(read->system_id == position.system_id);
   CHECK(read->resume == position.resume);
   CHECK(read->tables[1].files == 9);
+  CHECK(read->tables[1].form == position.tables[1].form);
   CHECK(read->tables[1].error == "stopped");
   CHECK(!PgPosition::decode("").has_value());
   CHECK(!PgPosition::decode(position.encode().substr(0, 20)).has_value());
