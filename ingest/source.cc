@@ -68,6 +68,7 @@ Result<void> check_connection(const SourceConfig& config) {
 Result<void> try_connection(const SourceConfig& config) {
   constexpr std::chrono::milliseconds kTimeout{10'000};
   const StopSignal never;
+  QW_TRY(never.usable());
   Result<void> answer;
   if (config.kind == SourceKind::kafka) {
     QW_ASSIGN_OR_RETURN(const auto client, KafkaClient::open(config));

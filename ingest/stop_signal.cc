@@ -7,12 +7,18 @@
 
 #include <cstdint>
 
-#include "src/base/assert.h"
-
 namespace qw::ingest {
 
-StopSignal::StopSignal() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { QW_ASSERT(fd_ >= 0); }
-StopSignal::~StopSignal() { ::close(fd_); }
+StopSignal::StopSignal() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+StopSignal::~StopSignal() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<void> StopSignal::usable() const {
+  if (fd_ >= 0) return {};
+  return fail(Error("53000", "out of file descriptors")
+                  .with_hint("Raise the limit of open files (ulimit -n), or close connections."));
+}
 
 void StopSignal::raise() {
   raised_.store(true);

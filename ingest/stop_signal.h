@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 
+#include "src/base/result.h"
+
 namespace qw::ingest {
 
 // Wakes pollers for good. Internally synchronised.
@@ -18,6 +20,8 @@ class StopSignal {
   void clear();
   bool raised() const { return raised_.load(); }
   int fd() const { return fd_; }
+  // An error when the process had no descriptor left for it: nobody may wait on it then.
+  Result<void> usable() const;
   // Sleeps; true when raised meanwhile.
   bool wait(std::chrono::milliseconds time) const;
   // As wait(), but also ends when someone wrote to fd() without raising, and takes that back.

@@ -1,6 +1,7 @@
 // The quickwater binary: flags to commands. Every flag of `serve` can also stand in a config file
 // (--config) and in an environment variable QUICKWATER_<FLAG>.
 #include <malloc.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 #include <map>
@@ -32,7 +33,8 @@ void add_serve_flags(CLI::App& app, qw::server::ServeOptions& options) {
         "PORT");
   named(app.add_option("--http-port", options.http_port, "reserved")->capture_default_str(),
         "HTTP_PORT");
-  named(app.add_flag("--ephemeral", options.ephemeral, "private temporary data, gone at exit"),
+  named(app.add_flag("--ephemeral", options.ephemeral, "private temporary data, gone at exit")
+            ->excludes("--data"),
         "EPHEMERAL");
   named(app.add_option("--init", options.init_file, "SQL to run before listening"), "INIT");
   named(app.add_flag("--demo", options.demo, "make the demo's source and views"), "DEMO");
@@ -82,9 +84,18 @@ int run_bench(const CLI::App& bench, const qw::bench::NexmarkOptions& nexmark,
   return qw::bench::run_nexmark(nexmark);
 }
 
+// Each connection and each source takes some; the soft limit is for programs that use select().
+void raise_open_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  raise_open_files();
   // Buffers of some 100 KiB come and go with every epoch: given back to the system each time, their
   // pages would be zeroed again and again (a third of the epoch thread's time with wide rows).
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);

@@ -2,6 +2,7 @@
 #include "src/net/socket.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -40,6 +41,11 @@ Socket::~Socket() { close(); }
 void Socket::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
+}
+
+bool Socket::wait_readable(int wait_ms) const {
+  pollfd waiting{fd_, POLLIN, 0};
+  return ::poll(&waiting, 1, wait_ms) > 0;
 }
 
 std::optional<size_t> Socket::read(char* into, size_t bytes_max) {
@@ -139,13 +145,37 @@ Result<uint16_t> local_port(const Socket& socket) {
   return ntohs(port);
 }
 
-Socket accept_connection(const Socket& listener) {
-  Socket socket(::accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!socket.valid()) return socket;
-  const int on = 1;
-  ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(socket.fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  return socket;
+Gate::Gate(const Socket& listener, std::function<void(Socket&)> farewell)
+    : listener_(&listener), farewell_(std::move(farewell)) {}
+
+Socket Gate::next() {
+  if (!reserve_.valid()) reserve_ = Socket(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  while (true) {
+    Socket socket(::accept4(listener_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket.valid()) {
+      const int on = 1;
+      ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      ::setsockopt(socket.fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+      return socket;
+    }
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if ((errno != EMFILE && errno != ENFILE) || !turn_away()) return socket;
+  }
+}
+
+// False: there is nobody, or no descriptor even for this.
+bool Gate::turn_away() {
+  if (!reserve_.valid()) return false;
+  reserve_.close();
+  Socket socket(::accept4(listener_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  const bool came = socket.valid();
+  if (came) {
+    farewell_(socket);
+    ::shutdown(socket.fd(), SHUT_WR);
+    socket.close();
+  }
+  reserve_ = Socket(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  return came;
 }
 
 bool is_loopback(const std::string& address) {

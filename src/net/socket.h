@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,8 @@ class Socket {
   bool valid() const { return fd_ >= 0; }
   void close();
 
+  // Waits for bytes, or for the end; false when `wait_ms` have passed.
+  bool wait_readable(int wait_ms) const;
   // How many bytes were read, 0 = there are none now; nothing: the peer is gone.
   std::optional<size_t> read(char* into, size_t bytes_max);
   // Sends everything; false when the peer is gone, or `stopped` turned true while it did not read.
@@ -54,8 +57,24 @@ class ReadBuffer {
 // A listening TCP socket; port 0 takes a free one.
 Result<Socket> listen_tcp(const std::string& address, uint16_t port);
 Result<uint16_t> local_port(const Socket& socket);
-// The next connection, non-blocking and without Nagle; invalid when there is none.
-Socket accept_connection(const Socket& listener);
+
+// Takes connections from a listening socket. Keeps one descriptor in reserve, so that clients are
+// told when the process has no more of them, instead of waiting for ever.
+class Gate {
+ public:
+  // `farewell` talks to a client who cannot be served; then the connection is closed.
+  Gate(const Socket& listener, std::function<void(Socket&)> farewell);
+  // The next connection, non-blocking and without Nagle; invalid when there is none.
+  Socket next();
+
+ private:
+  bool turn_away();
+
+  const Socket* listener_;
+  const std::function<void(Socket&)> farewell_;
+  Socket reserve_;
+};
+
 // 127.0.0.0/8, ::1 or localhost.
 bool is_loopback(const std::string& address);
 
