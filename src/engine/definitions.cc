@@ -83,6 +83,10 @@ std::string new_database_id() {
 
 constexpr std::string_view kIndexKind = "index";
 
+Error dropped_meanwhile(const std::string& source) {
+  return undefined_object(fmt::format("source \"{}\" was dropped while it was created", source));
+}
+
 void allow_everything(sql::BindContext& context) { context.user = "quickwater"; }
 
 }  // namespace
@@ -275,8 +279,7 @@ Result<void> Definitions::finish_load() {
     return loop_->run_epoch(std::move(extra));
   }));
   for (const storage::CatalogObject& object : source_objects_) {
-    const DdlContext quiet;
-    if (auto started = run_source(object.id, quiet); !started) {
+    if (auto started = start_source(object.id); !started) {
       log::warn("source {}: {}", object.name, started.error().to_string());
       sources_->refuse(object.id, object.name, started.error());
     }
@@ -323,12 +326,13 @@ Result<void> Definitions::create_schema(const std::string& name) {
   return {};
 }
 
-Result<void> Definitions::check_new(const std::string& schema, const std::string& name,
-                                    const std::vector<ObjectId>& depends_on) const {
+Result<void> Definitions::check_name(const std::string& schema, const std::string& name) const {
+  if (view()->catalog->find(schema, name) == nullptr) return {};
+  return fail(duplicate_table(fmt::format("relation \"{}\" already exists", name)));
+}
+
+Result<void> Definitions::check_there(const std::vector<ObjectId>& depends_on) const {
   const auto current = view();
-  if (current->catalog->find(schema, name) != nullptr) {
-    return fail(duplicate_table(fmt::format("relation \"{}\" already exists", name)));
-  }
   for (const ObjectId id : depends_on) {
     if (current->catalog->relations.contains(id) || current->catalog->objects.contains(id))
       continue;
@@ -340,7 +344,7 @@ Result<void> Definitions::check_new(const std::string& schema, const std::string
 Result<void> Definitions::create_table(const sql::BoundCreateTable& table,
                                        const DdlContext& context) {
   const std::lock_guard lock(ddl_mutex_);
-  QW_TRY(check_new(table.schema, table.name, {}));
+  QW_TRY(check_name(table.schema, table.name));
   RelationPayload payload;
   sql::Relation& relation = payload.relation;
   QW_ASSIGN_OR_RETURN(relation.id, stored_->allocate_objects(1));
@@ -467,7 +471,8 @@ Result<void> Definitions::create_view(sql::BoundCreateView view, const DdlContex
   relation.depends_on = view.depends_on;
   const sql::Relation* replaced =
       view.or_replace ? this->view()->catalog->find(view.schema, view.name) : nullptr;
-  if (replaced == nullptr) QW_TRY(check_new(view.schema, view.name, view.depends_on));
+  if (replaced == nullptr) QW_TRY(check_name(view.schema, view.name));
+  QW_TRY(check_there(view.depends_on));
   storage::CatalogObject object;
   object.kind = kind_name(relation.kind);
   object.schema = relation.schema;
@@ -494,7 +499,8 @@ Result<void> Definitions::create_view(sql::BoundCreateView view, const DdlContex
 Result<void> Definitions::create_materialized_view(sql::BoundCreateView view,
                                                    const DdlContext& context) {
   std::unique_lock lock(ddl_mutex_);
-  QW_TRY(check_new(view.schema, view.name, view.depends_on));
+  QW_TRY(check_name(view.schema, view.name));
+  QW_TRY(check_there(view.depends_on));
   RelationPayload payload;
   sql::Relation& relation = payload.relation;
   // The plan comes from the text that every later start will see.
@@ -634,7 +640,10 @@ Result<void> Definitions::create_source(const ast::CreateSource& statement,
     const ingest::SourceTable& table = tables[t];
     if (current->catalog->find(schema, table.name) != nullptr) {
       return fail(duplicate_table(fmt::format("relation \"{}\" already exists", table.name))
-                      .with_hint("Name the tables: FOR TABLES (schema.table AS other_name)."));
+                      .with_hint(parts.config.kind == ingest::SourceKind::postgres
+                                     ? "Name the tables: FOR TABLES (schema.table AS other_name)."
+                                     : "Its name comes from the source's: name the source "
+                                       "differently, or put it into another schema."));
     }
     RelationPayload payload;
     sql::Relation& relation = payload.relation;
@@ -677,16 +686,21 @@ Result<void> Definitions::create_source(const ast::CreateSource& statement,
                                   text,      parts.depends_on};
     for (const auto& relation : relations) catalog.relations[relation->id] = relation;
   });
-  // The snapshot may take long: the names are taken, other definitions may go on.
-  lock.unlock();
   auto ran = loop_->exclusive([&] {
     for (const auto& relation : relations) {
       loop_->add_relation(std::make_shared<RelationLayout>(*relation));
     }
     return Result<void>();
   });
-  if (ran) ran = run_source(source_id, context);
-  lock.lock();
+  auto waits = ran ? start_source(source_id) : fail(ran.error());
+  if (!waits) ran = fail(waits.error());
+  if (waits && *waits) {
+    // The snapshot may take long: the names are taken, other definitions may go on.
+    lock.unlock();
+    ran = wait_for_snapshot(source_id, name, context);
+    lock.lock();
+  }
+  if (!view()->catalog->objects.contains(source_id)) return fail(dropped_meanwhile(name));
   if (!ran) {
     if (auto undone = erase_objects(ids, true, context); !undone) {
       log::warn("undoing source {}: {}", name, undone.error().to_string());
@@ -704,8 +718,8 @@ Result<void> Definitions::create_source(const ast::CreateSource& statement,
   return {};
 }
 
-// Starts a source from its stored definition; waits for its snapshot when it has yet to be taken.
-Result<void> Definitions::run_source(ObjectId id, const DdlContext& context) {
+// Starts a source from its stored definition; true when its snapshot has yet to be taken.
+Result<bool> Definitions::start_source(ObjectId id) {
   const auto current = view();
   const sql::NamedObject& object = current->catalog->objects.at(id);
   QW_ASSIGN_OR_RETURN(const auto parsed, sql::parse(object.definition));
@@ -744,11 +758,17 @@ Result<void> Definitions::run_source(ObjectId id, const DdlContext& context) {
   QW_ASSIGN_OR_RETURN(const auto position, store_->meta(fmt::format("source/{}", id)));
   QW_TRY(sources_->start(id, object.name, std::move(source), std::move(targets),
                          position.value_or("")));
-  if (position || !snapshots) return {};
+  return !position && snapshots;
+}
+
+Result<void> Definitions::wait_for_snapshot(ObjectId id, const std::string& name,
+                                            const DdlContext& context) {
   int64_t shown_us = clock_->monotonic_us();
   while (true) {
-    QW_ASSIGN_OR_RETURN(const bool done, sources_->wait_snapshot(id, 50));
-    if (done) return {};
+    const auto done = sources_->wait_snapshot(id, 50);
+    if (!view()->catalog->objects.contains(id)) return fail(dropped_meanwhile(name));
+    if (!done) return fail(done.error());
+    if (*done) return {};
     if (context.cancelled != nullptr && *context.cancelled) {
       return fail(query_canceled("canceling statement due to user request"));
     }
@@ -756,9 +776,12 @@ Result<void> Definitions::run_source(ObjectId id, const DdlContext& context) {
       shown_us = clock_->monotonic_us();
       const auto seen = sources_->find(id);
       if (!seen) continue;
-      context.note(fmt::format("source \"{}\": {} of about {} rows {}", object.name,
-                               seen->status.snapshot_rows_done,
-                               seen->status.snapshot_rows_estimated, seen->status.message));
+      const ingest::SourceStatus& status = seen->status;
+      const std::string about = status.snapshot_rows_estimated == 0
+                                    ? std::string()
+                                    : fmt::format(" of about {}", status.snapshot_rows_estimated);
+      context.note(fmt::format("source \"{}\": {}{} rows {}", name, status.snapshot_rows_done,
+                               about, status.message));
     }
   }
 }
@@ -793,13 +816,16 @@ std::string Definitions::describe(const sql::Catalog& catalog, ObjectId id) {
   return fmt::format("object {}", id);
 }
 
-Result<void> Definitions::drop(const std::vector<ObjectId>& ids, bool cascade,
-                               const DdlContext& context) {
+Result<void> Definitions::drop(const FindToDrop& find, bool cascade, const DdlContext& context) {
   const std::lock_guard lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(const std::vector<ObjectId> ids, find());
+  if (ids.empty()) return {};
   const auto current = view();
   const sql::Catalog& catalog = *current->catalog;
-  // Everything that goes, each after what it depends on.
+  // Everything that goes, each after what it depends on and once, however often it was named.
   std::vector<ObjectId> all = ids;
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
   std::vector<std::string> blocking;
   for (size_t i = 0; i < all.size(); ++i) {
     for (const ObjectId dependent : catalog.dependents(all[i])) {

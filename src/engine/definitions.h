@@ -72,8 +72,10 @@ class Definitions {
   Result<void> validate_connection(const sql::NamedObject& connection) const;
   Result<void> create_source(const sql::ast::CreateSource& statement, const std::string& schema,
                              const std::string& text, const DdlContext& context);
-  // Objects found by the caller; dependents are refused (2BP01) or dropped too.
-  Result<void> drop(const std::vector<ObjectId>& ids, bool cascade, const DdlContext& context);
+  // Drops what `find` finds in view(), where nothing changes meanwhile; dependents are refused
+  // (2BP01) or dropped too.
+  using FindToDrop = std::function<Result<std::vector<ObjectId>>()>;
+  Result<void> drop(const FindToDrop& find, bool cascade, const DdlContext& context);
   // "table t", "materialized view v", "source s": for messages.
   static std::string describe(const sql::Catalog& catalog, ObjectId id);
 
@@ -95,14 +97,15 @@ class Definitions {
                                                    const sql::Plan& plan,
                                                    const DdlContext& context);
   // Under ddl_mutex_: what was bound without it still stands.
-  Result<void> check_new(const std::string& schema, const std::string& name,
-                         const std::vector<ObjectId>& depends_on) const;
+  Result<void> check_name(const std::string& schema, const std::string& name) const;
+  Result<void> check_there(const std::vector<ObjectId>& depends_on) const;
   Result<void> create_materialized_view(sql::BoundCreateView view, const DdlContext& context);
   Result<void> wait_with_progress(std::future<Result<void>> done, const DdlContext& context,
                                   const std::string& name, const std::atomic<uint64_t>& rows);
   Result<void> erase_objects(const std::vector<ObjectId>& ids, bool upstream,
                              const DdlContext& context);
-  Result<void> run_source(ObjectId id, const DdlContext& context);
+  Result<bool> start_source(ObjectId id);
+  Result<void> wait_for_snapshot(ObjectId id, const std::string& name, const DdlContext& context);
   Result<void> free_upstream(const storage::CatalogObject& object);
 
   storage::Store* store_;

@@ -24,6 +24,9 @@ using Rows = std::vector<sql::SystemRow>;
 
 Datum count(uint64_t value) { return Datum::int8(static_cast<int64_t>(value)); }
 
+// 0: upstream has none.
+Datum estimate(uint64_t rows) { return rows == 0 ? Datum::null(TypeId::int8) : count(rows); }
+
 Datum moment(int64_t us) {
   return us == 0 ? Datum::null(TypeId::timestamptz) : Datum::of<int64_t>(TypeId::timestamptz, us);
 }
@@ -60,7 +63,7 @@ Result<Rows> source_status(SessionImpl& session, const Transaction& transaction,
                     Datum::text(status.hint), Datum::text(status.upstream_position),
                     status.lag < 0 ? Datum::null(TypeId::int8) : Datum::int8(status.lag),
                     Datum::int8(good), Datum::int8(quarantined), count(status.snapshot_rows_done),
-                    count(status.snapshot_rows_estimated), moment(source.last_commit_us),
+                    estimate(status.snapshot_rows_estimated), moment(source.last_commit_us),
                     Datum::text(source.last_error), moment(source.last_error_us)});
   }
   return rows;
@@ -87,8 +90,12 @@ Rows source_tables(SessionImpl& session) {
   Rows rows;
   for (const SourceView& source : session.database().sources().list()) {
     for (size_t t = 0; t < source.tables.size(); ++t) {
-      const ingest::TableStatus status =
+      ingest::TableStatus status =
           t < source.status.tables.size() ? source.status.tables[t] : ingest::TableStatus();
+      // A source that fails as a whole fails each of its tables.
+      if (status.state == ingest::SourceState::failed && status.error.empty()) {
+        status.error = source.status.message;
+      }
       rows.push_back({Datum::text(source.name), Datum::text(source.tables[t].name),
                       Datum::text(ingest::to_string(status.state)), Datum::text(status.error)});
     }
@@ -111,6 +118,7 @@ Result<Rows> view_status(SessionImpl& session, const Transaction& transaction,
   std::map<ObjectId, uint64_t> errors;
   QW_ASSIGN_OR_RETURN(const auto listed, ViewErrors::list(*transaction.snapshot));
   for (const ViewError& error : listed) errors[error.view] += static_cast<uint64_t>(error.count);
+  // Before it is ready a view cannot be read, whether or not the backfill has begun or ended.
   std::map<ObjectId, bool> hydrated;
   for (const ViewProgress& progress : database.definitions().view_progress()) {
     hydrated[progress.view] = progress.hydrated;
@@ -120,7 +128,7 @@ Result<Rows> view_status(SessionImpl& session, const Transaction& transaction,
     if (relation->kind != sql::RelationKind::materialized_view) continue;
     QW_ASSIGN_OR_RETURN(const int64_t there, row_count(transaction, view, id));
     rows.push_back({Datum::text(relation->schema), Datum::text(relation->name),
-                    Datum::boolean(hydrated[id]), Datum::int8(there),
+                    Datum::boolean(relation->ready && hydrated[id]), Datum::int8(there),
                     count(transaction.snapshot->approximate_bytes(id)), count(state[id].first),
                     count(state[id].second), count(transaction.snapshot->epoch().value),
                     count(errors[id])});
@@ -154,7 +162,7 @@ Rows progress(SessionImpl& session, const sql::Catalog& catalog) {
     if (source.status.state != ingest::SourceState::snapshotting) continue;
     rows.push_back({Datum::text(source.name), Datum::text("snapshot"),
                     count(source.status.snapshot_rows_done),
-                    count(source.status.snapshot_rows_estimated)});
+                    estimate(source.status.snapshot_rows_estimated)});
   }
   return rows;
 }

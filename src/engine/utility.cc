@@ -188,11 +188,18 @@ Result<UtilityResult> create_table(SessionImpl& session, const Statement& statem
   if (!from_query || !table.with_data) return tagged(tag);
   const auto view = session.database().definitions().view();
   const sql::Relation* made = view->catalog->find(table.schema, table.name);
-  QW_ASSERT(made != nullptr);
+  if (made == nullptr) {  // somebody else was faster
+    return fail(undefined_table(fmt::format("relation \"{}\" does not exist", table.name)));
+  }
   session.commit_at_once(true);
   auto rows = insert_query(session, statement.shared_work()->plan, *made, parameters);
   if (!rows) {
-    QW_TRY(session.database().definitions().drop({made->id}, false, ddl_context(session)));
+    const auto find = [&]() -> Result<std::vector<ObjectId>> {
+      const auto now = session.database().definitions().view();
+      if (!now->catalog->relations.contains(made->id)) return std::vector<ObjectId>();
+      return std::vector<ObjectId>{made->id};
+    };
+    QW_TRY(session.database().definitions().drop(find, false, ddl_context(session)));
     return fail(std::move(rows).error());
   }
   return tagged(fmt::format("SELECT {}", *rows));
@@ -425,22 +432,23 @@ Result<UtilityResult> drop_objects(SessionImpl& session, const ast::Drop& drop) 
       return fail(feature_not_supported(tag + " is not supported"));
   }
   QW_TRY(session.before_definition(tag));
-  std::vector<ObjectId> ids;
-  for (const ast::Name& name : drop.names) {
-    QW_ASSIGN_OR_RETURN(const auto found, find_to_drop(session, drop, name));
-    if (found) {
-      ids.push_back(*found);
-    } else if (drop.if_exists) {
-      session.notice(
-          {"NOTICE", Error("00000", does_not_exist(drop, name.back()).message() + ", skipping")});
-    } else {
-      return fail(does_not_exist(drop, name.back()));
+  const auto find = [&]() -> Result<std::vector<ObjectId>> {
+    std::vector<ObjectId> ids;
+    for (const ast::Name& name : drop.names) {
+      QW_ASSIGN_OR_RETURN(const auto found, find_to_drop(session, drop, name));
+      if (found) {
+        ids.push_back(*found);
+      } else if (drop.if_exists) {
+        session.notice(
+            {"NOTICE", Error("00000", does_not_exist(drop, name.back()).message() + ", skipping")});
+      } else {
+        return fail(does_not_exist(drop, name.back()));
+      }
     }
-  }
-  if (!ids.empty()) {
-    QW_TRY(session.database().definitions().drop(ids, drop.behavior == ast::Behavior::cascade,
-                                                 ddl_context(session)));
-  }
+    return ids;
+  };
+  QW_TRY(session.database().definitions().drop(find, drop.behavior == ast::Behavior::cascade,
+                                               ddl_context(session)));
   return tagged(tag);
 }
 

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -45,22 +46,51 @@ int report(const Error& error) {
   return exit_code(error);
 }
 
-Result<void> run_script(Database& database, const std::string& text) {
+Result<void> run_statement(Session& session, const Session::Script& script, size_t index) {
+  QW_ASSIGN_OR_RETURN(const auto portal, session.run(script, index));
+  Batch batch;
+  while (true) {
+    QW_ASSIGN_OR_RETURN(const bool more, portal->next(batch));
+    if (!more) return {};
+  }
+}
+
+// "init.sql:3": the line on which a statement begins, or the error in it.
+std::string place(const std::string& name, std::string_view text, size_t offset, int32_t position) {
+  if (position > 0) {  // in characters
+    const auto begins = [](char byte) {
+      return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;
+    };
+    for (offset = 0; offset < text.size(); ++offset) {
+      if (begins(text[offset]) && --position == 0) break;
+    }
+  }
+  const std::string_view before = text.substr(0, offset);
+  return fmt::format("{}:{}", name, 1 + std::count(before.begin(), before.end(), '\n'));
+}
+
+// Errors say where in `name` they come from.
+Result<void> run_script(Database& database, const std::string& name, const std::string& text) {
   QW_ASSIGN_OR_RETURN(const auto session, database.connect({}));
   session->on_notice(
       [](const Notice& notice) { log::info("{}: {}", notice.severity, notice.error.message()); });
-  QW_ASSIGN_OR_RETURN(const auto script, session->parse(text));
-  const size_t size = Session::script_size(*script);
+  auto script = session->parse(text);
+  if (!script) {
+    const std::string where = place(name, text, 0, script.error().position());
+    return fail(std::move(script).error().in(where));
+  }
+  const size_t size = Session::script_size(**script);
   session->commit_at_once(size == 1);
   for (size_t i = 0; i < size; ++i) {
-    QW_ASSIGN_OR_RETURN(const auto portal, session->run(*script, i));
-    Batch batch;
-    while (true) {
-      QW_ASSIGN_OR_RETURN(const bool more, portal->next(batch));
-      if (!more) break;
-    }
+    auto ran = run_statement(*session, **script, i);
+    if (ran) continue;
+    const std::string where =
+        place(name, text, Session::script_offset(**script, i), ran.error().position());
+    return fail(std::move(ran).error().in(where));
   }
-  return session->end_script(false);
+  auto ended = session->end_script(false);
+  if (!ended) return fail(std::move(ended).error().in(name));
+  return {};
 }
 
 Result<void> run_file(Database& database, const std::string& path) {
@@ -70,9 +100,7 @@ Result<void> run_file(Database& database, const std::string& path) {
   }
   std::stringstream text;
   text << file.rdbuf();
-  auto ran = run_script(database, text.str());
-  if (!ran) return fail(std::move(ran).error().in(path));
-  return {};
+  return run_script(database, path, text.str());
 }
 
 // A descriptor that becomes readable when the parent has gone; -1 when it cannot be had.
@@ -119,7 +147,7 @@ int serve(const ServeOptions& options) {
     if (auto ran = run_file(**database, options.init_file); !ran) return report(ran.error());
   }
   if (options.demo) {
-    if (auto ran = run_script(**database, std::string(demo_sql())); !ran) {
+    if (auto ran = run_script(**database, "demo", std::string(demo_sql())); !ran) {
       return report(ran.error());
     }
   }
