@@ -34,7 +34,7 @@ void fill(const fs::path& dir) {
 
 void check_refused(const Result<void>& opened, std::string_view code, const std::string& name) {
   REQUIRE(!opened);
-  CHECK(opened.error().code() == SqlState(code));
+  CHECK(opened.error().code().view() == code);
   CHECK(opened.error().message().find(name) != std::string::npos);
 }
 
