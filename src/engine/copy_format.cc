@@ -231,7 +231,10 @@ Result<bool> CopyReader::take_line(std::string_view& rest, bool at_end) {
   }
   if (end == std::string_view::npos && !at_end) return false;
   std::string_view line = rest.substr(0, end);
-  rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  // With the newline, which PostgreSQL shows when a character breaks off there.
+  const std::string_view whole =
+      rest.substr(0, end == std::string_view::npos ? rest.size() : end + 1);
+  rest = rest.substr(whole.size());
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   ++line_;
   if (line == "\\.") {
@@ -239,7 +242,7 @@ Result<bool> CopyReader::take_line(std::string_view& rest, bool at_end) {
     return true;
   }
   if (options_.header && line_ == 1) return true;
-  if (auto valid = check_utf8(line); !valid) {
+  if (auto valid = check_utf8(whole); !valid) {
     return fail(located(std::move(valid).error(), fields_.size(), ""));
   }
   QW_TRY(text_line(line));

@@ -189,7 +189,8 @@ def test_copy_refuses_text_that_is_none(world):
     for options in ("", "(FORMAT csv, DELIMITER E'\\t')"):
         assert copies(b"1\ta\n2\t\xff\n", options)[0] == "22021"
         assert copies(b"1\t\xc3\n", options)[0] == "22021"
-        assert copies(b"\n", options)[0] == "22P02"
+        # The empty text of text format is read before a field is missed, csv's is NULL.
+        assert copies(b"\n", options)[0] == ("22P04" if options else "22P02")
         assert copies(b"x\n", options)[0] == "22P02"
         assert copies(b"1\n", options)[0] == "22P04"
     assert copies(b"1\t\\xff\n")[0] == "22021"
