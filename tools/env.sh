@@ -11,9 +11,10 @@ python=/usr/bin/python3
 [ -x "$python" ] || python=python3
 venv=$cache/venv
 
-# A precompiled header makes ccache look at times unless it is told that they do not matter here;
-# relative paths let two clones share one cache.
-export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+# What ccache asks for with a precompiled header; relative paths let two clones share one cache. That
+# a header may not be newer than the compilation stays checked: one edited during a build would
+# leave its old meaning in the cache under its new content.
+export CCACHE_SLOPPINESS=pch_defines,time_macros
 # The dependency file is enough to know a result again: without it a miss preprocesses every file
 # twice.
 export CCACHE_DEPEND=1

@@ -1,36 +1,11 @@
 // PartitionedState; see partitioned.h.
 #include "views/operators/partitioned.h"
 
-#include <algorithm>
-
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
+#include "views/operators/row_order.h"
 
 namespace qw::views {
-namespace {
-
-std::vector<KeyCodec::Field> order_fields(const std::vector<Type>& types,
-                                          const std::vector<sql::SortKey>& order) {
-  std::vector<KeyCodec::Field> fields;
-  for (const auto& key : order) fields.push_back({types[key.column], key.order});
-  return fields;
-}
-
-// Columns that neither the partition nor the order has.
-std::vector<uint32_t> rest_of(size_t count, const std::vector<uint32_t>& partition,
-                              const std::vector<sql::SortKey>& order) {
-  std::vector<uint32_t> rest;
-  for (uint32_t c = 0; c < count; ++c) {
-    const bool used = std::find(partition.begin(), partition.end(), c) != partition.end() ||
-                      std::any_of(order.begin(), order.end(),
-                                  [&](const sql::SortKey& key) { return key.column == c; });
-    if (!used) rest.push_back(c);
-  }
-  return rest;
-}
-
-}  // namespace
-
 // A row's key: uint32 bytes of the order part in front would break the order, so the size of the
 // order part stands behind both parts.
 PartitionedState::PartitionedState(std::vector<Type> types, const std::vector<uint32_t>& partition,

@@ -9,7 +9,7 @@
 // epoch, when the peak of the epoch is known; each side's changes are met there, once per group.
 // The peaks' side must change a group at most once per epoch, old row first: an aggregate does.
 //   log records: rows with weights (RowState's), one state per side
-// Epoch thread. Tests: tests/unit/views/peak_join_test.cc.
+// Epoch thread. Tests: tests/unit/views/oracle_test.cc (random joins with peaks).
 #pragma once
 
 #include <vector>

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "src/base/assert.h"
+#include "views/operators/row_order.h"
+
 namespace qw::views {
 
 TopKOperator::TopKOperator(Host& host, const sql::TopK& plan, std::vector<Type> types,
@@ -78,6 +81,7 @@ void TopKOperator::walk(Entry* entry) {
     if (with_ties_ && rank <= end) to = seen + row->weight;
     const int64_t copies = row->weight > 0 ? std::max<int64_t>(to - from, 0) : 0;
     change(row, copies, copies == 0 ? 0 : with_ties_ ? rank : from + 1);
+    if (row->weight == 0 && row->emitted == 0) gone_.emplace_back(entry, row);
     if (copies != 0) ++given_now;
     seen += std::max<int64_t>(row->weight, 0);
     if (seen >= end && given_before == 0) {
@@ -90,36 +94,41 @@ void TopKOperator::walk(Entry* entry) {
   bag.emitted = given_now;
 }
 
-// Rows without copies that were only kept to be taken back; with append-only input also those that
-// can never come into the answer again.
-void TopKOperator::drop_gone(Entry* entry) {
-  OrderedBag& bag = state_.bag(entry);
+void TopKOperator::forget(Entry* entry, const BagRow* row) {
+  const auto at = state_.bag(entry).rows.find(OrderedBag::Less::Probe{row->key(), row->row()});
+  QW_ASSERT(at != state_.bag(entry).rows.end());
+  state_.forget(entry, at);
+}
+
+// Takes away rows without copies that were only kept to be taken back: walk() has met them. With
+// append-only input also those that can never come into the answer again.
+void TopKOperator::drop_gone() {
+  for (const auto& [entry, row] : gone_) forget(entry, row);
+  gone_.clear();
+  for (Entry* entry : walked_) {
+    if (append_only_) drop_useless(entry);
+    state_.settle(entry);
+  }
+  walked_.clear();
+}
+
+void TopKOperator::drop_useless(Entry* entry) {
   const int64_t end = limit_ > std::numeric_limits<int64_t>::max() - offset_
                           ? std::numeric_limits<int64_t>::max()
                           : offset_ + limit_;
   int64_t seen = 0;
-  for (auto it = bag.rows.begin(); it != bag.rows.end();) {
-    const BagRow* row = *it;
-    const bool gone = row->weight == 0 && row->emitted == 0;
-    const bool useless = append_only_ && row->emitted == 0 && seen >= end;
+  std::vector<const BagRow*> useless;
+  for (const BagRow* row : state_.bag(entry).rows) {
+    if (row->emitted == 0 && seen >= end) useless.push_back(row);
     seen += row->weight;
-    if (!gone && !useless) {
-      ++it;
-      continue;
-    }
-    const OrderedBag::Less::Probe probe{row->key(), row->row()};
-    const std::string key(probe.key), bytes(probe.row);
-    state_.forget(entry, it);
-    it = bag.rows.lower_bound(OrderedBag::Less::Probe{key, bytes});
   }
-  state_.settle(entry);
+  for (const BagRow* row : useless) forget(entry, row);
 }
 
 bool TopKOperator::produce(Batch& out) {
   if (!finishing_) return false;
   while (next_emission_ >= emissions_.size()) {
-    for (Entry* entry : walked_) drop_gone(entry);
-    walked_.clear();
+    drop_gone();
     emissions_.clear();
     next_emission_ = 0;
     if (next_dirty_ >= state_.dirty().size() || host().failed()) {
@@ -134,23 +143,10 @@ bool TopKOperator::produce(Batch& out) {
     }
   }
   out_arena_.reset();
-  const auto count =
-      static_cast<uint32_t>(std::min<size_t>(emissions_.size() - next_emission_, kBatchRowsMax));
-  auto* rows = out_arena_.allocate_array<std::string_view>(count);
-  auto* weights = out_arena_.allocate_column<int64_t>(count);
-  Vector numbers = Vector::flat(TypeId::int8, count, out_arena_);
-  for (uint32_t i = 0; i < count; ++i) {
-    const Emission& emission = emissions_[next_emission_ + i];
-    rows[i] = emission.row->row();
-    weights[i] = emission.weight;
-    numbers.values<int64_t>()[i] = emission.number;
-  }
+  const size_t count = std::min<size_t>(emissions_.size() - next_emission_, kBatchRowsMax);
+  emit_rows(std::span<const Emission>(emissions_).subspan(next_emission_, count), state_.codec(),
+            row_number_, out_arena_, out);
   next_emission_ += count;
-  out = Batch();
-  out.rows = count;
-  out.weights = weights;
-  state_.codec().unpack({rows, count}, {}, out_arena_, out.columns);
-  if (row_number_) out.columns.push_back(numbers);
   return true;
 }
 
@@ -158,6 +154,7 @@ void TopKOperator::reset() {
   state_.clear();
   emissions_.clear();
   walked_.clear();
+  gone_.clear();
   finishing_ = false;
   next_dirty_ = next_emission_ = 0;
 }
@@ -166,8 +163,9 @@ void TopKOperator::finish_recovery() {
   for (Entry* entry : state_.dirty()) {
     if (entry->as<PartitionedState::Slot>().bag == nullptr) continue;
     walk(entry);
-    drop_gone(entry);
+    walked_.push_back(entry);
   }
+  drop_gone();
   state_.dirty().clear();
   emissions_.clear();
 }

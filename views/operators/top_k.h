@@ -7,6 +7,7 @@
 // Epoch thread. Tests: tests/unit/views/oracle_test.cc.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "sql/plan.h"
@@ -34,7 +35,9 @@ class TopKOperator final : public Operator {
   };
   void walk(Entry* entry);
   void change(BagRow* row, int64_t copies, int64_t first);
-  void drop_gone(Entry* entry);
+  void drop_gone();
+  void drop_useless(Entry* entry);
+  void forget(Entry* entry, const BagRow* row);
 
   bool row_number_, with_ties_, append_only_;
   int64_t limit_, offset_;  // limit INT64_MAX = none
@@ -42,6 +45,7 @@ class TopKOperator final : public Operator {
   Arena arena_, out_arena_;
   std::vector<Emission> emissions_;
   std::vector<Entry*> walked_;  // partitions whose gone rows are still needed by emissions_
+  std::vector<std::pair<Entry*, const BagRow*>> gone_;  // of those, with nothing left
   size_t next_dirty_ = 0, next_emission_ = 0;
   bool finishing_ = false;
 };

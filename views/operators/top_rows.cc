@@ -5,37 +5,17 @@
 #include <cstring>
 
 #include "src/base/assert.h"
+#include "views/operators/row_order.h"
 
 namespace qw::views {
-namespace {
-
-std::vector<KeyCodec::Field> order_fields(const std::vector<Type>& types, const sql::TopK& plan) {
-  std::vector<KeyCodec::Field> fields;
-  for (const auto& key : plan.order) fields.push_back({types[key.column], key.order});
-  return fields;
-}
-
-std::vector<uint32_t> rest_of(size_t count, const sql::TopK& plan) {
-  std::vector<uint32_t> rest;
-  for (uint32_t c = 0; c < count; ++c) {
-    const bool used =
-        std::find(plan.partition.begin(), plan.partition.end(), c) != plan.partition.end() ||
-        std::any_of(plan.order.begin(), plan.order.end(),
-                    [&](const sql::SortKey& key) { return key.column == c; });
-    if (!used) rest.push_back(c);
-  }
-  return rest;
-}
-
-}  // namespace
 
 TopRowsState::TopRowsState(std::vector<Type> types, const sql::TopK& plan)
     : RowState(types),
       limit_(static_cast<uint32_t>(*plan.limit)),
       partition_(plan.partition),
-      rest_columns_(rest_of(types.size(), plan)),
+      rest_columns_(rest_of(types.size(), plan.partition, plan.order)),
       encoder_(pick_types(types, partition_)),
-      order_codec_(order_fields(types, plan)),
+      order_codec_(order_fields(types, plan.order)),
       rest_codec_(ascending(pick_types(types, rest_columns_))),
       table_(encoder_.packed(), sizeof(Slot)) {
   for (const auto& key : plan.order) order_columns_.push_back(key.column);
@@ -342,23 +322,10 @@ bool TopRowsOperator::produce(Batch& out) {
     }
   }
   out_arena_.reset();
-  const auto count =
-      static_cast<uint32_t>(std::min<size_t>(emissions_.size() - next_emission_, kBatchRowsMax));
-  auto* rows = out_arena_.allocate_array<std::string_view>(count);
-  auto* weights = out_arena_.allocate_column<int64_t>(count);
-  Vector numbers = Vector::flat(TypeId::int8, count, out_arena_);
-  for (uint32_t i = 0; i < count; ++i) {
-    const Emission& emission = emissions_[next_emission_ + i];
-    rows[i] = emission.row->row();
-    weights[i] = emission.weight;
-    numbers.values<int64_t>()[i] = emission.number;
-  }
+  const size_t count = std::min<size_t>(emissions_.size() - next_emission_, kBatchRowsMax);
+  emit_rows(std::span<const Emission>(emissions_).subspan(next_emission_, count), state_.codec(),
+            row_number_, out_arena_, out);
   next_emission_ += count;
-  out = Batch();
-  out.rows = count;
-  out.weights = weights;
-  state_.codec().unpack({rows, count}, {}, out_arena_, out.columns);
-  if (row_number_) out.columns.push_back(numbers);
   return true;
 }
 

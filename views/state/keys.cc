@@ -97,12 +97,6 @@ std::vector<Type> pick_types(std::span<const Type> types, std::span<const uint32
   return out;
 }
 
-std::vector<KeyCodec::Field> ascending(std::span<const Type> types) {
-  std::vector<KeyCodec::Field> fields;
-  for (const Type& type : types) fields.push_back({type, {}});
-  return fields;
-}
-
 KeyEncoder::KeyEncoder(std::vector<Type> types, Identity identity)
     : types_(std::move(types)), identity_(identity), codec_(types_) {
   uint32_t bytes = 0;

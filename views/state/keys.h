@@ -16,7 +16,6 @@
 #include "src/base/arena.h"
 #include "src/base/hash.h"
 #include "src/types/batch.h"
-#include "src/types/key_codec.h"
 #include "src/types/row_codec.h"
 
 namespace qw::views {
@@ -51,8 +50,6 @@ enum class Identity : uint8_t { equal, exact };
 
 // types[column] for each column.
 std::vector<Type> pick_types(std::span<const Type> types, std::span<const uint32_t> columns);
-// Key fields of these types in their usual order.
-std::vector<KeyCodec::Field> ascending(std::span<const Type> types);
 
 // The rows of a batch by key, so that what holds per key is done once per key.
 struct KeyGroups {

@@ -389,6 +389,26 @@ sql::PlanPtr Generator::peak_join() {
   return make_plan(std::move(join), {std::move(left), std::move(right)}, std::move(out));
 }
 
+sql::PlanPtr Generator::dimension_join() {
+  std::vector<sql::ExprPtr> args;
+  args.push_back(sql::make_column(1, TypeId::int4));
+  args.push_back(sql::make_constant(Datum::int4(static_cast<int32_t>(1 + below(3)))));
+  sql::Filter filter;
+  filter.predicate = sql::make_call(*sql::Registry::instance().less(TypeId::int4), std::move(args),
+                                    TypeId::boolean);
+  sql::PlanPtr facts = scan_plan(2 + below(2));
+  sql::PlanPtr dimension = make_plan(std::move(filter), {scan_plan(1)}, table_types());
+  sql::Join join;
+  join.keys.push_back({0, 0, chance(20)});
+  if (chance(30)) join.keys.push_back({1, 1, false});
+  std::vector<Type> out = table_types();
+  const std::vector<Type> more = table_types();
+  out.insert(out.end(), more.begin(), more.end());
+  if (chance(40)) std::swap(facts, dimension);
+  return narrow(
+      make_plan(std::move(join), {std::move(facts), std::move(dimension)}, std::move(out)));
+}
+
 sql::PlanPtr Generator::aggregate(uint32_t depth) {
   sql::PlanPtr input = plan(depth - 1);
   sql::Aggregate aggregate;
@@ -450,9 +470,11 @@ sql::PlanPtr Generator::top_k(uint32_t depth) {
 
 sql::PlanPtr Generator::plan(uint32_t depth) {
   if (depth == 0) return scan();
-  switch (below(9)) {
+  switch (below(10)) {
     case 0:
       return scan();
+    case 7:
+      return dimension_join();
     case 6:
       return narrow(peak_join());
     case 1:

@@ -46,6 +46,8 @@ class Generator {
   sql::PlanPtr join(uint32_t depth);
   // Rows of a table joined with the maximum or minimum of their group in a table.
   sql::PlanPtr peak_join();
+  // Rows of a table joined with what a filter leaves of table 1, by that one's first column.
+  sql::PlanPtr dimension_join();
   sql::PlanPtr aggregate(uint32_t depth);
   sql::PlanPtr set_op(uint32_t depth);
   sql::PlanPtr top_k(uint32_t depth);
