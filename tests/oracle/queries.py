@@ -530,8 +530,8 @@ class Generator:
             f"{time} BETWEEN w.{first} - interval '1 hour' AND w.{first}",
             f"{time} >= w.{first} AND {time} < w.{first} + interval '15 min'",
             f"w.{first} - interval '30 min' < {time} AND w.{first} + interval '1 day' >= {time}"])
-        return Query(f"SELECT {time} AS t, w.a AS a FROM {facts.name} f JOIN ({groups}) w ON {near}",
-                     [Column("t", "ts"), Column("a", type_)])
+        return Query(f"SELECT {time} AS t, w.a AS a FROM {facts.name} f "
+                     f"JOIN ({groups}) w ON {near}", [Column("t", "ts"), Column("a", type_)])
 
     # ---- reads --------------------------------------------------------------------------------
 
