@@ -390,7 +390,11 @@ class Changer {
         continue;
       }
       if (insert_->on_conflict->action == sql::BoundConflict::Action::nothing) continue;
-      if (waiting.contains(met->base)) QW_TRY(flush());
+      if (waiting.contains(met->base)) {  // what the update made of it is what this row meets
+        QW_TRY(flush());
+        --i;
+        continue;
+      }
       if (unique_->touched(met->base)) {
         return fail(
             cardinality_violation("ON CONFLICT DO UPDATE command cannot affect row a second time")

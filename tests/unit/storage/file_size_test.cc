@@ -46,10 +46,10 @@ TEST_CASE("pages that were never written because they are free are not missed") 
   const std::filesystem::path file = dir.path() / "kv";
   {
     const auto kv = value_of(open_lmdb(file, Durability::sync));
-    put(*kv, "a", 10);
+    for (int i = 0; i < 3; ++i) put(*kv, "a", 10);
     const auto txn = value_of(kv->begin_write());
-    (void)value_of(txn->put(Table::rows, "b", 4 << 20, PutMode::upsert));
     (void)value_of(txn->put(Table::rows, "c", 100, PutMode::upsert));
+    (void)value_of(txn->put(Table::rows, "b", 4 << 20, PutMode::upsert));
     REQUIRE(value_of(txn->erase(Table::rows, "b")));
     done(txn->commit());
     REQUIRE(value_of(kv->stats()).file_bytes > std::filesystem::file_size(file) + (1 << 20));
