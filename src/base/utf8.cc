@@ -59,7 +59,8 @@ Result<void> check_utf8(std::string_view text) {
   if (bad == std::string_view::npos) return {};
   // As many bytes as PostgreSQL shows: what the lead byte promises, within the text.
   const auto lead = static_cast<unsigned char>(text[bad]);
-  const size_t promised = lead >= 0xf0 ? 4 : (lead >= 0xe0 ? 3 : (lead >= 0xc0 ? 2 : 1));
+  const bool starts = lead >= 0xc0 && lead < 0xf8;
+  const size_t promised = !starts ? 1 : (lead >= 0xf0 ? 4 : (lead >= 0xe0 ? 3 : 2));
   std::string shown;
   for (size_t i = bad; i < std::min(bad + promised, text.size()); ++i) {
     fmt::format_to(std::back_inserter(shown), "{}0x{:02x}", i == bad ? "" : " ",
