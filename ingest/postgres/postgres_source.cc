@@ -537,7 +537,7 @@ void PostgresSource::stop_table(uint32_t table, const std::string& why) {
     txn_.rows -= chunk.rows;
     return true;
   });
-  run.writer.begin(txn_);
+  if (txn_.arena != nullptr) run.writer.begin(txn_);  // null: not streaming yet
   // Pushed with the next position, so that the table stays stopped after a restart.
   pending_resume_ = std::max(pending_resume_, position_.resume);
   table_stopped_ = true;
