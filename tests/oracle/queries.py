@@ -525,7 +525,7 @@ class Generator:
         times = of_type(facts.columns, "ts")
         if not times:
             return Query(groups, columns)
-        time = f"f.{self.choose.pick(times).name}"
+        time = f"f.{self.choose.pick(times)}"
         near = self.choose.pick([
             f"{time} BETWEEN w.{first} - interval '1 hour' AND w.{first}",
             f"{time} >= w.{first} AND {time} < w.{first} + interval '15 min'",
