@@ -145,22 +145,28 @@ void DistinctGate::dump(uint32_t partition, std::string& out, std::vector<std::s
   });
 }
 
+// The entry of the key in front of `records`, made if need be, and null for one of another part;
+// the key is taken off.
+Result<Entry*> DistinctGate::replay_key(std::string_view& records) {
+  const auto size = read_varint(records);
+  if (!size || *size > records.size() || (!encoder_.packed() && *size != sizeof(KeyWords))) {
+    return fail(data_corrupted("state record is damaged"));
+  }
+  const std::string_view bytes = records.substr(0, *size);
+  records.remove_prefix(*size);
+  KeyWords words = encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
+  uint64_t hash = encoder_.hash(words);
+  Entry* entry = nullptr;
+  if (!skips(partition_of(hash))) table_.find_or_add({1, &words, &hash}, &entry);
+  return entry;
+}
+
 Result<void> DistinctGate::replay_bits(std::string_view records) {
   while (!records.empty()) {
     const auto bits = read_varint(records);
-    const auto size = read_varint(records);
-    if (!bits || !size || *size > records.size() ||
-        (!encoder_.packed() && *size != sizeof(KeyWords))) {
-      return fail(data_corrupted("state record is damaged"));
-    }
-    const std::string_view bytes = records.substr(0, *size);
-    records.remove_prefix(*size);
-    KeyWords words = encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
-    uint64_t hash = encoder_.hash(words);
-    if (skips(partition_of(hash))) continue;
-    Entry* entry = nullptr;
-    table_.find_or_add({1, &words, &hash}, &entry);
-    entry->as<uint64_t>() |= *bits;
+    if (!bits) return fail(data_corrupted("state record is damaged"));
+    QW_ASSIGN_OR_RETURN(Entry * entry, replay_key(records));
+    if (entry != nullptr) entry->as<uint64_t>() |= *bits;
   }
   return {};
 }
@@ -170,18 +176,11 @@ Result<void> DistinctGate::replay(std::string_view records) {
   while (!records.empty()) {
     const auto filter = read_varint(records);
     const auto weight = read_varint(records);
-    const auto size = read_varint(records);
-    if (!filter || *filter >= filters_ || !weight || !size || *size > records.size() ||
-        (!encoder_.packed() && *size != sizeof(KeyWords))) {
+    if (!filter || *filter >= filters_ || !weight) {
       return fail(data_corrupted("state record is damaged"));
     }
-    const std::string_view bytes = records.substr(0, *size);
-    records.remove_prefix(*size);
-    KeyWords words = encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
-    uint64_t hash = encoder_.hash(words);
-    if (skips(partition_of(hash))) continue;
-    Entry* entry = nullptr;
-    table_.find_or_add({1, &words, &hash}, &entry);
+    QW_ASSIGN_OR_RETURN(Entry * entry, replay_key(records));
+    if (entry == nullptr) continue;
     change(entry, static_cast<uint32_t>(*filter), unzigzag(*weight), nullptr);
     erase_if_empty(entry);
   }

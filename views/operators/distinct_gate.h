@@ -50,6 +50,7 @@ class DistinctGate final : public State {
  private:
   void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
   Result<void> replay(std::string_view records) override;
+  Result<Entry*> replay_key(std::string_view& records);
   Result<void> replay_bits(std::string_view records);
   void change(Entry* entry, uint32_t filter, int64_t weight, int64_t* effective);
   void erase_if_empty(Entry* entry);
