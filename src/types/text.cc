@@ -262,15 +262,17 @@ Result<std::string_view> parse_integer_list(TypeId element, std::string_view tex
     values.push_back(std::move(value));
     rest = trimmed(rest.substr(end));
   }
-  if (values.empty()) return array::make_empty(element, arena).view();
-  const auto count = static_cast<uint32_t>(values.size());
-  Vector column = Vector::flat(element, count, arena);
-  for (uint32_t i = 0; i < count; ++i) {
-    std::memcpy(static_cast<char*>(column.data) + size_t{i} * Type(element).bytes(),
-                values[i].fixed_bytes(), Type(element).bytes());
+  Str made = array::make_empty(element, arena);
+  if (!values.empty()) {
+    const auto count = static_cast<uint32_t>(values.size());
+    Vector column = Vector::flat(element, count, arena);
+    for (uint32_t i = 0; i < count; ++i) {
+      std::memcpy(static_cast<char*>(column.data) + size_t{i} * Type(element).bytes(),
+                  values[i].fixed_bytes(), Type(element).bytes());
+    }
+    const ArrayDimension dimension{static_cast<int32_t>(count), 0};
+    made = array::make(column, 0, count, {&dimension, 1}, arena);
   }
-  const ArrayDimension dimension{static_cast<int32_t>(count), 0};
-  const Str made = array::make(column, 0, count, {&dimension, 1}, arena);
   return std::string_view(arena.copy(made.view()), made.size());
 }
 
