@@ -14,6 +14,10 @@ namespace qw::engine {
 namespace {
 
 constexpr size_t kBlocksPerRead = 16;
+// About; a block has at most 16 KB.
+constexpr size_t kRowsPerBlock = 256;
+// The size of batches is halved above and doubled below.
+constexpr int64_t kBatchSlowUs = 4'000, kBatchQuickUs = 1'000;
 
 }  // namespace
 
@@ -36,77 +40,85 @@ bool Backfill::complete() const {
 }
 
 Result<void> Backfill::step(views::Dataflow& dataflow, const storage::Snapshot& latest,
-                            uint64_t rows_max, const std::function<bool()>& hurry) {
-  for (const auto& input : inputs_) replay(dataflow, *input);
-  noted_ = 0;
-  uint64_t budget = rows_max;
+                            Clock& clock, uint64_t rows_max, const Enough& enough) {
+  Slice slice{dataflow, latest, clock, rows_max, enough};
+  for (const auto& input : inputs_) replay(slice, *input);
+  noted_ = changed_ = 0;
   for (const auto& input : inputs_) {
-    if (!input->done && budget > 0) QW_TRY(read_on(dataflow, latest, *input, budget, hurry));
+    if (!input->done && !slice.over) QW_TRY(read_on(slice, *input));
   }
   if (progress_) progress_(rows_);
   return {};
 }
 
-void Backfill::replay(views::Dataflow& dataflow, Input& input) {
-  feed(dataflow, *input.layout, input.rows, input.weights);
+void Backfill::replay(Slice& slice, Input& input) {
+  feed(slice, *input.layout, input.rows, input.weights);
   input.rows.clear();
   input.weights.clear();
   input.bytes.reset();
 }
 
-Result<void> Backfill::read_on(views::Dataflow& dataflow, const storage::Snapshot& latest,
-                               Input& input, uint64_t& budget, const std::function<bool()>& hurry) {
+Result<void> Backfill::read_on(Slice& slice, Input& input) {
   storage::KeyRange range;
   std::string lower;
   if (input.begun) {
     lower = input.last + '\0';  // the least key above
     range.lower = lower;
   }
-  QW_ASSIGN_OR_RETURN(storage::Cursor cursor, latest.scan(input.layout->id(), range));
+  QW_ASSIGN_OR_RETURN(storage::Cursor cursor, slice.latest.scan(input.layout->id(), range));
   const bool blocks = input.layout->mode() == KeyMode::sequence;
   std::vector<storage::RowView> entries(blocks ? kBlocksPerRead : kBatchRowsMax);
   std::vector<std::string_view> rows;
-  while (budget > 0) {
-    const size_t wanted = blocks ? entries.size() : std::min<uint64_t>(entries.size(), budget);
+  while (!slice.over) {
+    const size_t room = blocks ? std::max<size_t>(batch_rows_ / kRowsPerBlock, 1)
+                               : std::min<uint64_t>(batch_rows_, slice.rows_max - slice.rows);
+    const size_t wanted = std::min(entries.size(), room);
     QW_ASSIGN_OR_RETURN(const size_t count, cursor.next({entries.data(), wanted}));
     uint64_t read = count;
     if (blocks) {
       rows.clear();
       for (size_t i = 0; i < count; ++i) QW_TRY(read_block(entries[i].row, rows));
       read = rows.size();
-      feed(dataflow, *input.layout, rows, {});
+      feed(slice, *input.layout, rows, {});
     } else if (count > 0) {
       Batch batch;
       input.layout->decode({entries.data(), count}, input.layout->all_columns(), scratch_, batch);
-      dataflow.hydrate(view_, input.layout->id(), batch);
-      scratch_.reset();
+      hydrate(slice, *input.layout, batch);
     }
     if (count > 0) {
       input.begun = true;
       input.last = entries[count - 1].key;
     }
     rows_ += read;
-    budget -= std::min(budget, read);
+    slice.rows += read;
+    slice.over = slice.rows >= slice.rows_max || slice.enough(slice.rows);
     if (count < wanted) {
       input.done = true;
       return {};
     }
-    if (hurry()) budget = 0;
   }
   return {};
 }
 
 // Packed rows, with their weights when they have some.
-void Backfill::feed(views::Dataflow& dataflow, const RelationLayout& layout,
+void Backfill::feed(Slice& slice, const RelationLayout& layout,
                     std::span<const std::string_view> rows, std::span<const int64_t> weights) {
-  for (size_t at = 0; at < rows.size(); at += kBatchRowsMax) {
-    const size_t count = std::min<size_t>(kBatchRowsMax, rows.size() - at);
+  for (size_t at = 0, count = 0; at < rows.size(); at += count) {
+    count = std::min(batch_rows_, rows.size() - at);
     Batch batch;
     layout.unpack(rows.subspan(at, count), scratch_, batch);
     if (!weights.empty()) batch.weights = weights.data() + at;
-    dataflow.hydrate(view_, layout.id(), batch);
-    scratch_.reset();
+    hydrate(slice, layout, batch);
   }
+}
+
+void Backfill::hydrate(Slice& slice, const RelationLayout& layout, const Batch& batch) {
+  const int64_t began_us = slice.clock.monotonic_us();
+  slice.dataflow.hydrate(view_, layout.id(), batch);
+  const int64_t took_us = slice.clock.monotonic_us() - began_us;
+  if (took_us > kBatchSlowUs && batch_rows_ > 1) batch_rows_ /= 2;
+  if (took_us < kBatchQuickUs && batch_rows_ < kBatchRowsMax) batch_rows_ *= 2;
+  scratch_.reset();
 }
 
 void Backfill::note(const RelationDeltaBuilder& changed) {
@@ -115,6 +127,7 @@ void Backfill::note(const RelationDeltaBuilder& changed) {
     const RelationDeltaBuilder::Net net = changed.net();
     const KeyMode mode = changed.layout().mode();
     QW_ASSERT(mode != KeyMode::keyed || net.keys.size() == net.rows.size());
+    changed_ += net.rows.size();
     for (size_t i = 0; i < net.rows.size(); ++i) {
       // New rows of a sequence lie beyond any scan; the whole row is the key of a multiset.
       const bool passed = mode == KeyMode::sequence ? input->done

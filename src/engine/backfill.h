@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "src/base/arena.h"
+#include "src/base/clock.h"
 #include "src/base/ids.h"
 #include "src/base/result.h"
 #include "src/engine/relation_delta.h"
@@ -41,12 +42,16 @@ class Backfill {
   uint64_t rows() const { return rows_; }
   // Rows that an epoch has changed and the next slice will replay.
   uint64_t noted() const { return noted_; }
+  // All rows that epochs have changed since the last slice, ahead of the scan or behind it.
+  uint64_t changed() const { return changed_; }
   bool complete() const;
 
   // One slice, inside an epoch: replays what is noted, then reads about `rows_max` rows of `latest`
-  // (the state before this epoch), fewer when `hurry` says so between two batches.
-  Result<void> step(views::Dataflow& dataflow, const storage::Snapshot& latest, uint64_t rows_max,
-                    const std::function<bool()>& hurry);
+  // (the state before this epoch), fewer when `enough`, told how many rows it has been, says so
+  // between two batches. Batches are so small that each takes a few milliseconds.
+  using Enough = std::function<bool(uint64_t rows)>;
+  Result<void> step(views::Dataflow& dataflow, const storage::Snapshot& latest, Clock& clock,
+                    uint64_t rows_max, const Enough& enough);
   // After the relation's changes of this epoch have been netted.
   void note(const RelationDeltaBuilder& changed);
 
@@ -62,17 +67,30 @@ class Backfill {
 
     bool passed(std::string_view key) const { return done || (begun && key <= last); }
   };
-  void replay(views::Dataflow& dataflow, Input& input);
-  void feed(views::Dataflow& dataflow, const RelationLayout& layout,
-            std::span<const std::string_view> rows, std::span<const int64_t> weights);
-  Result<void> read_on(views::Dataflow& dataflow, const storage::Snapshot& latest, Input& input,
-                       uint64_t& budget, const std::function<bool()>& hurry);
+  // What a slice works with.
+  struct Slice {
+    views::Dataflow& dataflow;
+    const storage::Snapshot& latest;
+    Clock& clock;
+    uint64_t rows_max;
+    const Enough& enough;
+    uint64_t rows = 0;
+    bool over = false;
+  };
+  void replay(Slice& slice, Input& input);
+  void feed(Slice& slice, const RelationLayout& layout, std::span<const std::string_view> rows,
+            std::span<const int64_t> weights);
+  void hydrate(Slice& slice, const RelationLayout& layout, const Batch& batch);
+  Result<void> read_on(Slice& slice, Input& input);
+
+  static constexpr size_t kFirstBatchRows = 256;
 
   const ObjectId view_;
   std::vector<std::unique_ptr<Input>> inputs_;
   const std::atomic<bool>* cancelled_;
   Progress progress_;
-  uint64_t rows_ = 0, noted_ = 0;
+  uint64_t rows_ = 0, noted_ = 0, changed_ = 0;
+  size_t batch_rows_ = kFirstBatchRows;  // a join may turn each row into thousands
   Arena scratch_;
 };
 

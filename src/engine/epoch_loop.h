@@ -100,7 +100,7 @@ class EpochLoop {
   views::DeltaSink* view_rows(ObjectId view);
   views::ErrorSink* view_error_sink(ObjectId view);
 
-  // Before start(): rows per slice of a backfill, in place of what suits the load.
+  // Before start(): rows per slice of a backfill, in place of what the clock allows.
   void set_slice_rows(uint64_t rows) { slice_rows_ = rows; }
 
   Result<void> start();
@@ -234,6 +234,7 @@ class EpochLoop {
   // The dataflow's part, from the base relations' deltas to what is to be committed.
   storage::EpochWrite step(Deltas deltas, Extra extra, Backfills backfills);
   void step_backfills();
+  void measure_slices(int64_t slices_us, int64_t epoch_us);
   void finish_views(Deltas& deltas);
   void note_broken();
   void schedule_images(storage::EpochWrite& write);
@@ -260,6 +261,7 @@ class EpochLoop {
   Arena entry_bytes_;                                  // of index entries, until staged
   std::vector<Building> building_;
   uint32_t quiet_epochs_ = 0;  // without items, in a row
+  double slice_share_ = 0.5;   // of an epoch with backfills
   std::optional<uint64_t> slice_rows_;
   std::optional<storage::Snapshot> latest_;
   sql::EvalContext context_;

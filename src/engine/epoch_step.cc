@@ -22,10 +22,10 @@ constexpr int64_t kImageStartBytes = 4 << 20;
 constexpr int64_t kImageBytesMax = 16 << 20;
 // What a mere advance of an image's epoch costs.
 constexpr int64_t kImageRecordBytes = 64;
-// Rows that a backfill reads per epoch: while others use the database, and when they do not.
-constexpr uint64_t kSliceRows = 8 << 10;
-constexpr uint64_t kQuietSliceRows = 64 << 10;
+// How long an epoch with backfills takes: while others use the database, and when they do not.
+constexpr int64_t kBackfillEpochUs = 20'000, kQuietEpochUs = 100'000;
 constexpr uint32_t kQuietEpochs = 16;
+constexpr uint64_t kSliceRowsMax = 256 << 10;
 
 std::string sequence_key(ObjectId relation) { return fmt::format("sequence/{}", relation); }
 
@@ -247,7 +247,9 @@ bool EpochLoop::fail_items_of(ObjectId relation, std::vector<Taken>& items, cons
 storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfills) {
   epoch_.value += 1;
   dataflow_.begin_epoch(epoch_, context_);
+  const int64_t began_us = clock_->monotonic_us();
   if (backfills == Backfills::step) step_backfills();
+  const int64_t sliced_us = clock_->monotonic_us();
   for (const auto& [relation, batch] : unstored_) dataflow_.push(relation, batch);
   for (const auto& [relation, change] : deltas) {
     RelationDeltaBuilder& changed = *active_.at(relation);
@@ -257,6 +259,9 @@ storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfi
   }
   dataflow_.finish_epoch();
   finish_views(deltas);
+  if (backfills == Backfills::step) {
+    measure_slices(sliced_us - began_us, clock_->monotonic_us() - began_us);
+  }
   note_broken();
 
   storage::EpochWrite write;
@@ -292,26 +297,34 @@ storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfi
   return write;
 }
 
+// A slice ends by the clock, not by rows: what a view makes of a row may be nothing or thousands.
 void EpochLoop::step_backfills() {
-  const uint64_t chosen = quiet_epochs_ >= kQuietEpochs ? kQuietSliceRows : kSliceRows;
-  const uint64_t rows = slice_rows_.value_or(chosen);
-  const auto waited_for = [&] {
-    const std::lock_guard lock(mutex_);
-    return !items_.empty();
-  };
+  if (building_.empty()) return;
+  const int64_t epoch_us = quiet_epochs_ >= kQuietEpochs ? kQuietEpochUs : kBackfillEpochUs;
+  const auto slice_us = static_cast<int64_t>(static_cast<double>(epoch_us) * slice_share_);
+  const int64_t began_us = clock_->monotonic_us();
   for (Building& building : building_) {
     if (building.error) continue;
+    Backfill& backfill = *building.backfill;
     // Whatever others write, the scan must come nearer to its end.
-    const uint64_t least = 2 * building.backfill->noted();
-    uint64_t read = 0;
-    const uint64_t before = building.backfill->rows();
-    const auto hurry = [&] {
-      read = building.backfill->rows() - before;
-      return read >= std::max(least, kSliceRows) && waited_for();
+    const uint64_t least = 2 * backfill.changed();
+    const auto enough = [&](uint64_t rows) {
+      if (backfill.cancelled()) return true;
+      if (slice_rows_) return rows >= *slice_rows_ && rows >= least;
+      return rows >= least && clock_->monotonic_us() - began_us >= slice_us;
     };
-    auto stepped = building.backfill->step(dataflow_, *latest_, std::max(rows, least), hurry);
+    const uint64_t rows_max = std::max(slice_rows_.value_or(kSliceRowsMax), least);
+    auto stepped = backfill.step(dataflow_, *latest_, *clock_, rows_max, enough);
     if (!stepped) building.error = std::move(stepped).error();
   }
+}
+
+// How much of an epoch's time its slices took: the rest goes into the ends of operators and the
+// netting of what they put out, which is the work of the slices, too.
+void EpochLoop::measure_slices(int64_t slices_us, int64_t epoch_us) {
+  if (building_.empty() || epoch_us <= 0) return;
+  const double share = static_cast<double>(slices_us) / static_cast<double>(epoch_us);
+  slice_share_ = std::clamp((slice_share_ + share) / 2, 0.1, 1.0);
 }
 
 // Nets what views have put out. A view whose output cannot be breaks, with those that read it.

@@ -50,9 +50,24 @@ class Feed final : public SourceFeed {
   std::optional<Error> refused_;
 };
 
+// Time passes by being asked for.
+class SlowClock final : public Clock {
+ public:
+  explicit SlowClock(int64_t step_us) : step_us_(step_us) {}
+  int64_t now_us() override { return now_us_; }
+  int64_t monotonic_us() override { return now_us_ += step_us_; }
+
+ private:
+  const int64_t step_us_;
+  std::atomic<int64_t> now_us_ = 0;
+};
+
 class World {
  public:
-  World() { open(); }
+  explicit World(std::unique_ptr<Clock> clock = std::make_unique<SystemClock>())
+      : clock_(std::move(clock)) {
+    open();
+  }
   ~World() { loop->stop(); }
   void open() {
     loop.reset();
@@ -60,7 +75,7 @@ class World {
     storage::StoreOptions options;
     options.kv = kv;
     store = value_of(storage::Store::open(options));
-    loop = std::make_unique<EpochLoop>(*store, clock_);
+    loop = std::make_unique<EpochLoop>(*store, *clock_);
     for (const auto& relation : {relation_of(kTable, true), relation_of(kOther, true),
                                  relation_of(kBag, false), relation_of(kEvents, false, true)}) {
       layouts[relation.id] = std::make_shared<RelationLayout>(relation);
@@ -95,6 +110,7 @@ class World {
     write.size = 64;
     return write;
   }
+  void keep(ClientWrite write) { kept_.push_back(std::move(write)); }
   bool write(ClientWrite change) { return value_of(loop->write(std::move(change))); }
 
   std::string stored(ObjectId relation) {
@@ -186,8 +202,9 @@ class World {
   std::map<ObjectId, std::shared_ptr<RelationLayout>> layouts;
 
  private:
-  SystemClock clock_;
+  std::unique_ptr<Clock> clock_;
   std::vector<std::unique_ptr<Rows>> held_;
+  std::vector<ClientWrite> kept_;  // whose bytes others use
 };
 
 TEST_CASE("a write is durable and visible when it returns") {
@@ -210,6 +227,29 @@ TEST_CASE("a conflicting write changes nothing and costs no epoch") {
   CHECK(world.store->epoch().value == 1);
   CHECK(world.write(world.put(kTable, 1, "b", "a")));
   CHECK(world.stored(kTable) == "1 b");
+}
+
+TEST_CASE("slices of a backfill end by the clock, each with a row at least") {
+  const auto epochs_of = [](int64_t step_us) {
+    World world(std::make_unique<SlowClock>(step_us));
+    done(world.loop->start());
+    ClientWrite rows;
+    for (int64_t id = 0; id < 2000; ++id) {
+      ClientWrite one = world.put(kTable, id, "a");
+      rows.tables.push_back(std::move(one.tables[0]));
+      world.keep(std::move(one));
+    }
+    CHECK(world.write(std::move(rows)));
+    const uint64_t before = world.loop->epochs();
+    done(world.build_view(kView, kTable, true));
+    CHECK(world.stored(kView) == world.stored(kTable));
+    return world.loop->epochs() - before;
+  };
+  CHECK(epochs_of(0) < 10);
+  // Each batch seems to take a second: they shrink to one row, and so do the slices.
+  const uint64_t slow = epochs_of(1'000'000);
+  CHECK(slow > 1000);
+  CHECK(slow < 2100);
 }
 
 TEST_CASE("waiting writes share an epoch, and of two that collide one is applied") {
