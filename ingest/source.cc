@@ -15,6 +15,24 @@
 
 namespace qw::ingest {
 
+std::string_view default_name(IncludeKind kind) {
+  switch (kind) {
+    case IncludeKind::key:
+      return "key";
+    case IncludeKind::partition:
+      return "partition";
+    case IncludeKind::offset:
+      return "offset";
+    case IncludeKind::timestamp:
+      return "timestamp";
+    case IncludeKind::headers:
+      return "headers";
+    case IncludeKind::proctime:
+      return "proctime";
+  }
+  return "";
+}
+
 SourceSink::~SourceSink() = default;
 Source::~Source() = default;
 

@@ -48,11 +48,17 @@ using Options = std::map<std::string, std::string, std::less<>>;
 
 enum class Format : uint8_t { none, json, text, bytes, csv };
 enum class Envelope : uint8_t { none, upsert };
-enum class IncludeKind : uint8_t { key, partition, offset, timestamp, headers };
+// proctime: when the source took the row in, by our clock. It is stored with the row like any other
+// column, so a replay or a new view sees the same times.
+enum class IncludeKind : uint8_t { key, partition, offset, timestamp, headers, proctime };
+
+std::string_view default_name(IncludeKind kind);
 
 struct Include {
   IncludeKind kind = IncludeKind::key;
-  std::string name;  // "" = key, partition, offset, timestamp, headers
+  std::string name;  // "" = default_name(kind)
+
+  std::string_view column_name() const { return name.empty() ? default_name(kind) : name; }
 };
 
 // A table that a source feeds; the quarantine table is one of them.
@@ -90,7 +96,7 @@ struct SourceConfig {
   Format key_format = Format::none;
   Format value_format = Format::json;
   Envelope envelope = Envelope::none;
-  std::vector<Include> include;
+  std::vector<Include> include;  // load generators: proctime only
 
   // Postgres.
   bool all_tables = true;

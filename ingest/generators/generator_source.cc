@@ -89,6 +89,9 @@ Result<std::unique_ptr<Source>> GeneratorSource::create(const SourceConfig& conf
         reader.integer("value_size", 36, 0, GeneratorOptions::kValueBytesMax));
   }
   QW_TRY(reader.finish());
+  if (config.include.size() > 1) {
+    return fail(duplicate_column("INCLUDE PROCTIME stands twice"));
+  }
   return source;
 }
 
@@ -97,7 +100,36 @@ GeneratorSource::~GeneratorSource() { stop(); }
 Result<std::vector<SourceTable>> GeneratorSource::describe() {
   if (!config_.stored_tables.empty()) return config_.stored_tables;
   QW_ASSIGN_OR_RETURN(const auto generator, Generator::create(config_.kind, generator_options_));
-  return generator->tables();
+  std::vector<SourceTable> tables = generator->tables();
+  for (SourceTable& table : tables) QW_TRY(describe_proctime(table));
+  return tables;
+}
+
+Result<void> GeneratorSource::describe_proctime(SourceTable& table) const {
+  for (const Include& each : config_.include) {
+    const std::string name(each.column_name());
+    for (const Column& column : table.columns) {
+      if (column.name != name) continue;
+      return fail(duplicate_column(fmt::format("column \"{}\" specified more than once", name))
+                      .with_hint("INCLUDE PROCTIME AS gives the column another name."));
+    }
+    if (table.primary_key.empty() && !table.append_only) {
+      // A row is removed by all its values, and nobody remembers when it came.
+      return fail(feature_not_supported(
+          fmt::format("INCLUDE PROCTIME: rows of {} are removed by value", table.name)));
+    }
+    table.columns.push_back({name, TypeId::timestamptz, false});
+  }
+  return {};
+}
+
+void GeneratorSource::add_proctime(SourceTxn& txn) const {
+  const int64_t now_us = clock_.now_us();
+  for (TableChunk& chunk : txn.chunks) {
+    Vector column = Vector::flat(TypeId::timestamptz, chunk.rows, *txn.arena);
+    std::fill_n(column.values<int64_t>(), chunk.rows, now_us);
+    chunk.columns.push_back(column);
+  }
 }
 
 Result<void> GeneratorSource::start(std::string_view position, SourceSink& sink) {
@@ -167,6 +199,7 @@ void GeneratorSource::run(SourceSink& sink) {
     SourceTxn txn;
     txn.arena = pool.take();
     generator_->next(next_event_, events, txn);
+    if (!config_.include.empty()) add_proctime(txn);
     next_event_ += events;
     txn.position = PositionWriter(kPositionKind)
                        .put<uint64_t>(next_event_)

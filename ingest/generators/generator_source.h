@@ -32,6 +32,8 @@ class GeneratorSource final : public Source {
 
  private:
   void run(SourceSink& sink);
+  Result<void> describe_proctime(SourceTable& table) const;
+  void add_proctime(SourceTxn& txn) const;
   // True when asked to stop.
   bool wait_until(int64_t monotonic_us);
 

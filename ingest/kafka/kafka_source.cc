@@ -315,7 +315,7 @@ Result<void> KafkaSource::consume() {
   while (!stop_.raised()) {
     SourceTxn txn;
     txn.arena = pool_.take();
-    decoder_.begin(txn);
+    decoder_.begin(txn, clock_.now_us());
     txn_bytes_ = 256;
     oldest_us_ = 0;
     uint64_t messages = 0;

@@ -13,22 +13,6 @@ namespace qw::ingest {
 
 namespace {
 
-std::string_view default_name(IncludeKind kind) {
-  switch (kind) {
-    case IncludeKind::key:
-      return "key";
-    case IncludeKind::partition:
-      return "partition";
-    case IncludeKind::offset:
-      return "offset";
-    case IncludeKind::timestamp:
-      return "timestamp";
-    case IncludeKind::headers:
-      return "headers";
-  }
-  return "";
-}
-
 Type included_type(IncludeKind kind, Format key_format) {
   switch (kind) {
     case IncludeKind::key:
@@ -40,6 +24,7 @@ Type included_type(IncludeKind kind, Format key_format) {
     case IncludeKind::offset:
       return TypeId::int8;
     case IncludeKind::timestamp:
+    case IncludeKind::proctime:
       return TypeId::timestamptz;
     case IncludeKind::headers:
       return TypeId::jsonb;
@@ -169,9 +154,10 @@ Result<MessageDecoder> MessageDecoder::make(const SourceConfig& config, const st
   }
   for (const Include& each : config.include) {
     const auto column = static_cast<uint32_t>(table.columns.size());
-    const std::string name = each.name.empty() ? std::string(default_name(each.kind)) : each.name;
-    const bool sure = each.kind == IncludeKind::partition || each.kind == IncludeKind::offset;
-    table.columns.push_back({name, included_type(each.kind, config.key_format), !sure});
+    const bool sure = each.kind == IncludeKind::partition || each.kind == IncludeKind::offset ||
+                      each.kind == IncludeKind::proctime;
+    table.columns.push_back(
+        {std::string(each.column_name()), included_type(each.kind, config.key_format), !sure});
     switch (each.kind) {
       case IncludeKind::key:
         decoder.key_column_ = column;
@@ -187,6 +173,9 @@ Result<MessageDecoder> MessageDecoder::make(const SourceConfig& config, const st
         break;
       case IncludeKind::headers:
         decoder.headers_column_ = column;
+        break;
+      case IncludeKind::proctime:
+        decoder.proctime_column_ = column;
         break;
     }
   }
@@ -226,7 +215,8 @@ Result<MessageDecoder> MessageDecoder::make(const SourceConfig& config, const st
   return decoder;
 }
 
-void MessageDecoder::begin(SourceTxn& txn) {
+void MessageDecoder::begin(SourceTxn& txn, int64_t now_us) {
+  now_us_ = now_us;
   rows_->begin(txn);
   errors_->begin(txn);
   quarantined_ = 0;
@@ -349,6 +339,7 @@ bool MessageDecoder::include(const KafkaMessage& message, uint32_t row) {
   if (timestamp_column_ && message.timestamp_us) {
     rows_->set(*timestamp_column_, row, *message.timestamp_us);
   }
+  if (proctime_column_) rows_->set(*proctime_column_, row, now_us_);
   if (key_column_ && message.key && !decode_part(*included_key_, *message.key, row)) {
     error_ = "key: " + error_;
     return false;

@@ -44,7 +44,8 @@ class MessageDecoder {
   const std::vector<SourceTable>& tables() const { return tables_; }
   bool wants_headers() const { return headers_column_.has_value(); }
 
-  void begin(SourceTxn& txn);
+  // `now_us`: what INCLUDE PROCTIME says, microseconds since 2000-01-01 UTC.
+  void begin(SourceTxn& txn, int64_t now_us);
   void decode(const KafkaMessage& message);
   // Moves the rows into the txn; how many of them are quarantined.
   uint64_t finish();
@@ -78,7 +79,8 @@ class MessageDecoder {
   std::optional<Part> included_key_;  // INCLUDE KEY
   std::optional<Part> value_;         // absent: no column comes from the value
   std::optional<uint32_t> key_column_, partition_column_, offset_column_, timestamp_column_,
-      headers_column_;
+      headers_column_, proctime_column_;
+  int64_t now_us_ = 0;
   std::string error_, scratch_;
   uint64_t quarantined_ = 0;
 };

@@ -50,6 +50,11 @@ constexpr std::string_view kQ9 = R"sql(
         FROM auction a JOIN bid b ON a.id = b.auction AND b.ts BETWEEN a.ts AND a.expires) x
   WHERE rn <= 1)sql";
 
+constexpr std::string_view kQ12 = R"sql(
+  SELECT bidder, count(*) AS bids, window_start, window_end
+  FROM TUMBLE(bid, proctime, INTERVAL '10 seconds')
+  GROUP BY bidder, window_start, window_end)sql";
+
 constexpr std::string_view kQ15 = R"sql(
   SELECT to_char(ts, 'YYYY-MM-DD') AS day, count(*) AS total_bids,
          count(*) FILTER (WHERE price < 10000) AS rank1_bids,
@@ -131,6 +136,7 @@ constexpr std::array kQueries = {
     NexmarkQuery{"q7", kQ7},
     NexmarkQuery{"q8", kQ8},
     NexmarkQuery{"q9", kQ9},
+    NexmarkQuery{"q12", kQ12, true},
     NexmarkQuery{"q15", kQ15},
     NexmarkQuery{"q16", kQ16},
     NexmarkQuery{"q17", kQ17},

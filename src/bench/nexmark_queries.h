@@ -9,6 +9,7 @@ namespace qw::bench {
 struct NexmarkQuery {
   std::string_view name;
   std::string_view sql;
+  bool proctime = false;  // reads when rows were taken in
 };
 
 std::span<const NexmarkQuery> nexmark_queries();

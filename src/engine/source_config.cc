@@ -96,6 +96,7 @@ Result<ingest::IncludeKind> include_of(const std::string& what) {
   if (what == "offset") return ingest::IncludeKind::offset;
   if (what == "timestamp") return ingest::IncludeKind::timestamp;
   if (what == "headers") return ingest::IncludeKind::headers;
+  if (what == "proctime") return ingest::IncludeKind::proctime;
   return fail(syntax_error(fmt::format("unknown INCLUDE column \"{}\"", what)));
 }
 
@@ -119,10 +120,12 @@ Result<void> check_clauses(const ast::CreateSource& statement) {
   if (kafka) return refuse(statement.all_tables || !statement.tables.empty(), "FOR TABLES");
   QW_TRY(refuse(statement.has_columns, "a column list"));
   QW_TRY(refuse(!statement.format.name.empty() || !statement.key_format.name.empty(), "FORMAT"));
-  QW_TRY(refuse(!statement.include.empty(), "INCLUDE"));
+  const bool generator = statement.type == "load_generator";
+  for (const auto& include : statement.include) {
+    QW_TRY(refuse(!generator || include.what != "proctime", "INCLUDE"));
+  }
   QW_TRY(refuse(statement.envelope != ast::CreateSource::Envelope::unspecified, "ENVELOPE"));
-  return refuse(statement.type == "load_generator" && !statement.tables.empty(),
-                "FOR TABLES (...)");
+  return refuse(generator && !statement.tables.empty(), "FOR TABLES (...)");
 }
 
 Result<void> add_columns(const ast::CreateSource& statement, ingest::SourceConfig& config) {

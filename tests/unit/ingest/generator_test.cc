@@ -263,6 +263,41 @@ TEST_CASE("a generator source stops at UP TO and resumes where its position says
   (*again)->stop();
 }
 
+TEST_CASE("INCLUDE PROCTIME says when a generator's rows were taken in") {
+  ManualClock clock(1'000'000);
+  SourceConfig config;
+  config.kind = SourceKind::nexmark;
+  config.options = {{"up_to", "1000"}};
+  config.include = {{IncludeKind::proctime, "seen"}};
+  auto source = Source::create(config, clock);
+  REQUIRE(source.has_value());
+  const auto tables = (*source)->describe();
+  REQUIRE(tables->size() == 3);
+  for (const SourceTable& table : *tables) CHECK(table.columns.back().name == "seen");
+  CollectingSink sink;
+  REQUIRE((*source)->start("", sink).has_value());
+  REQUIRE(sink.wait(
+      [](const auto&, const SourceStatus& status) { return status.state == SourceState::done; }));
+  (*source)->stop();
+  uint32_t rows = 0;
+  for (const SourceTxn& txn : sink.take()) {
+    for (const TableChunk& chunk : txn.chunks) {
+      REQUIRE(chunk.columns.size() == (*tables)[chunk.table].columns.size());
+      for (uint32_t row = 0; row < chunk.rows; row++, rows++) {
+        CHECK(chunk.columns.back().at<int64_t>(row) == 1'000'000);
+      }
+    }
+  }
+  CHECK(rows == 1000);
+
+  config.include = {{IncludeKind::proctime, "ts"}};
+  CHECK((*Source::create(config, clock))->describe().error().code() == SqlState("42701"));
+  config.kind = SourceKind::counter;
+  config.options = {{"max_cardinality", "10"}};
+  config.include = {{IncludeKind::proctime, ""}};
+  CHECK((*Source::create(config, clock))->describe().error().code() == SqlState("0A000"));
+}
+
 TEST_CASE("a generator source refuses options it does not know and values out of range") {
   SystemClock clock;
   SourceConfig config;

@@ -18,6 +18,8 @@ SourceConfig events() {
   return config;
 }
 
+constexpr int64_t kNow = 1'000'000;
+
 SourceConfig users() {
   SourceConfig config = events();
   config.primary_key = {0};
@@ -34,7 +36,7 @@ struct Bench {
 
   explicit Bench(const SourceConfig& config) : decoder(make(config)) {
     txn.arena = pool.take();
-    decoder.begin(txn);
+    decoder.begin(txn, kNow);
   }
   static MessageDecoder make(const SourceConfig& config) {
     auto made = MessageDecoder::make(config, "topic", {}, ',');
@@ -84,18 +86,18 @@ std::string refused(const SourceConfig& config) {
 
 TEST_CASE("ENVELOPE NONE: a row per message, INCLUDE columns behind the declared ones") {
   SourceConfig config = events();
-  config.include = {{IncludeKind::partition, ""},
-                    {IncludeKind::offset, "kafka_offset"},
-                    {IncludeKind::timestamp, ""},
-                    {IncludeKind::key, ""},
-                    {IncludeKind::headers, ""}};
+  config.include = {{IncludeKind::partition, ""}, {IncludeKind::offset, "kafka_offset"},
+                    {IncludeKind::timestamp, ""}, {IncludeKind::key, ""},
+                    {IncludeKind::headers, ""},   {IncludeKind::proctime, ""}};
   Bench bench(config);
   const auto& columns = bench.decoder.tables()[0].columns;
-  REQUIRE(columns.size() == 7);
+  REQUIRE(columns.size() == 8);
   CHECK(columns[2].name == "partition");
   CHECK(columns[3].name == "kafka_offset");
   CHECK(columns[4].name == "timestamp");
   CHECK(columns[5].type.id == TypeId::bytea);
+  CHECK(columns[7].name == "proctime");
+  CHECK_FALSE(columns[7].nullable);
   CHECK(bench.decoder.tables()[1].name == "s_errors");
   CHECK(bench.decoder.tables()[0].append_only);
   bench.send("k", R"({"id":1,"name":"x"})", {{"h", "v"}, {"h", std::nullopt}, {"b", "\xff"}});
@@ -103,8 +105,8 @@ TEST_CASE("ENVELOPE NONE: a row per message, INCLUDE columns behind the declared
   CHECK(
       bench.rows(0) ==
       "1|x|3|0|2000-01-01 00:00:00+00|\\x6b|"
-      R"([{"key": "h", "value": "v"}, {"key": "h", "value": null}, {"key": "b", "value": "\\xff"}])"
-      "\n2|-|3|1|2000-01-01 00:00:00+00|-|[]\n");
+      R"([{"key": "h", "value": "v"}, {"key": "h", "value": null}, {"key": "b", "value": "\\xff"}]|2000-01-01 00:00:01+00)"
+      "\n2|-|3|1|2000-01-01 00:00:00+00|-|[]|2000-01-01 00:00:01+00\n");
   CHECK(bench.rows(1).empty());
 }
 
