@@ -9,6 +9,7 @@
 #include "sql/plan/build.h"
 #include "sql/plan/equality.h"
 #include "sql/plan/walk.h"
+#include "src/types/key_codec.h"
 
 namespace qw::sql {
 namespace {
@@ -77,29 +78,6 @@ bool same_rows(const Plan& a, const Plan& b) {
   return same;
 }
 
-// Values of the type that are equal look alike: the maximum may stand for the row's own value.
-bool one_spelling(const Type& type) {
-  switch (type.physical()) {
-    case Physical::b1:
-    case Physical::i1:
-    case Physical::i16:
-    case Physical::i32:
-    case Physical::u32:
-    case Physical::i64:
-      return true;
-    case Physical::string:
-      return type.id == TypeId::text || type.id == TypeId::varchar || type.id == TypeId::bytea ||
-             type.id == TypeId::name;
-    case Physical::f32:
-    case Physical::f64:
-    case Physical::numeric:
-    case Physical::wide16:
-    case Physical::none:
-      return false;
-  }
-  return false;
-}
-
 class Ranker {
  public:
   PlanPtr run(const PlanPtr& node) {
@@ -150,13 +128,14 @@ class Ranker {
     };
     Match out;
     out.value = own_column(call.arguments[0]);
-    if (out.value == UINT32_MAX || !one_spelling(row_plan.schema.columns[out.value].type)) {
+    // The maximum stands for the row's own value.
+    if (out.value == UINT32_MAX || has_spellings(row_plan.schema.columns[out.value].type)) {
       return std::nullopt;
     }
     const size_t groups = aggregate->groups.size();
     for (const uint32_t group : aggregate->groups) {
       const uint32_t column = own_column(group);
-      if (column == UINT32_MAX || !one_spelling(row_plan.schema.columns[column].type)) {
+      if (column == UINT32_MAX || has_spellings(row_plan.schema.columns[column].type)) {
         return std::nullopt;
       }
       out.partition.push_back(column);

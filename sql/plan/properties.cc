@@ -12,6 +12,7 @@
 #include "sql/plan/equality.h"
 #include "sql/plan/peak.h"
 #include "sql/plan/walk.h"
+#include "src/types/key_codec.h"
 
 namespace qw::sql {
 
@@ -412,35 +413,14 @@ class Computer {
 
   // Whether equal rows may look different (1.0, 1.00): a group shows the smallest of them, so a
   // smaller one that comes later takes the place of the one given out.
-  static bool has_spellings(const Plan& plan) {
-    return std::any_of(
-        plan.schema.columns.begin(), plan.schema.columns.end(), [](const Column& column) {
-          switch (column.type.physical()) {
-            case Physical::b1:
-            case Physical::i1:
-            case Physical::i16:
-            case Physical::i32:
-            case Physical::u32:
-            case Physical::i64:
-            case Physical::none:
-              return false;
-            case Physical::f32:
-            case Physical::f64:
-            case Physical::numeric:
-              return true;
-            case Physical::wide16:
-              return column.type.id != TypeId::uuid;
-            case Physical::string:
-              return column.type.id != TypeId::text && column.type.id != TypeId::varchar &&
-                     column.type.id != TypeId::bytea && column.type.id != TypeId::name;
-          }
-          return true;
-        });
+  static bool rows_have_spellings(const Plan& plan) {
+    return std::any_of(plan.schema.columns.begin(), plan.schema.columns.end(),
+                       [](const Column& column) { return has_spellings(column.type); });
   }
 
   void node(const Plan& plan, const Distinct&, Properties& out) const {
     out = in(plan);
-    out.append_only = out.append_only && !has_spellings(plan);
+    out.append_only = out.append_only && !rows_have_spellings(plan);
     add_key(out.unique_keys, all_columns(plan));
   }
 
@@ -496,7 +476,7 @@ class Computer {
         out.append_only = append_only;
         break;
       case SetOpKind::intersect:
-        out.append_only = append_only && !has_spellings(plan);
+        out.append_only = append_only && !rows_have_spellings(plan);
         out.not_null = in(plan).not_null;
         add_key(out.unique_keys, all_columns(plan));
         break;

@@ -349,4 +349,28 @@ std::string KeyCodec::after_prefix(std::string_view prefix) {
   return out;
 }
 
+bool has_spellings(const Type& type) {
+  switch (type.physical()) {
+    case Physical::b1:
+    case Physical::i1:
+    case Physical::i16:
+    case Physical::i32:
+    case Physical::u32:
+    case Physical::i64:
+    case Physical::none:
+      return false;
+    case Physical::f32:
+    case Physical::f64:
+    case Physical::numeric:
+      return true;
+    case Physical::wide16:
+      return type.id != TypeId::uuid;
+    case Physical::string:
+      // Arrays, records and jsonb may hold numerics or floats inside; char(n) is padded.
+      return type.id != TypeId::text && type.id != TypeId::varchar && type.id != TypeId::bytea &&
+             type.id != TypeId::name;
+  }
+  return true;
+}
+
 }  // namespace qw

@@ -49,4 +49,8 @@ class KeyCodec {
   std::vector<Field> fields_;
 };
 
+// Whether equal values, which have equal keys, may look different: 1.0 and 1.00, -0 and 0, a jsonb
+// or an array with such numbers in it.
+bool has_spellings(const Type& type);
+
 }  // namespace qw

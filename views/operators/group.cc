@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "src/base/assert.h"
+#include "src/types/key_codec.h"
 #include "views/operators/collect.h"
 
 namespace qw::views {
@@ -41,7 +42,7 @@ uint32_t plan_payload(const GroupSpec& spec) {
                             : static_cast<uint32_t>(sizeof(BagCall::Slot));
   }
   for (const uint32_t group : spec.groups) {
-    if (KeyEncoder::lossy(spec.input[group])) {
+    if (has_spellings(spec.input[group])) {
       bytes += static_cast<uint32_t>(sizeof(BagCall::Slot));
       break;
     }
@@ -132,7 +133,7 @@ Result<void> GroupOperator::add_calls() {
     calls_.push_back(std::move(call));
   }
   for (uint32_t g = 0; g < spec_.groups.size(); ++g) {
-    if (KeyEncoder::lossy(spec_.input[spec_.groups[g]])) lossy_.push_back(g);
+    if (has_spellings(spec_.input[spec_.groups[g]])) lossy_.push_back(g);
   }
   if (!lossy_.empty()) {
     BagCall::Spec bag;

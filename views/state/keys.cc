@@ -155,31 +155,6 @@ void group_keys(const KeyBatch& keys, bool packed, Arena& arena, KeyGroups& out)
   out.keys.count = found;
 }
 
-bool KeyEncoder::lossy(const Type& type) {
-  switch (type.physical()) {
-    case Physical::b1:
-    case Physical::i1:
-    case Physical::i16:
-    case Physical::i32:
-    case Physical::u32:
-    case Physical::i64:
-      return false;
-    case Physical::f32:
-    case Physical::f64:
-    case Physical::numeric:
-      return true;
-    case Physical::wide16:
-      return type.id != TypeId::uuid;
-    case Physical::string:
-      // Arrays, records and jsonb may hold numerics or floats inside.
-      return type.id != TypeId::text && type.id != TypeId::varchar && type.id != TypeId::bytea &&
-             type.id != TypeId::name;
-    case Physical::none:
-      return false;
-  }
-  return true;
-}
-
 void KeyEncoder::encode_inline(const Batch& batch, std::span<const uint32_t> columns,
                                KeyWords* words) const {
   for (uint32_t c = 0; c < types_.size(); ++c) {

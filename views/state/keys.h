@@ -69,14 +69,12 @@ class KeyEncoder {
   // Keys of the live rows; `columns[i]` is the batch column of key column i.
   void encode(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
               KeyBatch& out) const;
-  // The key columns of stored keys as flat vectors (canonical values: see lossy()).
+  // The key columns of stored keys as flat vectors. Of values with several spellings
+  // (has_spellings() in src/types/key_codec.h) the canonical one: which it was is lost.
   void decode(std::span<const KeyWords> keys, Arena& arena, std::vector<Vector>& out) const;
   uint64_t hash(const KeyWords& words) const {
     return packed_ ? hash_bytes(words.bytes()) : hash_words(words.low, words.high);
   }
-  // True when equal values of the type may look different, so that decode() cannot tell which it
-  // was.
-  static bool lossy(const Type& type);
 
  private:
   void encode_inline(const Batch& batch, std::span<const uint32_t> columns, KeyWords* words) const;

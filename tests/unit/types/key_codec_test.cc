@@ -15,6 +15,7 @@
 
 using qw::Arena;
 using qw::Datum;
+using qw::has_spellings;
 using qw::Interval;
 using qw::KeyCodec;
 using qw::Numeric;
@@ -126,6 +127,19 @@ TEST_CASE("random numerics sort as they compare") {
       REQUIRE((x < y ? -1 : (x > y ? 1 : 0)) == order);
       if (order == 0) REQUIRE(qw::numeric::hash(a) == qw::numeric::hash(b));
     }
+  }
+}
+
+TEST_CASE("a type has spellings where equal keys come of values that look different") {
+  CHECK(key(number("1.0")) == key(number("1.00")));
+  CHECK(key(Datum::float8(0.0)) == key(Datum::float8(-0.0)));
+  for (const TypeId id : {TypeId::numeric, TypeId::float4, TypeId::float8, TypeId::jsonb,
+                          TypeId::interval, TypeId::bpchar}) {
+    CHECK(has_spellings(id));
+  }
+  for (const TypeId id : {TypeId::boolean, TypeId::int2, TypeId::int8, TypeId::text, TypeId::bytea,
+                          TypeId::uuid, TypeId::date, TypeId::timestamptz}) {
+    CHECK_FALSE(has_spellings(id));
   }
 }
 
