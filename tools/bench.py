@@ -104,6 +104,25 @@ def start(world, quick):
         server.kill9()
     figure("start", "empty/ephemeral", "milliseconds_to_ready", statistics.median(times), "ms")
 
+    rows = 10_000 if quick else 1_000_000
+    server = world.server(data="start")
+    server.script(f"""
+        CREATE SOURCE kv FROM LOAD GENERATOR KEY VALUE (KEYS {rows}, UP_TO {rows}, RATE 0,
+          VALUE_SIZE 1000, BATCH_SIZE 20000);
+        CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n FROM key_value;
+    """)
+    server.wait_for("SELECT n FROM total", [(rows,)], seconds=300)
+    times = []
+    for i in range(3 if quick else 15):
+        server.stop()
+        began = time.monotonic()
+        server.start()
+        server.sql("SELECT value FROM key_value WHERE key = 1")
+        times.append((time.monotonic() - began) * 1000)
+    figure("start", f"{disk_bytes(server.data) >> 20}_MiB", "milliseconds_to_point_read",
+           statistics.median(times), "ms")
+    server.kill9()
+
 
 def pgbench(dsn_port, database, seconds, *options):
     done = subprocess.run(
@@ -263,9 +282,12 @@ def kafka_json(world, quick):
     producer = confluent_kafka.Producer({
         "bootstrap.servers": world.kafka.address, "linger.ms": 20, "compression.type": "lz4",
         "queue.buffering.max.messages": 1_000_000})
+    size = 0
     for i in range(count):
         value = (b'{"id": %d, "user": %d, "price": %d.25, "url": "https://example.org/item/%d", '
-                 b'"at": "2026-01-01T00:00:%02dZ"}' % (i, i % 9973, i % 500, i % 1000, i % 60))
+                 b'"at": "2026-01-01T00:00:%02dZ", "channel": "channel-%d", "note": "%s"}'
+                 % (i, i % 9973, i % 500, i % 1000, i % 60, i % 100, b"n" * 96))
+        size += len(value)
         while True:
             try:
                 producer.produce("bench", value, partition=i % 2)
@@ -277,7 +299,7 @@ def kafka_json(world, quick):
     server.script(f"""
         CREATE CONNECTION k TO KAFKA (BROKER '{world.kafka.address}');
         CREATE SOURCE bench (id bigint, "user" bigint, price numeric(10,2), url text,
-          at timestamptz) FROM KAFKA CONNECTION k (TOPIC 'bench') FORMAT JSON ENVELOPE NONE;
+          at timestamptz, channel text, note text) FROM KAFKA CONNECTION k (TOPIC 'bench') FORMAT JSON ENVELOPE NONE;
         CREATE MATERIALIZED VIEW spent AS
           SELECT "user", count(*) AS n, sum(price) AS total FROM bench GROUP BY "user";
         CREATE MATERIALIZED VIEW total AS SELECT sum(n) AS n FROM spent;
@@ -287,7 +309,7 @@ def kafka_json(world, quick):
     seen = int(server.sql("SELECT n FROM total")[0][0] or 0)
     server.wait_for("SELECT n::bigint FROM total", [(count,)], seconds=600)
     wall, cpu = time.monotonic() - began, cpu_seconds(server.process.pid) - cpu
-    case, read = f"{count}/5_columns", count - seen
+    case, read = f"{count}/7_columns/{size // count}_bytes", count - seen
     figure("kafka-json", case, "messages_per_second", read / wall, "1/s")
     figure("kafka-json", case, "messages_per_cpu_second", read / cpu, "1/s")
     memory, disk = memory_bytes(server.process.pid), disk_bytes(server.data)
@@ -387,40 +409,70 @@ def cdc_snapshot(world, quick):
 
 
 def freshness(world, quick):
-    """From COMMIT upstream to visible here, at 1,000 transactions a second."""
-    seconds, rate = (1, 1000) if quick else (15, 1000)
+    """From COMMIT, or the broker's acknowledgement, to visible here, 1,000 times a second."""
+    seconds, rate = (1, 1000) if quick else (60, 1000)
     postgres, server = cdc_setup(world, "fresh")
-    committed, delays = {}, []
-    done = threading.Event()
+    with psycopg.connect(postgres.dsn("fresh"), autocommit=True) as connection:
+        def commit(i, committed):
+            connection.execute(f"UPDATE mark SET value = {i}", prepare=False)
+            committed[i] = time.monotonic()
+
+        measure_freshness(server, "postgres", seconds * rate, rate, commit)
+    server.kill9()
+
+    world.kafka.create_topic("fresh", 1)
+    server = world.server(data="fresh_kafka")
+    server.script(f"""
+        CREATE CONNECTION k TO KAFKA (BROKER '{world.kafka.address}');
+        CREATE SOURCE mark (id int PRIMARY KEY, value bigint)
+          FROM KAFKA CONNECTION k (TOPIC 'fresh') KEY FORMAT JSON VALUE FORMAT JSON ENVELOPE UPSERT;
+    """)
+    producer = confluent_kafka.Producer({"bootstrap.servers": world.kafka.address, "linger.ms": 0})
+
+    def send(i, committed):
+        def delivered(error, message):
+            if error is None:
+                committed[i] = time.monotonic()
+        producer.produce("fresh", b'{"value": %d}' % i, key=b"1", on_delivery=delivered)
+        producer.poll(0)
+
+    send(0, {})
+    producer.flush()
+    server.wait_for("SELECT value FROM mark", [(0,)], seconds=60)
+    measure_freshness(server, "kafka", seconds * rate, rate, send, producer.flush)
+    server.kill9()
+
+
+def measure_freshness(server, case, count, rate, change, finish=lambda: None):
+    """`change(i, committed)` sets mark.value to i and notes when that was acknowledged."""
+    committed, seen_at = {}, {}
 
     def reader():
+        seen, deadline = 0, time.monotonic() + count / rate + 60
         with server.connect() as connection:
-            seen = 0
-            while not done.is_set() or seen < max(committed, default=0):
+            while seen < count and time.monotonic() < deadline:
                 value = connection.execute("SELECT value FROM mark").fetchone()[0]
                 now = time.monotonic()
-                for i in range(seen + 1, value + 1):
-                    delays.append(max(0.0, now - committed.get(i, now)))
-                seen = max(seen, value)
+                seen_at.update((i, now) for i in range(seen + 1, value + 1))
+                seen = value
 
     thread = threading.Thread(target=reader)
     thread.start()
-    with psycopg.connect(postgres.dsn("fresh"), autocommit=True) as connection:
-        began = time.monotonic()
-        for i in range(1, seconds * rate + 1):
-            wait = began + i / rate - time.monotonic()
-            if wait > 0:
-                time.sleep(wait)
-            connection.execute(f"UPDATE mark SET value = {i}", prepare=False)
-            committed[i] = time.monotonic()
-        took = time.monotonic() - began
-    done.set()
-    thread.join(60)
-    delays.sort()
-    case = f"{len(committed) / took:.0f}_tx_per_second"
-    figure("freshness", case, "p50", 1000 * delays[len(delays) // 2], "ms")
-    figure("freshness", case, "p99", 1000 * delays[len(delays) * 99 // 100], "ms")
-    server.kill9()
+    began = time.monotonic()
+    for i in range(1, count + 1):
+        wait = began + i / rate - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        change(i, committed)
+    took = time.monotonic() - began
+    finish()
+    thread.join()
+    if len(committed) != count or len(seen_at) != count:
+        raise RuntimeError(f"{count} changes, {len(committed)} committed, {len(seen_at)} seen")
+    delays = sorted(max(0.0, seen_at[i] - committed[i]) for i in committed)
+    case = f"{case}/{count / took:.0f}_tx_per_second"
+    figure("freshness", case, "p50", 1000 * delays[count // 2], "ms")
+    figure("freshness", case, "p99", 1000 * delays[count * 99 // 100], "ms")
 
 
 BENCHMARKS = {
