@@ -1,4 +1,7 @@
-// storage_kill [rounds] [seed]: kill -9 at random moments, reopen, compare.
+// storage_kill [--from N] [--count N]: kill -9 at random moments, reopen, compare.
+//
+// Rounds go in series of kSeries over one directory, each with a seed of its own; a range is made
+// of whole series.
 //
 // A child commits epochs and says so on a pipe after each; the parent kills it at a random moment
 // (also while it is still recovering), reopens the same directory and demands an epoch at or after
@@ -8,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -17,12 +21,13 @@
 #include "src/base/log.h"
 #include "src/base/random.h"
 #include "storage/store.h"
+#include "tests/crash/range.h"
 #include "tests/crash/workload.h"
 
 namespace qw::storage::crash {
 namespace {
 
-constexpr uint64_t kEpochsMax = 4000;  // then a fresh directory
+constexpr uint64_t kSeries = 40;
 
 [[noreturn]] void child(const StoreOptions& options, uint64_t seed, int acknowledge) {
   auto store = Store::open(options);
@@ -66,26 +71,30 @@ uint64_t run_and_kill(const StoreOptions& options, uint64_t seed, Random& random
   return WIFEXITED(status) ? ~uint64_t{0} : last;
 }
 
-int run(int rounds, uint64_t seed) {
+struct Outcome {
+  uint64_t rounds = 0, epochs = 0, failures = 0;
+};
+
+Outcome run_series(uint64_t seed, uint64_t rounds) {
   std::string dir = (std::filesystem::temp_directory_path() / "qw-kill-XXXXXX").string();
-  if (mkdtemp(dir.data()) == nullptr) return 2;
+  if (mkdtemp(dir.data()) == nullptr) std::abort();
   Random random(seed);
   StoreOptions options;
   options.dir = dir;
   options.fold = FoldPolicy::cost;
   options.overlay_bytes_max = 1 << 20;
   options.slice_pages_max = 32;
-  uint64_t acknowledged = 0, epochs = 0;
-  int failures = 0;
-  for (int round = 0; round < rounds && failures == 0; ++round) {
-    if (acknowledged > kEpochsMax) {
-      std::filesystem::remove_all(dir);
-      acknowledged = 0;
-    }
+  uint64_t acknowledged = 0;
+  Outcome outcome;
+  for (uint64_t round = 0; round < rounds && outcome.failures == 0; ++round) {
+    ++outcome.rounds;
     options.fold = round % 3 == 0 ? FoldPolicy::shuffled : FoldPolicy::cost;
     options.salt = seed;
     const uint64_t last = run_and_kill(options, seed, random);
-    if (last == ~uint64_t{0}) ++failures;
+    if (last == ~uint64_t{0}) {
+      ++outcome.failures;
+      break;
+    }
     acknowledged = std::max(acknowledged, last);
     auto store = Store::open(options);
     std::string found = store ? std::string() : store.error().to_string();
@@ -97,25 +106,35 @@ int run(int rounds, uint64_t seed) {
       Workload workload(seed);
       workload.run_to(epoch);
       if (found.empty()) found = workload.compare(**store);
-      epochs += epoch.value - std::min(epoch.value, acknowledged);
       acknowledged = epoch.value;
     }
     if (!found.empty()) {
-      ++failures;
+      ++outcome.failures;
       log::error("round {}, seed {}: {}", round, seed, found);
     }
   }
   std::filesystem::remove_all(dir);
-  fmt::print("{{\"test\":\"storage_kill\",\"rounds\":{},\"epochs\":{},\"failures\":{}}}\n", rounds,
-             acknowledged, failures);
-  return failures == 0 ? 0 : 1;
+  outcome.epochs = acknowledged;
+  return outcome;
 }
 
 }  // namespace
 }  // namespace qw::storage::crash
 
 int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 40;
-  const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-  return qw::storage::crash::run(rounds, seed);
+  using namespace qw::storage::crash;
+  const Range range = parse_range(argc, argv, kSeries);
+  Outcome all;
+  for (uint64_t done = 0; done < range.count; done += kSeries) {
+    const Outcome one =
+        run_series((range.first + done) / kSeries + 1, std::min(kSeries, range.count - done));
+    all.rounds += one.rounds;
+    all.epochs += one.epochs;
+    all.failures += one.failures;
+  }
+  fmt::print(
+      "{{\"test\":\"storage_kill\",\"from\":{},\"count\":{},\"rounds\":{},\"epochs\":{},"
+      "\"failures\":{}}}\n",
+      range.first, range.count, all.rounds, all.epochs, all.failures);
+  return all.failures == 0 ? 0 : 1;
 }

@@ -1,4 +1,6 @@
-// storage_power [states] [seed]: power loss at any moment, replayed from recorded writes.
+// storage_power [--from N] [--count N]: power loss at any moment, replayed from recorded writes.
+//
+// State N is one of recording N / kStates, which a seed of its own makes.
 //
 // A child runs the workload while this program's own open, pwrite, writev, fsync, ... record what
 // is done to store.mdb. Then the file is rebuilt as a disk could have it after power loss at some
@@ -16,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdlib>
@@ -27,6 +30,7 @@
 #include "src/base/log.h"
 #include "src/base/random.h"
 #include "storage/store.h"
+#include "tests/crash/range.h"
 #include "tests/crash/workload.h"
 
 namespace {
@@ -64,9 +68,13 @@ char kind_of(int fd) {
 }  // namespace
 
 // These stand before libc's when the program is linked. LMDB is linked statically and calls them.
+// The labels are the names it calls: in this file _FILE_OFFSET_BITS makes `open` mean open64.
 extern "C" {
 
-int open(const char* path, int flags, ...) {
+int recorded_open(const char* path, int flags, ...) __asm__("open");
+ssize_t recorded_pwrite(int fd, const void* bytes, size_t size, off_t offset) __asm__("pwrite");
+
+int recorded_open(const char* path, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
   const int mode = (flags & O_CREAT) != 0 ? va_arg(arguments, int) : 0;
@@ -79,7 +87,7 @@ int open(const char* path, int flags, ...) {
   return fd;
 }
 
-ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+ssize_t recorded_pwrite(int fd, const void* bytes, size_t size, off_t offset) {
   const ssize_t done = syscall(SYS_pwrite64, fd, bytes, size, offset);
   if (done > 0 && kind_of(fd) != 0) {
     record(kind_of(fd) == 2 ? Kind::synced_write : Kind::write, bytes, static_cast<size_t>(done),
@@ -128,6 +136,7 @@ namespace {
 
 constexpr size_t kSector = 512;
 constexpr uint64_t kEpochs = 150;
+constexpr uint64_t kStates = 90;
 
 struct Write {
   uint64_t offset = 0;
@@ -231,19 +240,33 @@ int examine(const std::string& dir, uint64_t seed, uint64_t acknowledged) {
   return found.empty() ? 0 : 5;
 }
 
-int run(int states, uint64_t seed) {
+struct Outcome {
+  uint64_t events = 0, failures = 0;
+  std::map<Loss, uint64_t> tried;
+};
+
+// States `first`.. of the recording that `seed` makes.
+void run_recording(uint64_t seed, uint64_t first, uint64_t count, Outcome& outcome) {
   std::string dir = (std::filesystem::temp_directory_path() / "qw-power-XXXXXX").string();
-  if (mkdtemp(dir.data()) == nullptr) return 2;
+  if (mkdtemp(dir.data()) == nullptr) std::abort();
   const std::string recorded = dir + "/recording";
   int status = 0;
   pid_t pid = fork();
   if (pid == 0) run_recorded(dir + "/original", recorded, seed);
   waitpid(pid, &status, 0);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return 2;
   const std::vector<Step> steps = read_recording(recorded);
-  Random random(seed);
-  std::map<Loss, std::pair<int, int>> counts;  // tried, failed
-  for (int i = 0; i < states; ++i) {
+  const auto has = [&](Kind kind) {
+    return std::any_of(steps.begin(), steps.end(), [&](const Step& s) { return s.kind == kind; });
+  };
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !has(Kind::write) ||
+      !has(Kind::synced_write) || !has(Kind::sync)) {
+    log::error("seed {}: the recording failed, status {:x}", seed, static_cast<unsigned>(status));
+    ++outcome.failures;
+    return;
+  }
+  outcome.events += steps.size();
+  for (uint64_t i = first; i < first + count; ++i) {
+    Random random(seed * 1000003 + i);
     const auto loss = static_cast<Loss>(i % 3);
     const size_t cut = 1 + random.below(steps.size());
     uint64_t acknowledged = 0;
@@ -257,29 +280,32 @@ int run(int states, uint64_t seed) {
     pid = fork();
     if (pid == 0) _exit(examine(copy, seed, acknowledged));
     waitpid(pid, &status, 0);
-    ++counts[loss].first;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-      ++counts[loss].second;
-      log::error("state {} of seed {}: cut at {} of {}, acknowledged {}, status {:x}", i, seed, cut,
-                 steps.size(), acknowledged, static_cast<unsigned>(status));
-    }
+    ++outcome.tried[loss];
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
+    ++outcome.failures;
+    log::error("state {} of seed {}: cut at {} of {}, acknowledged {}, status {:x}", i, seed, cut,
+               steps.size(), acknowledged, static_cast<unsigned>(status));
   }
   std::filesystem::remove_all(dir);
-  int failed = 0;
-  for (const auto& [loss, count] : counts) failed += count.second;
-  fmt::print(
-      "{{\"test\":\"storage_power\",\"events\":{},\"prefix\":{},\"drop\":{},\"tear\":{},"
-      "\"failures\":{}}}\n",
-      steps.size(), counts[Loss::prefix].first, counts[Loss::drop].first, counts[Loss::tear].first,
-      failed);
-  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace qw::storage::crash
 
 int main(int argc, char** argv) {
-  const int states = argc > 1 ? std::atoi(argv[1]) : 90;
-  const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-  return qw::storage::crash::run(states, seed);
+  using namespace qw::storage::crash;
+  const Range range = parse_range(argc, argv, kStates);
+  Outcome outcome;
+  for (uint64_t at = range.first; at < range.first + range.count;) {
+    const uint64_t first = at % kStates;
+    const uint64_t count = std::min(kStates - first, range.first + range.count - at);
+    run_recording(at / kStates + 1, first, count, outcome);
+    at += count;
+  }
+  fmt::print(
+      "{{\"test\":\"storage_power\",\"from\":{},\"count\":{},\"events\":{},\"prefix\":{},"
+      "\"drop\":{},\"tear\":{},\"failures\":{}}}\n",
+      range.first, range.count, outcome.events, outcome.tried[Loss::prefix],
+      outcome.tried[Loss::drop], outcome.tried[Loss::tear], outcome.failures);
+  return outcome.failures == 0 ? 0 : 1;
 }
