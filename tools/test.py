@@ -32,6 +32,9 @@ RUN_SECONDS_MAX = 75 * 60
 DEADLINE = time.monotonic() + (RUN_SECONDS_MAX if "long" not in sys.argv else 1_000_000)
 OUTPUT_LINES_MAX = 60
 SANITIZER_STACK_BYTES = 64 << 20
+POWER_CUTS = 150
+# What `long` tries of each run of tools/long; the rest is for days.
+LONG_SHARES = {"storage-kill": 200, "storage-power": 1800, "power": 500}
 
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
@@ -289,6 +292,25 @@ def stage_e2e(report, mode):
         count_lines(report, file.name, *run([sys.executable, file], environment=environment))
 
 
+def stage_crash(report, mode):
+    """Crashes of the store and of the server by number; `long` goes on where its ledger ends."""
+    if not has_binary(report, "crash"):
+        return
+    programs = ROOT / "build" / "release" / "tests" / "crash"
+    for name in ("storage_kill", "storage_power"):
+        status, output = run([programs / name])
+        if status == 0:
+            report.passed(f"crash {name}")
+        else:
+            report.failed(f"crash {name}", output)
+    count_lines(report, "power_cuts", *run(
+        [sys.executable, ROOT / "tests" / "crash" / "power_cuts.py", "--count", POWER_CUTS]))
+    if mode == "long":
+        for name, count in LONG_SHARES.items():
+            count_lines(report, name, *run([TOOLS / "long", name, "--count", count],
+                                           seconds_max=7200))
+
+
 def stage_oracle(report, mode):
     if not has_binary(report, "oracle"):
         return
@@ -299,10 +321,11 @@ def stage_oracle(report, mode):
 STAGES = {
     "format": stage_format, "layers": stage_layers, "tidy": stage_tidy, "build": stage_build,
     "unit": stage_unit, "slt": stage_slt, "clang-tidy": stage_clang_tidy,
-    "asan": stage_asan, "e2e": stage_e2e, "oracle": stage_oracle, "tsan": stage_tsan,
+    "asan": stage_asan, "e2e": stage_e2e, "crash": stage_crash, "oracle": stage_oracle,
+    "tsan": stage_tsan,
 }
 QUICK = ["format", "layers", "tidy", "build", "unit", "slt", "clang-tidy"]
-FULL = QUICK + ["asan", "e2e", "oracle"]
+FULL = QUICK + ["asan", "e2e", "crash", "oracle"]
 MODES = {"quick": QUICK, "full": FULL, "long": FULL + ["tsan"]}
 
 

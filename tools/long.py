@@ -1,0 +1,133 @@
+"""Long runs, by number and with a ledger, so that they can be spread out over days and machines.
+
+    tools/long                              what there is, and how far the ledger says it has come
+    tools/long RUN [--from N] [--count N]   tries the numbers N.. of a run, in slices
+
+Each slice appends one JSON line to the ledger (--ledger FILE, default build/ledger.jsonl): the run,
+its range, how many failed, how long it took, the commit. Without --from a run goes on behind the
+highest number in the ledger. Numbers decide everything random about a case, so that any of them can
+be repeated; what fails says so on stdout, and the run goes on. Build first: tools/build.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "release"
+FAILURE_LINE = re.compile(r"^FAIL |\[error\]")
+
+
+@dataclasses.dataclass
+class Run:
+    """Numbers are tried in slices of whole `unit`s, `slice` numbers or fewer at once."""
+    command: list
+    what: str
+    goal: int
+    unit: int
+    slice: int
+    seconds_max: int = 3600
+
+
+def python(*words):
+    return [sys.executable, *[str(word) for word in words]]
+
+
+RUNS = {
+    "storage-kill": Run([BUILD / "tests/crash/storage_kill"],
+                        "the store alone, kill -9: rounds", 1000, 40, 200),
+    "storage-power": Run([BUILD / "tests/crash/storage_power"],
+                         "the store alone, power cuts: states", 10000, 1, 900),
+    "power": Run(python(ROOT / "tests/crash/power_cuts.py"),
+                 "the server, power cuts: states", 10000, 1, 250),
+}
+
+
+def ledger_lines(ledger):
+    if not ledger.exists():
+        return []
+    return [json.loads(line) for line in ledger.read_text().splitlines() if line.strip()]
+
+
+def overview(ledger):
+    for name, run in RUNS.items():
+        lines = [line for line in ledger_lines(ledger) if line["run"] == name]
+        tried = sum(line["count"] for line in lines)
+        failed = sum(line["failures"] for line in lines)
+        print(f"{name:15} {tried:9} of {run.goal:9} tried, {failed} failed   {run.what}")
+
+
+def run_slice(name, run, first, count):
+    """(failures, seconds); a program that dies or says nothing has failed."""
+    began = time.monotonic()
+    command = [*run.command, "--from", str(first), "--count", str(count)]
+    environment = {**os.environ, "QUICKWATER_TEST": "long"}
+    try:
+        done = subprocess.run([str(word) for word in command], cwd=ROOT, env=environment,
+                              capture_output=True, text=True, errors="replace",
+                              timeout=run.seconds_max)
+        output, status = done.stdout + done.stderr, done.returncode
+    except subprocess.TimeoutExpired as error:
+        output, status = f"no end after {error.timeout} s", None
+    sums = [json.loads(line)["failures"] for line in output.splitlines()
+            if line.startswith("{") and '"failures"' in line]
+    failures = sums[-1] if sums else 1
+    if status != 0 and failures == 0:
+        failures = 1
+    if failures:
+        print(output.rstrip())
+    return failures, time.monotonic() - began
+
+
+def commit():
+    words = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def go(name, first, count, ledger):
+    run = RUNS[name]
+    if first is None:
+        ends = [line["from"] + line["count"] for line in ledger_lines(ledger)
+                if line["run"] == name]
+        first = max(ends, default=0)
+    if first % run.unit or count % run.unit:
+        sys.exit(f"{name} goes in units of {run.unit}")
+    failed, end = 0, first + count
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    while first < end:
+        some = min(run.slice, end - first)
+        failures, seconds = run_slice(name, run, first, some)
+        failed += failures
+        line = {"run": name, "from": first, "count": some, "failures": failures,
+                "seconds": round(seconds, 1), "commit": commit(),
+                "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        with open(ledger, "a") as file:
+            file.write(json.dumps(line) + "\n")
+        outcome = "FAIL" if failures else "PASS"
+        print(f"{outcome} {name}: {first} to {first + some - 1} ({seconds:.1f} s)", flush=True)
+        first += some
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", nargs="?", choices=RUNS)
+    parser.add_argument("--from", dest="first", type=int, default=None)
+    parser.add_argument("--count", type=int, default=None)
+    parser.add_argument("--ledger", type=pathlib.Path, default=ROOT / "build" / "ledger.jsonl")
+    options = parser.parse_args()
+    if not options.run:
+        return overview(options.ledger)
+    count = options.count or RUNS[options.run].slice
+    sys.exit(1 if go(options.run, options.first, count, options.ledger) else 0)
+
+
+if __name__ == "__main__":
+    main()
