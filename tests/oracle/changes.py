@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from expressions import Column, condition, expression
 from values import DOMAINS, SERIES, SQL, TYPES, literal
 
+MANY_ROWS = [300, 5000]  # of a big insert; oracle.py --long adds more
 FAMILIAR = TYPES[:8]  # half of all columns are of these, so that tables share types
 
 
@@ -92,7 +93,7 @@ def insert_some(choose, table):
 
 def insert_many(choose, table):
     """Enough rows for several batches."""
-    return series(table, 100 + 1000 * choose.below(3), choose.pick([300, 5000]))
+    return series(table, 100 + 1000 * choose.below(3), choose.pick(MANY_ROWS))
 
 
 def insert_selected(choose, table):

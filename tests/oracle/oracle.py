@@ -1,6 +1,7 @@
 """IVM oracle: random views over random changes, held against PostgreSQL after every epoch.
 
     oracle.py [--cases N] [--seed N] [--case I] [--against DSN]
+    oracle.py --long --from N --count N [--memory-limit SIZE]
 
 A case makes tables, then runs steps; a step is one transaction of random changes. Views are made
 before, between and after the steps, some on top of others. After each step every view must equal
@@ -10,12 +11,14 @@ between two steps; a step's statements are committed one by one.
 
 A failing case is shrunk and printed as SQL, with the seed and the case number that repeat it. A
 view that we refuse with 0A000 is counted, and too many of them fail the run. --against tests the
-oracle itself, with another PostgreSQL in our place.
+oracle itself, with another PostgreSQL in our place. --long is for ranges (seed 1 unless named):
+transactions of up to 100,000 rows, and one JSON line at the end.
 """
 
 import argparse
 import collections
 import dataclasses
+import json
 import os
 import pathlib
 import random
@@ -33,6 +36,7 @@ from psycopg.pq import TransactionStatus  # noqa: E402
 
 import harness  # noqa: E402
 import peers  # noqa: E402
+import changes  # noqa: E402
 from changes import change, create_table, make_table  # noqa: E402
 from choices import Choices, shrink  # noqa: E402
 from queries import Generator, Query, Relation, ours, theirs  # noqa: E402
@@ -44,6 +48,8 @@ ANSWER_SECONDS_MAX = 120
 SETTINGS = "SET timezone = 'UTC'; SET client_min_messages = 'error'"
 PEER_SETTINGS = "; SET jit = off; SET statement_timeout = '5s'"
 UNSUPPORTED_SHARE_MAX = 0.25
+LONG_SEED = 1
+LONG_ROWS = 100_000
 
 
 class Mismatch(Exception):
@@ -279,7 +285,7 @@ class Case:
 class World:
     """Both databases, and what is counted over all cases."""
 
-    def __init__(self, against):
+    def __init__(self, against, server_options=()):
         self.against = against
         # In memory where there is such a folder: a case is mostly small commits, and what kill -9
         # leaves behind is the same.
@@ -290,7 +296,8 @@ class World:
         self.theirs = Side(self.postgres.dsn, SETTINGS + PEER_SETTINGS)
         self.server = None
         if not against:
-            self.server = harness.Server(self.scratch / "data", log=self.scratch / "log").start()
+            self.server = harness.Server(self.scratch / "data", server_options,
+                                         self.scratch / "log").start()
         self.ours = Side((lambda: against) if against else self.server.dsn, SETTINGS)
         self.views = self.comparisons = self.invalid = self.names = self.slow = 0
         self.invalid_example = ""
@@ -339,26 +346,38 @@ def report(world, seed, number, failure):
     smallest = shrink(first.drawn, fails, SHRINK_SECONDS_MAX)
     again = world.run(Choices(replay=smallest))
     print("FAIL oracle: views equal PostgreSQL")
-    print(f"    tools/oracle --seed {seed} --case {number}")
+    long = " --long" if LONG_ROWS in changes.MANY_ROWS else ""
+    print(f"    tools/oracle --seed {seed} --case {number}{long}")
     text = again or f"(did not fail again)\n{failure}"
     print("    " + text.replace("\n", "\n    "), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cases", type=int, default=None)
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
+    parser.add_argument("--cases", "--count", type=int, default=None)
+    parser.add_argument("--from", dest="first", type=int, default=0)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--memory-limit", default=None)
+    parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--case", type=int, default=None)
     parser.add_argument("--against", default=None)
     parser.add_argument("--failures", type=int, default=5, help="stop after so many")
     options = parser.parse_args()
+    if options.long:
+        changes.MANY_ROWS.append(LONG_ROWS)
+        options.failures = sys.maxsize  # a range is tried to its end
+    if options.seed is None:
+        options.seed = LONG_SEED if options.long else random.randrange(1 << 31)
+    limit = ("--memory-limit", options.memory_limit) if options.memory_limit else ()
     print(f"     seed {options.seed}", flush=True)
-    world = World(options.against)
+    world = World(options.against, limit)
     failures = 0
     began = time.monotonic()
     try:
-        number = options.case or 0
-        end = number + 1 if options.case is not None else options.cases
+        number = options.first if options.case is None else options.case
+        end = number + 1
+        if options.case is None:
+            end = None if options.cases is None else number + options.cases
         failed_before = 0
         while (end is None or number < end) and failures < options.failures:
             failure = world.run(Choices(f"{options.seed}/{number}"))
@@ -371,7 +390,7 @@ def main():
                     print(f"PASS oracle: cases up to {number}", flush=True)
                 failed_before = failures
         refused = sum(world.unsupported.values())
-        print(f"     {number} cases, {world.views} views, {world.comparisons} comparisons, "
+        print(f"     up to {number}: {world.views} views, {world.comparisons} comparisons, "
               f"{refused} views refused, {world.invalid} invalid, {world.slow} slow, "
               f"{time.monotonic() - began:.0f} s")
         for said, count in sorted(world.unsupported.items(), key=lambda item: -item[1])[:15]:
@@ -382,6 +401,10 @@ def main():
         if world.invalid > 0.05 * (world.views + 1):
             failures += 1
             print(f"FAIL oracle: PostgreSQL refused {world.invalid}: {world.invalid_example}")
+        if options.long:
+            print(json.dumps({"test": "oracle", "from": options.first, "count": options.cases,
+                              "views": world.views, "comparisons": world.comparisons,
+                              "failures": failures}), flush=True)
     finally:
         world.close()
     sys.exit(1 if failures else 0)
