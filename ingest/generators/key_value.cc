@@ -60,7 +60,6 @@ class KeyValue final : public Generator {
           2, row,
           Str(std::string_view(pool).substr(random.below(kPoolBytes), options_.value_bytes)));
     }
-    txn.rows += count;
     writer_.finish();
   }
 
