@@ -2,6 +2,7 @@
 #include "storage/rows.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "src/base/assert.h"
@@ -14,6 +15,8 @@ namespace qw::storage {
 namespace {
 
 constexpr size_t kCopyRows = 1024;
+// Point reads that are looked for in the overlay together; fewer are not worth the set-up.
+constexpr size_t kTogetherMin = 8, kTogetherMax = 1024;
 
 // Whether a damaged entry that is filed under another relation has nothing to do with a search of
 // `relation`. Not so when it is its id that is damaged: it may be the key looked for, or have led
@@ -52,6 +55,17 @@ Result<std::optional<std::string_view>> get_base(KvRead& read, const Overlay& ov
   QW_ASSIGN_OR_RETURN(const RowParts row, read_row(position.at));
   if (physical.is_long() && row.key != key) return std::nullopt;
   return row.row;
+}
+
+// What stands under a key of which the overlay says `change`; nullptr = nothing, so the base does.
+Result<std::optional<std::string_view>> get_below(const Snapshot::Impl& snapshot,
+                                                  const RelationState* state, ObjectId relation,
+                                                  std::string_view key, const Run::Entry* change) {
+  if (change != nullptr) {
+    return change->erased() ? std::nullopt : std::optional(change->row());
+  }
+  if (state == nullptr || state->base_rows == 0) return std::nullopt;
+  return get_base(*snapshot.read, *snapshot.overlay, relation, key);
 }
 
 }  // namespace
@@ -150,7 +164,8 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
   const RelationState* state = impl_->overlay->find(relation);
   // Few relations have more than a handful of runs; the list is built once per call.
   std::array<const Run*, 8> few;
-  std::vector<RunPtr> many;
+  std::vector<RunPtr> held;
+  std::vector<const Run*> many;
   size_t run_count = 0;
   const auto add = [&](const RunPtr& run) {
     if (run_count < few.size()) few[run_count] = run.get();
@@ -162,18 +177,36 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
   if (state != nullptr) {
     for (const RunPtr& run : state->runs) add(run);
   }
-  if (run_count > few.size()) many = impl_->runs_of(relation);
-  for (size_t i = 0; i < keys.size(); ++i) {
-    const Run::Entry* change = nullptr;
-    for (size_t r = 0; r < run_count && change == nullptr; ++r) {
-      change = (many.empty() ? few[r] : many[r].get())->find(keys[i]);
+  std::span<const Run* const> runs(few.data(), std::min(run_count, few.size()));
+  if (run_count > few.size()) {
+    held = impl_->runs_of(relation);
+    for (const RunPtr& run : held) many.push_back(run.get());
+    runs = many;
+  }
+  if (keys.size() < kTogetherMin) {
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const Run::Entry* change = nullptr;
+      for (size_t r = 0; r < runs.size() && change == nullptr; ++r) change = runs[r]->find(keys[i]);
+      QW_ASSIGN_OR_RETURN(out[i], get_below(*impl_, state, relation, keys[i], change));
     }
-    if (change != nullptr) {
-      out[i] = change->erased() ? std::nullopt : std::optional(change->row());
-    } else if (state != nullptr && state->base_rows > 0) {
-      QW_ASSIGN_OR_RETURN(out[i], get_base(*impl_->read, *impl_->overlay, relation, keys[i]));
-    } else {
-      out[i] = std::nullopt;
+    return {};
+  }
+  std::array<uint64_t, kTogetherMax> hashes;
+  std::array<const Run::Entry*, kTogetherMax> changes;
+  std::vector<uint32_t> wanted;
+  for (size_t begin = 0; begin < keys.size(); begin += kTogetherMax) {
+    const auto part = keys.subspan(begin, std::min(kTogetherMax, keys.size() - begin));
+    changes.fill(nullptr);
+    wanted.resize(runs.empty() ? 0 : part.size());
+    for (uint32_t i = 0; i < wanted.size(); ++i) {
+      wanted[i] = i;
+      hashes[i] = Run::key_hash(part[i]);
+    }
+    for (size_t r = 0; r < runs.size() && !wanted.empty(); ++r) {
+      runs[r]->find_many(part, hashes, wanted, changes);
+    }
+    for (size_t i = 0; i < part.size(); ++i) {
+      QW_ASSIGN_OR_RETURN(out[begin + i], get_below(*impl_, state, relation, part[i], changes[i]));
     }
   }
   return {};

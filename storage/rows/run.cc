@@ -2,6 +2,7 @@
 #include "storage/rows/run.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -16,6 +17,7 @@ namespace {
 constexpr size_t kIndexedMin = 24;
 constexpr size_t kVarintMax = 5;
 constexpr size_t kMergeRunsMax = 8;
+constexpr size_t kProbesInFlight = 32;
 
 size_t varint_size(uint32_t value) {
   return value < 0x80 ? 1 : (static_cast<size_t>(std::bit_width(value)) + 6) / 7;
@@ -167,13 +169,18 @@ size_t Run::lower_bound(std::string_view key) const {
   return static_cast<size_t>(it - entries_.begin());
 }
 
+uint64_t Run::key_hash(std::string_view key) { return hash_bytes(key); }
+
 const Run::Entry* Run::find(std::string_view key) const {
   if (entries_.size() < kIndexedMin) {
     const size_t at = lower_bound(key);
     return at < entries_.size() && entries_[at].key() == key ? &entries_[at] : nullptr;
   }
   std::call_once(index_once_, [this] { build_index(); });
-  const uint64_t hash = hash_bytes(key);
+  return find_hashed(key, key_hash(key));
+}
+
+const Run::Entry* Run::find_hashed(std::string_view key, uint64_t hash) const {
   const size_t mask = index_.size() - 1;
   for (size_t slot = hash & mask; index_[slot] != 0; slot = (slot + 1) & mask) {
     if ((index_[slot] ^ hash) >> 32 != 0) continue;
@@ -183,12 +190,54 @@ const Run::Entry* Run::find(std::string_view key) const {
   return nullptr;
 }
 
+void Run::find_many(std::span<const std::string_view> keys, std::span<const uint64_t> hashes,
+                    std::vector<uint32_t>& wanted, std::span<const Entry*> out) const {
+  size_t kept = 0;
+  if (entries_.size() < kIndexedMin) {
+    for (const uint32_t i : wanted) {
+      out[i] = find(keys[i]);
+      if (out[i] == nullptr) wanted[kept++] = i;
+    }
+    wanted.resize(kept);
+    return;
+  }
+  std::call_once(index_once_, [this] { build_index(); });
+  const size_t mask = index_.size() - 1;
+  std::array<const Entry*, kProbesInFlight> candidates;
+  for (size_t begin = 0; begin < wanted.size(); begin += kProbesInFlight) {
+    const size_t count = std::min(kProbesInFlight, wanted.size() - begin);
+    const std::span<const uint32_t> probes(wanted.data() + begin, count);
+    for (const uint32_t i : probes) __builtin_prefetch(&index_[hashes[i] & mask]);
+    // The first slot whose half of the hash fits: mostly the key's own.
+    for (size_t p = 0; p < count; ++p) {
+      const uint64_t hash = hashes[probes[p]];
+      candidates[p] = nullptr;
+      for (size_t slot = hash & mask; index_[slot] != 0; slot = (slot + 1) & mask) {
+        if ((index_[slot] ^ hash) >> 32 != 0) continue;
+        candidates[p] = &entries_[(index_[slot] & 0xFFFFFFFFU) - 1];
+        __builtin_prefetch(candidates[p]);
+        break;
+      }
+    }
+    for (size_t p = 0; p < count; ++p) {
+      if (candidates[p] != nullptr) __builtin_prefetch(candidates[p]->key_data);
+    }
+    for (size_t p = 0; p < count; ++p) {
+      const uint32_t i = probes[p];
+      out[i] = candidates[p];
+      if (out[i] != nullptr && out[i]->key() != keys[i]) out[i] = find_hashed(keys[i], hashes[i]);
+      if (out[i] == nullptr) wanted[kept++] = i;
+    }
+  }
+  wanted.resize(kept);
+}
+
 void Run::build_index() const {
   QW_ASSERT(entries_.size() < 0xFFFFFFFFU);
   index_.resize(std::bit_ceil(entries_.size() * 3 / 2));
   const size_t mask = index_.size() - 1;
   for (size_t i = 0; i < entries_.size(); ++i) {
-    const uint64_t hash = hash_bytes(entries_[i].key());
+    const uint64_t hash = key_hash(entries_[i].key());
     size_t slot = hash & mask;
     while (index_[slot] != 0) slot = (slot + 1) & mask;
     index_[slot] = (hash & ~uint64_t{0xFFFFFFFF}) | (i + 1);

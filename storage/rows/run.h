@@ -60,12 +60,19 @@ class Run {
 
   // The change of a key, or nullptr.
   const Entry* find(std::string_view key) const;
+  // The changes of many keys at once: sets out[i] for each i of `wanted` whose key is here, and
+  // takes those i away from `wanted`. hashes[i] is key_hash(keys[i]). Memory is asked for ahead, so
+  // that the probes of a batch wait for it together.
+  static uint64_t key_hash(std::string_view key);
+  void find_many(std::span<const std::string_view> keys, std::span<const uint64_t> hashes,
+                 std::vector<uint32_t>& wanted, std::span<const Entry*> out) const;
   // Index of the first entry with a key >= `key`.
   size_t lower_bound(std::string_view key) const;
 
  private:
   Run(Epoch oldest, Epoch newest) : oldest_(oldest), newest_(newest) {}
   void build_index() const;
+  const Entry* find_hashed(std::string_view key, uint64_t hash) const;
 
   std::unique_ptr<char[]> bytes_;
   size_t size_ = 0;

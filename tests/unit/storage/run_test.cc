@@ -60,6 +60,36 @@ TEST_CASE("cut or unsorted records are damage, not a crash") {
   }
 }
 
+TEST_CASE("many keys are found as each of them is") {
+  Random random(4);
+  for (const uint64_t rows : {3U, 23U, 24U, 500U, 5'000U}) {
+    Changes changes;
+    for (uint64_t i = 0; i < rows; ++i) {
+      changes[fmt::format("{:06}", random.below(2 * rows))] =
+          random.chance(0.3) ? std::nullopt : std::optional(fmt::format("{}", i));
+    }
+    const RunPtr run = make_run(1, changes);
+    std::vector<std::string> texts;
+    for (uint64_t i = 0; i < 1'000; ++i)
+      texts.push_back(fmt::format("{:06}", random.below(2 * rows)));
+    const std::vector<std::string_view> keys(texts.begin(), texts.end());
+    std::vector<uint64_t> hashes;
+    for (const std::string_view key : keys) hashes.push_back(Run::key_hash(key));
+    std::vector<uint32_t> wanted;  // some have been found elsewhere
+    for (uint32_t i = 0; i < keys.size(); ++i) {
+      if (i % 7 != 0) wanted.push_back(i);
+    }
+    std::vector<const Run::Entry*> out(keys.size(), nullptr);
+    run->find_many(keys, hashes, wanted, out);
+    std::vector<uint32_t> missing;
+    for (uint32_t i = 0; i < keys.size(); ++i) {
+      CHECK(out[i] == (i % 7 == 0 ? nullptr : run->find(keys[i])));
+      if (i % 7 != 0 && run->find(keys[i]) == nullptr) missing.push_back(i);
+    }
+    CHECK(wanted == missing);
+  }
+}
+
 TEST_CASE("a merge says what its runs say, newest first") {
   Random random(3);
   for (int round = 0; round < 50; ++round) {
