@@ -13,6 +13,8 @@
 namespace qw::engine {
 namespace {
 
+constexpr size_t kAhead = 16;  // entries of the log asked for before they are looked at
+
 // Eight bytes of a key as a number that orders like them; missing bytes count as zero.
 uint64_t key_bytes(std::string_view key, size_t from) {
   if (from + 8 <= key.size()) return load_be<uint64_t>(key.data() + from);
@@ -30,12 +32,8 @@ size_t common_prefix(std::string_view a, std::string_view b, size_t at_most) {
       a.begin());
 }
 
-struct Ranked {
-  uint64_t rank;
-  uint32_t index;
-};
-
 // Stable, byte by byte from the lowest; bytes that are the same everywhere cost nothing but a look.
+template <typename Ranked>
 void radix_sort(std::vector<Ranked>& items) {
   uint64_t differ = 0;
   for (const Ranked& item : items) differ |= item.rank ^ items[0].rank;
@@ -142,51 +140,61 @@ void KeyedChanges::net_map() {
   std::sort(net_.begin(), net_.end(), [](const Net& a, const Net& b) { return a.key < b.key; });
 }
 
-// Positions of the log by key; those of one key in their order.
-std::vector<uint32_t> KeyedChanges::sorted_log() const {
+// The log by key; entries of one key in their order.
+std::vector<KeyedChanges::Ranked> KeyedChanges::sorted_log() const {
   QW_ASSERT(log_.size() <= UINT32_MAX);
-  std::vector<uint32_t> order(log_.size());
+  std::vector<Ranked> ranked(log_.size());
   if (ascending_) {
-    for (uint32_t i = 0; i < order.size(); i++) order[i] = i;
-    return order;
+    for (uint32_t i = 0; i < ranked.size(); i++) ranked[i] = {i, i};
+    return ranked;
   }
   const std::string_view first = log_[0].key;
   size_t prefix = first.size();
-  for (const Entry& entry : log_) prefix = common_prefix(first, entry.key, prefix);
-  std::vector<Ranked> ranked(log_.size());
+  bool one_size = true;
+  for (const Entry& entry : log_) {
+    prefix = common_prefix(first, entry.key, prefix);
+    one_size = one_size && entry.key.size() == first.size();
+  }
   for (uint32_t i = 0; i < ranked.size(); i++) ranked[i] = {key_bytes(log_[i].key, prefix), i};
   radix_sort(ranked);
-  // What eight bytes do not tell apart.
+  if (one_size && first.size() <= prefix + 8) return ranked;  // equal ranks are equal keys
+  // What eight bytes do not tell apart: sorted by the whole key, and ranked anew.
+  const auto rest = [&](size_t from, size_t end) {
+    std::stable_sort(
+        ranked.begin() + static_cast<ptrdiff_t>(from), ranked.begin() + static_cast<ptrdiff_t>(end),
+        [&](const Ranked& a, const Ranked& b) { return log_[a.index].key < log_[b.index].key; });
+  };
+  uint64_t rank = 0;
   for (size_t from = 0; from < ranked.size();) {
     size_t end = from + 1;
     while (end < ranked.size() && ranked[end].rank == ranked[from].rank) end++;
-    if (end - from > 1) {
-      std::stable_sort(
-          ranked.begin() + static_cast<ptrdiff_t>(from),
-          ranked.begin() + static_cast<ptrdiff_t>(end),
-          [&](const Ranked& a, const Ranked& b) { return log_[a.index].key < log_[b.index].key; });
+    if (end - from > 1) rest(from, end);
+    for (size_t i = from; i < end; i++) {
+      const bool same = i > from && log_[ranked[i].index].key == log_[ranked[i - 1].index].key;
+      if (!same) rank++;
+      ranked[i].rank = rank;
     }
     from = end;
   }
-  for (size_t i = 0; i < order.size(); i++) order[i] = ranked[i].index;
-  return order;
+  return ranked;
 }
 
 Result<void> KeyedChanges::net_log() {
   if (log_.empty()) return {};
-  const std::vector<uint32_t> order = sorted_log();
+  const std::vector<Ranked> order = sorted_log();
   net_.reserve(log_.size());
   std::vector<std::string_view> keys;
   std::vector<uint32_t> unknown;  // of net_: whose old row is to be read
   for (size_t from = 0; from < order.size();) {
-    const Entry& first = log_[order[from]];
     size_t end = from + 1;
-    while (end < order.size() && log_[order[end]].key == first.key) end++;
+    while (end < order.size() && order[end].rank == order[from].rank) end++;
+    if (end + kAhead < order.size()) __builtin_prefetch(&log_[order[end + kAhead].index]);
+    const Entry& first = log_[order[from].index];
     if (first.op != Op::insert) {
       unknown.push_back(static_cast<uint32_t>(net_.size()));
       keys.push_back(first.key);
     }
-    net_.push_back({first.key, kNoRow, log_[order[end - 1]].row});
+    net_.push_back({first.key, kNoRow, log_[order[end - 1].index].row});
     from = end;
   }
   std::vector<std::optional<std::string_view>> rows(keys.size());

@@ -4,7 +4,7 @@
 // reads the old rows in key order. When somebody must know what stands under a key half-way (a
 // session's write, an update that leaves columns out), the log is turned into a map, which later
 // changes of this epoch go into. Keys and rows are borrowed until begin(). Epoch thread only.
-// Tests: tests/e2e/postgres_test.py and postgres_cases_test.py (random and chosen changes).
+// Tests: tests/unit/engine/keyed_changes_test.cc, tests/e2e/postgres_cases_test.py.
 #pragma once
 
 #include <cstdint>
@@ -78,7 +78,12 @@ class KeyedChanges {
     Op op;
   };
   Result<void> index();
-  std::vector<uint32_t> sorted_log() const;
+  // A position of the log; ranks order as the keys do, and equal ones are one key.
+  struct Ranked {
+    uint64_t rank;
+    uint32_t index;
+  };
+  std::vector<Ranked> sorted_log() const;
   Result<void> net_log();
   void net_map();
 
