@@ -188,6 +188,17 @@ TEST_CASE("nexmark: the event rate spreads the same events over another time") {
   CHECK(last == 99'999);
 }
 
+TEST_CASE("every generator counts its rows once") {
+  for (const SourceKind kind :
+       {SourceKind::counter, SourceKind::auction, SourceKind::nexmark, SourceKind::key_value}) {
+    for (const SourceTxn& txn : generate(kind, {}, 0, 1'000, 100)) {
+      uint64_t rows = 0;
+      for (const TableChunk& chunk : txn.chunks) rows += chunk.rows;
+      CHECK(txn.rows == rows);
+    }
+  }
+}
+
 TEST_CASE("counter: counts up, and forgets the oldest beyond its cardinality") {
   GeneratorOptions options;
   options.cardinality_max = 3;
