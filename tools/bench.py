@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import statistics
@@ -48,6 +49,12 @@ def cpu_seconds(pid):
 def memory_bytes(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"RssAnon:\s+(\d+)", status)[1]) * 1024
+
+
+def written_bytes(pid):
+    """What a process has caused to be written to disk."""
+    text = pathlib.Path(f"/proc/{pid}/io").read_text()
+    return int(re.search(r"^write_bytes: (\d+)", text, re.MULTILINE)[1])
 
 
 def disk_bytes(folder):
@@ -89,6 +96,120 @@ def upsert(world, quick):
 
 def backfill(world, quick):
     in_process("backfill", "--keys", 20_000 if quick else 10_000_000, "--batch-rows", 100_000)
+    backfill_live(world, 20_000 if quick else 10_000_000)
+
+
+def generate(server, table, rows, columns):
+    """Fills a table in statements of a million rows."""
+    for first in range(0, rows, 1_000_000):
+        last = min(first + 1_000_000, rows) - 1
+        server.sql(f"INSERT INTO {table} SELECT {columns} FROM generate_series({first}, {last}) g")
+
+
+class Peak:
+    """The most memory a server has while this is open."""
+
+    def __init__(self, server):
+        self.pid, self.bytes, self.done = server.process.pid, 0, threading.Event()
+        self.thread = threading.Thread(target=self.sample)
+
+    def sample(self):
+        while not self.done.wait(0.01):
+            self.bytes = max(self.bytes, memory_bytes(self.pid))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
+
+
+def backfill_live(world, rows):
+    """New views while the table they read goes on changing. A statement returns when its rows are
+    durable and seen in every view, so the time it takes is how fresh readers are."""
+    server = world.server(data="backfill")
+    server.script("""
+        CREATE TABLE item (id bigint PRIMARY KEY, n bigint, note text);
+        CREATE MATERIALIZED VIEW per_bucket AS SELECT id % 1000 AS bucket, count(*) AS c,
+          sum(n) AS n FROM item GROUP BY 1;
+    """)
+    generate(server, "item", rows, "g, g % 7, 'a note of some length ' || g")
+    delays, done = [], threading.Event()
+
+    def writer():
+        choose = random.Random(1)
+        with server.connect() as connection:
+            while not done.is_set():
+                began = time.monotonic()
+                keys = ",".join(str(choose.randrange(rows)) for _ in range(20))
+                connection.execute(f"UPDATE item SET n = n + 1 WHERE id IN ({keys})")
+                delays.append(time.monotonic() - began)
+                done.wait(max(0.0, began + 0.01 - time.monotonic()))
+
+    def timed(case, read, definition, check):
+        delays.clear()
+        began = time.monotonic()
+        server.sql(definition)
+        took = time.monotonic() - began
+        while not delays and thread.is_alive():
+            time.sleep(0.01)
+        late = sorted(delays)
+        figure("backfill", case, "rows_per_second", read / took, "1/s")
+        figure("backfill", case, "updates_meanwhile", len(late), "")
+        figure("backfill", case, "freshness_p50", 1000 * late[len(late) // 2], "ms")
+        figure("backfill", case, "freshness_p99", 1000 * late[len(late) * 99 // 100], "ms")
+        assert server.sql(check) == [(True,)]
+
+    thread = threading.Thread(target=writer)
+    thread.start()
+    try:
+        timed(f"{rows}_rows/live/aggregate", rows,
+              "CREATE MATERIALIZED VIEW per_id AS SELECT id, count(*) AS c, sum(n) AS n FROM item "
+              "GROUP BY id",
+              "SELECT (SELECT sum(n) FROM per_id) = (SELECT sum(n) FROM item)")
+        timed(f"{rows}_rows/live/self_join", 2 * rows,
+              "CREATE MATERIALIZED VIEW joined AS SELECT count(*) AS c, sum(a.n) AS n FROM item a "
+              "JOIN item b ON a.id = b.id",
+              "SELECT (SELECT n FROM joined) = (SELECT sum(n) FROM item)")
+    finally:
+        done.set()
+        thread.join()
+    server.kill9()
+
+
+def retract(world, quick):
+    """One row of a dimension that joins all facts, and deletes of half of them: what goes and what
+    comes, per second, and the memory it takes."""
+    rows = 10_000 if quick else 1_000_000
+    server = world.server(data="retract")
+    server.script("""
+        CREATE TABLE shop (id bigint PRIMARY KEY, name text);
+        CREATE TABLE sale (id bigint PRIMARY KEY, shop bigint, n bigint);
+        INSERT INTO shop VALUES (1, 'first'), (2, 'second');
+        CREATE MATERIALIZED VIEW sold AS
+          SELECT s.id, s.n, p.name FROM sale s JOIN shop p ON p.id = s.shop;
+        CREATE MATERIALIZED VIEW total AS SELECT name, count(*) AS c, sum(n) AS n FROM sold
+          GROUP BY name;
+    """)
+    generate(server, "sale", rows, "g, 1, g % 1000")
+    for case, out_rows, statement in (
+            ("dimension_update", 2 * rows, "UPDATE shop SET name = 'renamed' WHERE id = 1"),
+            ("dimension_delete", rows, "DELETE FROM shop WHERE id = 1"),
+            ("dimension_insert", rows, "INSERT INTO shop VALUES (1, 'again')"),
+            ("half_deleted", rows // 2, "DELETE FROM sale WHERE id % 2 = 0")):
+        before = memory_bytes(server.process.pid)
+        with Peak(server) as peak:
+            began = time.monotonic()
+            server.sql(statement)
+            took = time.monotonic() - began
+        figure("retract", f"{rows}_rows/{case}", "output_rows_per_second", out_rows / took, "1/s")
+        figure("retract", f"{rows}_rows/{case}", "memory_above",
+               max(0, peak.bytes - before), "B")
+    assert server.sql("SELECT name, c FROM total") == [("again", rows // 2)]
+    assert server.sql("SELECT count(*) FROM sold") == [(rows // 2,)]
+    server.kill9()
 
 
 def recovery(world, quick):
@@ -255,7 +376,8 @@ def footprint(world, quick):
     rows = 20_000 if quick else 5_000_000
     server = world.server(data="footprint")
     server.sql("SELECT 1")
-    memory, disk = memory_bytes(server.process.pid), disk_bytes(server.data)
+    pid = server.process.pid
+    memory, disk, written = memory_bytes(pid), disk_bytes(server.data), written_bytes(pid)
     server.script(f"""
         CREATE SOURCE kv FROM LOAD GENERATOR KEY VALUE (KEYS {rows}, UP_TO {rows}, RATE 0,
           BATCH_SIZE 20000);
@@ -266,12 +388,15 @@ def footprint(world, quick):
     time.sleep(1 if quick else 10)
     case = f"{rows}_rows_and_groups"
     figure("footprint", case, "memory_bytes_per_row",
-           (memory_bytes(server.process.pid) - memory) / rows, "B")
-    figure("footprint", case, "disk_bytes_per_row", (disk_bytes(server.data) - disk) / rows, "B")
-    used = cpu_seconds(server.process.pid)
+           (memory_bytes(pid) - memory) / rows, "B")
+    disk = disk_bytes(server.data) - disk
+    figure("footprint", case, "disk_bytes_per_row", disk / rows, "B")
+    # Bytes written per byte that lies there: log, folds and images, and pages written again.
+    figure("footprint", case, "write_amplification", (written_bytes(pid) - written) / disk, "")
+    used = cpu_seconds(pid)
     idle = 1 if quick else 10
     time.sleep(idle)
-    used = cpu_seconds(server.process.pid) - used
+    used = cpu_seconds(pid) - used
     figure("footprint", case, "idle_cpu", used / idle * 100, "%")
     server.kill9()
 
@@ -476,10 +601,10 @@ def measure_freshness(server, case, count, rate, change, finish=lambda: None):
 
 
 BENCHMARKS = {
-    "nexmark": nexmark, "upsert": upsert, "backfill": backfill, "recovery": recovery,
-    "start": start, "point-read": point_read, "scan-read": scan_read, "insert": insert,
-    "footprint": footprint, "kafka-json": kafka_json, "cdc": cdc, "cdc-snapshot": cdc_snapshot,
-    "freshness": freshness,
+    "nexmark": nexmark, "upsert": upsert, "backfill": backfill, "retract": retract,
+    "recovery": recovery, "start": start, "point-read": point_read, "scan-read": scan_read,
+    "insert": insert, "footprint": footprint, "kafka-json": kafka_json, "cdc": cdc,
+    "cdc-snapshot": cdc_snapshot, "freshness": freshness,
 }
 
 
