@@ -174,7 +174,7 @@ uint32_t TopRowsState::best_of_groups(const Batch& batch, const KeyGroups& group
 // Of rows from[0..count), those that the worst row kept does not turn away by its order key.
 uint32_t TopRowsState::candidates(const KeyGroups& groups, Entry* const* entries,
                                   const std::string_view* order, const uint16_t* from,
-                                  uint32_t count, uint16_t* out) const {
+                                  uint32_t count, uint16_t* out) {
   for (uint32_t n = 0; n < count; ++n) {
     const Slot& slot = entries[groups.of[from[n]]]->as<Slot>();
     if (slot.count == limit_) __builtin_prefetch(slot.rows()[slot.count - 1]);

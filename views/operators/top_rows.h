@@ -64,7 +64,7 @@ class TopRowsState final : public RowState {
   uint32_t best_of_groups(const Batch& batch, const KeyGroups& groups,
                           const std::string_view* order, Arena& arena, uint16_t* best);
   uint32_t candidates(const KeyGroups& groups, Entry* const* entries, const std::string_view* order,
-                      const uint16_t* from, uint32_t count, uint16_t* out) const;
+                      const uint16_t* from, uint32_t count, uint16_t* out);
   void insert(Entry* entry, std::string_view order, std::string_view row);
   bool before(std::string_view order, std::string_view row, const TopRow& other);
   std::string_view rest_key(std::string_view row, Arena& arena) const;

@@ -63,7 +63,12 @@ class State {
   virtual void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) = 0;
   // Applies records; those of partitions with skips(partition) are already contained.
   virtual Result<void> replay(std::string_view records) = 0;
-  bool skips(uint32_t partition) const { return image_epoch_[partition] >= replaying_; }
+  // Asked once or more per record. What the image does not contain makes it stale.
+  bool skips(uint32_t partition) {
+    if (image_epoch_[partition] >= replaying_) return true;
+    touch(partition);
+    return false;
+  }
 
   void end_record(std::string& out, std::vector<std::string>& pieces);
   std::string& log() { return log_; }

@@ -145,7 +145,10 @@ class Case {
     for (const StateId state : dataflow_->states()) {
       for (uint32_t p = 0; p < Dataflow::kPartitions; ++p) {
         if (!dice_.chance(3)) continue;
-        images_[{state, p}] = {epoch_, dataflow_->write_image(state, p)};
+        // As the engine does it: an image that is not stale is right for this epoch, too.
+        Image& image = images_[{state, p}];
+        if (dataflow_->image_is_stale(state, p)) image.pieces = dataflow_->write_image(state, p);
+        image.epoch = epoch_;
       }
     }
     const auto broken = dataflow_->broken(kView);
