@@ -78,7 +78,8 @@ Result<void> Store::commit(StagedEpoch staged) {
 Result<void> Store::commit(EpochWrite write) { return commit(stage(std::move(write))); }
 Result<bool> Store::maintain() { return impl_->maintain(); }
 
-Result<void> Store::recover_state(StateId state, const ImageSink& image, const LogSink& log) const {
+Result<void> Store::recover_state(StateId state, const ImageSink& image, const LogSink& log,
+                                  uint64_t partitions) const {
   StateImages images;
   std::deque<LogDirectory::Ref> refs;
   std::unique_ptr<KvRead> read;
@@ -94,6 +95,7 @@ Result<void> Store::recover_state(StateId state, const ImageSink& image, const L
   };
   PieceReader pieces(Table::image);
   for (const auto& [partition, record] : images.partitions) {
+    if (partition < 64 && (partitions >> partition & 1) == 0) continue;
     for (uint32_t chunk = 0; chunk < record.chunks; ++chunk) {
       const ImageKey key(state, partition, chunk);
       QW_ASSIGN_OR_RETURN(const auto value, read->get(Table::image, key.view()));

@@ -148,8 +148,10 @@ class Store {
   Result<Snapshot> snapshot() const;
 
   // Images first, then log pieces in order of epochs. Any thread, also while commits go on: it sees
-  // the state as of the last committed epoch.
-  Result<void> recover_state(StateId state, const ImageSink& image, const LogSink& log) const;
+  // the state as of the last committed epoch. `partitions` is a set of bits: of others among the
+  // first 64 the images are left out.
+  Result<void> recover_state(StateId state, const ImageSink& image, const LogSink& log,
+                             uint64_t partitions = ~uint64_t{0}) const;
   Result<std::optional<std::string>> meta(std::string_view key) const;
   Result<std::vector<std::pair<std::string, std::string>>> meta_list(std::string_view prefix) const;
 

@@ -26,6 +26,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -139,16 +140,36 @@ class Dataflow {
   // True when the partition has changed since its last image was written, or has none.
   bool image_is_stale(StateId state, uint32_t partition) const;
   uint64_t partition_bytes(StateId state, uint32_t partition) const;
-  std::vector<std::string> write_image(StateId state, uint32_t partition);
+  // An error breaks the views that use the state.
+  Result<std::vector<std::string>> write_image(StateId state, uint32_t partition);
+
+  // State beyond `bytes` goes to a file in `dir` (empty: the system's folder for temporary files),
+  // as far as it can: see views/README.md. Before any view is added. 0: whatever can go goes after
+  // each epoch.
+  void limit_memory(uint64_t bytes, const std::filesystem::path& dir);
 
   // Recovery. Log records at or before a partition's image epoch are skipped by the state itself.
   Result<void> load_image(StateId state, uint32_t partition, Epoch image_epoch,
                           std::string_view bytes);
   Result<void> apply_log(StateId state, Epoch epoch, std::string_view bytes);
   void finish_recovery(sql::EvalContext& context);
+  // States that lie in one table and are brought back together. With `in_parts` that may be done
+  // for some partitions at a time: recover_only(unit, mask), images and log of each state,
+  // end_part(unit), and so on; the rest goes out of memory meanwhile.
+  struct RecoveryUnit {
+    std::vector<StateId> states;
+    bool in_parts = false;
+  };
+  std::vector<RecoveryUnit> recovery_units() const;
+  void recover_only(const RecoveryUnit& unit, uint64_t partitions);
+  void end_part(const RecoveryUnit& unit, sql::EvalContext& context);
+  // 0 = none.
+  uint64_t memory_limit() const;
 
   std::vector<StateStatus> status() const;
+  // In memory, and in the file.
   uint64_t bytes() const;
+  uint64_t spilled_bytes() const;
   // A hash of the logical contents of a state, independent of its history. For tests and `check`.
   uint64_t state_hash(StateId state) const;
 

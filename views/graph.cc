@@ -1,6 +1,7 @@
 // Graph: the way of a batch; see graph.h.
 #include "views/graph.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
@@ -9,8 +10,20 @@
 #include "views/operators/join.h"
 
 namespace qw::views {
+namespace {
+
+// Rows that wait in front of a node go to the disk beyond this part of the limit.
+constexpr uint64_t kParkedPart = 64;
+constexpr uint64_t kParkedBytesMin = 256 << 10;
+
+}  // namespace
 
 void Graph::deliver(const Edge& edge, const Batch& batch) {
+  if (residency.some_absent() && divide(edge, batch)) return;
+  deliver_present(edge, batch);
+}
+
+void Graph::deliver_present(const Edge& edge, const Batch& batch) {
   Node& node = *edge.to;
   if (node.host != nullptr && node.host->failed()) return;
   if (node.index != nullptr) {
@@ -55,20 +68,156 @@ void Graph::push_relation(ObjectId relation, const Batch& batch) {
 }
 
 void Graph::finish_epoch() {
-  for (const auto& node : nodes) {
-    if (node->index != nullptr) {
-      if (node->index->negative_rows() == 0) continue;
-      for (const ObjectId user : node->users) {
-        hosts.at(user)->fail(internal_error("more rows were taken away than there were"));
-      }
-      continue;
-    }
-    if (node->op == nullptr || !node->op->needs_finish()) continue;
-    if (node->host != nullptr && node->host->failed()) continue;
-    node->op->finish();
-    drain(*node);
+  bool more = true;
+  while (more) {
+    for (const auto& node : nodes) finish_node(*node);
+    // An edge may lead back to an index whose turn was over (ViewBuilder::close_keys).
+    more = std::any_of(nodes.begin(), nodes.end(), [](const auto& node) {
+      return node->parked != nullptr && node->parked->partitions() != 0;
+    });
   }
   spread_failures();
+  residency.end_epoch();
+}
+
+void Graph::finish_node(Node& node) {
+  if (node.index != nullptr) {
+    release_parked(node);
+    if (node.index->negative_rows() == 0) return;
+    fail_users(node, internal_error("more rows were taken away than there were"));
+    return;
+  }
+  if (node.op == nullptr || !node.op->needs_finish()) return;
+  if (!failed(node)) {
+    node.op->finish();
+    drain_last(node);
+  }
+  release_parked(node);
+}
+
+// As drain(), where nothing else is at work.
+void Graph::drain_last(Node& node) {
+  if (!residency.some_absent()) {
+    drain(node);
+    return;
+  }
+  Batch out;
+  while (true) {
+    if (const auto wanted = node.op->wanted(); wanted) {
+      if (const auto lost = bring(wanted->units, wanted->partition); !lost) {
+        fail_users(node, lost.error());
+        return;
+      }
+    }
+    if (!node.op->produce(out)) return;
+    if (out.empty()) continue;
+    for (const Edge& edge : node.outputs) deliver(edge, out);
+    residency.relieve();
+  }
+}
+
+bool Graph::failed(const Node& node) const {
+  if (node.index == nullptr) return node.host != nullptr && node.host->failed();
+  return std::all_of(node.users.begin(), node.users.end(),
+                     [&](ObjectId user) { return hosts.at(user)->failed(); });
+}
+
+void Graph::fail_users(const Node& node, const Error& error) {
+  if (node.index == nullptr) hosts.at(node.view)->fail(error);
+  for (const ObjectId user : node.users) hosts.at(user)->fail(error);
+}
+
+void Graph::register_spillables() {
+  for (const auto& node : nodes) {
+    if (Spillable* unit = node->spillable(); unit != nullptr) residency.add(*unit);
+  }
+}
+
+// What a batch for the node looks into: its own state, and the indexes of the other sides of the
+// joins behind it, all by one key.
+std::vector<Spillable*> Graph::units_of(const Node& node) {
+  std::vector<Spillable*> units{node.spillable()};
+  if (node.index == nullptr) return units;
+  for (const auto* edges : {&node.before, &node.outputs}) {
+    for (const Edge& edge : *edges) {
+      Spillable* other = edge.to->op == nullptr ? nullptr : edge.to->op->probed(edge.port);
+      if (other == nullptr || std::find(units.begin(), units.end(), other) != units.end()) continue;
+      units.push_back(other);
+    }
+  }
+  return units;
+}
+
+bool Graph::divide(const Edge& edge, const Batch& batch) {
+  Node& node = *edge.to;
+  if (node.spillable() == nullptr || (node.host != nullptr && node.host->failed())) return false;
+  uint64_t absent = 0, used = 0;
+  const std::vector<Spillable*> units = units_of(node);
+  for (const Spillable* unit : units) absent |= unit->absent();
+  const Arena::Mark mark = divide_arena_.mark();
+  KeyBatch keys;
+  units[0]->key_encoder().encode(batch, units[0]->key_columns(edge.port), divide_arena_, keys);
+  auto* here = divide_arena_.allocate_array<uint16_t>(keys.count + 1);
+  auto* away = divide_arena_.allocate_array<uint16_t>(keys.count + 1);
+  auto* partitions = divide_arena_.allocate_array<uint8_t>(keys.count + 1);
+  uint32_t present = 0, parked = 0;
+  for (uint32_t i = 0; i < keys.count; ++i) {
+    const uint32_t partition = partition_of(keys.hashes[i]);
+    used |= uint64_t{1} << partition;
+    if ((absent >> partition & 1) == 0) {
+      here[present++] = static_cast<uint16_t>(batch.row(i));
+      continue;
+    }
+    partitions[parked] = static_cast<uint8_t>(partition);
+    away[parked++] = static_cast<uint16_t>(batch.row(i));
+  }
+  for (Spillable* unit : units) residency.touch(*unit, used);
+  if (parked != 0) {
+    if (node.parked == nullptr) {
+      node.parked = std::make_unique<ParkedRows>(
+          *units[0], residency.file(), std::max(residency.limit() / kParkedPart, kParkedBytesMin));
+    }
+    Batch part = batch;
+    part.select(away, parked);
+    if (auto kept = node.parked->add(edge.port, part, partitions); !kept) {
+      fail_users(node, kept.error());
+    }
+    part.select(here, present);
+    if (present != 0) deliver_present(edge, part);
+  }
+  divide_arena_.rewind(mark);
+  return parked != 0;
+}
+
+Result<void> Graph::bring(std::span<Spillable* const> units, uint32_t partition) {
+  const uint64_t bit = uint64_t{1} << partition;
+  residency.relieve(units, bit);
+  for (Spillable* unit : units) QW_TRY(residency.bring(*unit, bit));
+  return {};
+}
+
+void Graph::release_parked(Node& node) {
+  if (node.parked == nullptr) return;
+  const std::vector<Spillable*> units = units_of(node);
+  for (uint32_t p = 0; p < kPartitionCount; ++p) {
+    if ((node.parked->partitions() >> p & 1) == 0) continue;
+    Result<void> done = failed(node) ? Result<void>() : bring(units, p);
+    if (done && !failed(node)) {
+      done = node.parked->take(p, [&](uint32_t port, const Batch& batch) {
+        deliver_present({&node, port}, batch);
+      });
+    }
+    if (!done) fail_users(node, done.error());
+    if (failed(node)) {
+      node.parked->forget(p);
+      continue;
+    }
+    if (node.op != nullptr && node.op->needs_finish()) {
+      node.op->finish();
+      drain_last(node);
+    }
+  }
+  residency.relieve();
 }
 
 Node* Graph::index_of(StateId state) const {

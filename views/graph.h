@@ -3,12 +3,18 @@
 // A node is an operator, an arrangement (a RowIndex that others probe) or the end of a view. An
 // arrangement passes a change on twice: before the index takes it in (to joins that have it as
 // their left side) and after (right side); see operators/join.h. Nodes stand in topological order.
+//
+// Under a memory limit some partitions of states are elsewhere (state/residency.h). Rows for those
+// that a batch needs wait in front of the node; when its turn comes at the end of the epoch, each
+// partition comes back, is given its rows, and may go again. That ends a small epoch of its own for
+// an operator that speaks at the end of epochs. Partitions go only where no operator is at work.
 // Epoch thread. Tests: tests/unit/views/dataflow_test.cc.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +22,7 @@
 #include "sql/plan.h"
 #include "views/dataflow.h"
 #include "views/operators/operator.h"
+#include "views/parked_rows.h"
 #include "views/program_maker.h"
 #include "views/state/row_index.h"
 
@@ -64,8 +71,12 @@ struct Node {
   DeltaSink* sink = nullptr;  // the end of a view
   // Whose failure stops the node; null for arrangements and what feeds those that may be shared.
   ViewHost* host = nullptr;
-  ObjectId view;             // who made it; 0 = an arrangement whose maker is gone
-  std::string share_key;     // arrangements of relations: what makes two of them the same
+  ObjectId view;          // who made it; 0 = an arrangement whose maker is gone
+  std::string share_key;  // arrangements of relations: what makes two of them the same
+  std::unique_ptr<ParkedRows> parked;
+
+  Spillable* spillable() const { return index != nullptr ? index.get() : op_spillable(); }
+  Spillable* op_spillable() const { return op != nullptr ? op->spillable() : nullptr; }
   std::set<ObjectId> users;  // of an arrangement
 };
 
@@ -80,12 +91,17 @@ class Graph {
   void deliver(const Edge& edge, const Batch& batch);
   void drain(Node& node);
   void push_relation(ObjectId relation, const Batch& batch);
+  // Between batches from outside.
+  void relieve() {
+    if (residency.some_absent()) residency.relieve();
+  }
   void finish_epoch();
   // Fails every view that reads a failed one, and notes the new ones in `broken`.
   void spread_failures();
   // The arrangement with this state; nullptr when there is none.
   Node* index_of(StateId state) const;
 
+  Residency residency;  // outlives the nodes
   std::vector<std::unique_ptr<Node>> nodes;
   std::map<ObjectId, std::vector<Root>> roots;       // by relation
   std::map<std::string, Node*, std::less<>> shared;  // live arrangements by share_key
@@ -93,9 +109,23 @@ class Graph {
   std::map<StateId, State*> states;
   std::vector<ObjectId> broken;  // not yet told
 
+  // Fails who uses the state.
+  void fail_users(const Node& node, const Error& error);
+  // New nodes' states may be taken out of memory.
+  void register_spillables();
+
  private:
   std::set<ObjectId> readers(ObjectId view) const;
-  Arena index_arena_;
+  void deliver_present(const Edge& edge, const Batch& batch);
+  // Whether the rows have been seen to: delivered, or parked.
+  bool divide(const Edge& edge, const Batch& batch);
+  static std::vector<Spillable*> units_of(const Node& node);
+  void finish_node(Node& node);
+  void drain_last(Node& node);
+  void release_parked(Node& node);
+  Result<void> bring(std::span<Spillable* const> units, uint32_t partition);
+  bool failed(const Node& node) const;
+  Arena index_arena_, divide_arena_;
 };
 
 // Adds the nodes of one view. The caller removes what was added when it fails.

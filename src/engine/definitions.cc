@@ -251,22 +251,60 @@ Result<void> Definitions::load_view(const storage::CatalogObject& object, sql::R
   return {};
 }
 
+namespace {
+
+// A state that would not fit beside what is there already comes back some partitions at a time; the
+// log is read each time. Packed records take several times their size in memory.
+constexpr uint64_t kMemoryPerStored = 4;
+
+uint32_t recovery_parts(const views::Dataflow::RecoveryUnit& unit, uint64_t bytes,
+                        const views::Dataflow& dataflow) {
+  if (!unit.in_parts) return 1;
+  const uint64_t limit = dataflow.memory_limit(), there = dataflow.bytes();
+  const uint64_t expected = bytes * kMemoryPerStored;
+  if (there + expected <= limit) return 1;
+  const uint64_t room = std::max(limit / 4, expected / views::Dataflow::kPartitions);
+  return static_cast<uint32_t>(std::clamp<uint64_t>(expected / std::max<uint64_t>(room, 1), 2,
+                                                    views::Dataflow::kPartitions));
+}
+
+}  // namespace
+
 void Definitions::recover_states() {
   views::Dataflow& dataflow = loop_->dataflow();
-  for (const StateId state : dataflow.states()) {
-    const auto recovered = store_->recover_state(
-        state,
-        [&](uint32_t partition, Epoch epoch, std::string_view bytes) {
-          return dataflow.load_image(state, partition, epoch, bytes);
-        },
-        [&](Epoch epoch, std::string_view bytes) {
-          return dataflow.apply_log(state, epoch, bytes);
-        });
-    // What cannot be brought back breaks the views that need it; the others live on.
-    if (!recovered) dataflow.break_state(state, recovered.error());
-  }
   sql::EvalContext context;
+  std::map<StateId, uint64_t> stored;
+  for (const storage::StateStats& state : store_->states()) {
+    stored[state.state] = state.image_bytes + state.log_bytes;
+  }
+  for (const auto& unit : dataflow.recovery_units()) {
+    uint64_t bytes = 0;
+    for (const StateId state : unit.states) bytes += stored[state];
+    const uint32_t parts = recovery_parts(unit, bytes, dataflow);
+    for (uint32_t part = 0; part < parts; ++part) {
+      uint64_t partitions = 0;
+      for (uint32_t p = part; p < views::Dataflow::kPartitions; p += parts) {
+        partitions |= uint64_t{1} << p;
+      }
+      if (parts > 1) dataflow.recover_only(unit, partitions);
+      for (const StateId state : unit.states) recover_state(state, partitions);
+      if (parts > 1) dataflow.end_part(unit, context);
+    }
+  }
   dataflow.finish_recovery(context);
+}
+
+void Definitions::recover_state(StateId state, uint64_t partitions) {
+  views::Dataflow& dataflow = loop_->dataflow();
+  const auto recovered = store_->recover_state(
+      state,
+      [&](uint32_t partition, Epoch epoch, std::string_view bytes) {
+        return dataflow.load_image(state, partition, epoch, bytes);
+      },
+      [&](Epoch epoch, std::string_view bytes) { return dataflow.apply_log(state, epoch, bytes); },
+      partitions);
+  // What cannot be brought back breaks the views that need it; the others live on.
+  if (!recovered) dataflow.break_state(state, recovered.error());
 }
 
 Result<void> Definitions::finish_load() {

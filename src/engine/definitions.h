@@ -91,6 +91,7 @@ class Definitions {
   Result<void> load_view(const storage::CatalogObject& object, sql::Relation& relation,
                          const sql::Catalog& catalog);
   void recover_states();
+  void recover_state(StateId state, uint64_t partitions);
   Result<sql::PlanPtr> plan_view(const std::string& definition, const sql::Catalog& catalog,
                                  const std::vector<sql::ColumnInfo>& columns);
   Result<std::vector<views::StateInfo>> build_view(const sql::Relation& relation,

@@ -379,7 +379,9 @@ void EpochLoop::schedule_images(storage::EpochWrite& write) {
     storage::ImageWrite image{state, partition, views::Dataflow::kPartitions, {}, false};
     int64_t bytes = kImageRecordBytes;
     if (dataflow_.image_is_stale(state, partition)) {
-      image.pieces = dataflow_.write_image(state, partition);
+      auto pieces = dataflow_.write_image(state, partition);
+      if (!pieces) continue;  // its views are broken now
+      image.pieces = std::move(*pieces);
       for (const std::string& piece : image.pieces) bytes += static_cast<int64_t>(piece.size());
     } else {
       image.unchanged = true;

@@ -1,6 +1,10 @@
 // ExistenceOperator; see existence.h.
 #include "views/operators/existence.h"
 
+#include <algorithm>
+
+#include "src/base/assert.h"
+
 namespace qw::views {
 
 void ExistenceOperator::accept(uint32_t port, const Batch& batch) {
@@ -55,6 +59,16 @@ void ExistenceOperator::finish() {
   have_ready_ = false;
   next_ = 0;
   row_ = 0;
+  if (!some_absent()) return;
+  // One partition after the other.
+  std::stable_sort(order_.begin(), order_.end(), [](const Entry* a, const Entry* b) {
+    return partition_of(a->hash) < partition_of(b->hash);
+  });
+}
+
+std::optional<Operator::Wanted> ExistenceOperator::wanted() {
+  if (!finishing_ || next_ >= order_.size()) return std::nullopt;
+  return Wanted{{&left_, &right_}, partition_of(order_[next_]->hash)};
 }
 
 bool ExistenceOperator::produce(Batch& out) {
@@ -76,10 +90,17 @@ bool ExistenceOperator::turn_around(Batch& out) {
   auto* rows = out_arena_.allocate_array<std::string_view>(kBatchRowsMax);
   auto* weights = out_arena_.allocate_column<int64_t>(kBatchRowsMax);
   uint32_t count = 0;
+  const size_t began = next_;
   while (next_ < order_.size() && count < kBatchRowsMax) {
     Entry* pending = order_[next_];
     uint64_t hash = pending->hash;
     const KeyBatch key{1, &pending->key, &hash};
+    if (some_absent() && ((left_.absent() | right_.absent()) >> partition_of(hash) & 1) != 0) {
+      QW_ASSERT(next_ != began);  // wanted() has seen to the first one
+      if (count != 0) break;
+      out = Batch();  // nothing yet, and not the end
+      return true;
+    }
     Entry *left = nullptr, *right = nullptr;
     right_.table().find(key, &right);
     const bool was = pending->as<Pending>().present != 0;

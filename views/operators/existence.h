@@ -33,6 +33,8 @@ class ExistenceOperator final : public Operator {
   bool produce(Batch& out) override;
   void finish() override;
   bool needs_finish() const override { return true; }
+  Spillable* probed(uint32_t) override { return &right_; }
+  std::optional<Wanted> wanted() override;
 
  private:
   struct Pending {
@@ -42,6 +44,7 @@ class ExistenceOperator final : public Operator {
   void accept_right(const Batch& batch);
   bool turn_around(Batch& out);
   void pad(Batch& out, Arena& arena) const;
+  bool some_absent() const { return (left_.absent() | right_.absent()) != 0; }
 
   RowIndex& left_;
   RowIndex& right_;

@@ -180,7 +180,7 @@ void GroupOperator::end_step() {
     entry->mark = 0;
     const auto& counts = entry->as<Counts>();
     const bool empty = counts.rows[0] == 0 && counts.rows[1] == 0 && !spec_.single_row;
-    main_.stale[partition_of(entry->hash)] = true;
+    main_.touch(partition_of(entry->hash));
     if (main_.logging && (!empty || item.old != nullptr)) main_.log_slot(entry, empty);
     if (item.old != nullptr) {
       for (Call& call : calls_) {

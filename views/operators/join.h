@@ -26,6 +26,7 @@ class JoinOperator final : public Operator {
                std::vector<uint32_t> right_key);
   void accept(uint32_t port, const Batch& batch) override;
   bool produce(Batch& out) override;
+  Spillable* probed(uint32_t port) override { return sides_[1 - port]; }
   // Rows of this side are forgotten once they have met a row of the other side.
   void settle(uint32_t side) { settled_ = side; }
   // The live rows of the batch accepted last that met nothing on the other side. Valid until the

@@ -11,12 +11,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sql/function.h"
 #include "src/base/arena.h"
 #include "src/base/error.h"
 #include "src/types/batch.h"
+#include "views/state/residency.h"
 #include "views/state/state.h"
 
 namespace qw::views {
@@ -54,6 +56,17 @@ class Operator {
   virtual std::vector<State*> states() { return {}; }
   // After images and logs have been loaded: what was emitted before is what the states say.
   virtual void finish_recovery() {}
+
+  // Of state that need not be in memory (see residency.h): its own; the index of another node that
+  // a batch at this port looks into, by that node's key; and, between finish() and the end of
+  // produce(), the partition of the indexes that the next call looks into.
+  virtual Spillable* spillable() { return nullptr; }
+  virtual Spillable* probed(uint32_t) { return nullptr; }
+  struct Wanted {
+    Spillable* units[2];
+    uint32_t partition;
+  };
+  virtual std::optional<Wanted> wanted() { return std::nullopt; }
 
  protected:
   Host& host() const { return host_; }

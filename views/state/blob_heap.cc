@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -77,9 +78,9 @@ char* BlobHeap::allocate(size_t size) {
 
 char* BlobHeap::refill(size_t size) {
   // The rest of the old block is lost: at most one piece per block.
-  const size_t block = blocks_.size() < 2    ? (64 << 10)
-                       : blocks_.size() < 16 ? (512 << 10)
-                                             : (4 << 20);
+  size_t block = blocks_.size() < 2 ? (64 << 10) : blocks_.size() < 16 ? (512 << 10) : (4 << 20);
+  // A quarter of what there is, in pages.
+  if (small_) block = std::clamp<size_t>(bytes_ / 4 / 4096 * 4096, 4096, 1 << 20);
   const size_t bytes = block < size ? size : block;
   char* pages = map_pages(bytes);
   blocks_.emplace_back(pages, bytes);

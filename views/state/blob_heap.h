@@ -26,8 +26,14 @@ class BlobHeap {
   void release(char* blob, size_t size);
   // Bytes taken from the system.
   size_t bytes() const { return bytes_; }
+  // Before clear(): what it does not free by itself.
+  void forget(char* blob, size_t size) {
+    if (size > kClassedBytesMax) release(blob, size);
+  }
   // Frees everything.
   void clear();
+  // Of many heaps side by side: begins with small blocks.
+  void stay_small() { small_ = true; }
 
  private:
   static constexpr size_t kClassedBytesMax = 64 << 10;
@@ -45,6 +51,7 @@ class BlobHeap {
   std::vector<std::pair<char*, size_t>> blocks_;
   size_t large_count_ = 0;
   size_t bytes_ = 0;
+  bool small_ = false;
 };
 
 // Memory for tables: zeroed, 64-byte aligned; huge pages for big ones where the system has them.

@@ -67,23 +67,64 @@ void KeyedTable::clear() {
   if (packed_) {
     for (uint32_t p = 0; p < kPartitionCount; ++p) {
       each(p, [&](Entry* entry) {
-        heap_.release(reinterpret_cast<char*>(entry->key.low), entry->key.high);
+        heap(entry->hash).forget(reinterpret_cast<char*>(entry->key.low), entry->key.high);
       });
     }
   }
-  for (Partition& part : partitions_) {
-    unmap_pages(reinterpret_cast<char*>(part.slots), size_t{part.groups} * kSlots * 4);
-    for (size_t c = 0; c < part.chunks.size(); ++c) {
-      unmap_pages(part.chunks[c], (size_t{16} << c) * entry_bytes_);
-    }
-    part = Partition();
-  }
+  for (Partition& part : partitions_) free_table(part);
+  QW_ASSERT(table_bytes_ == 0);
   size_ = 0;
-  table_bytes_ = 0;
   heap_.clear();
+  for (uint32_t p = 0; heaps_ != nullptr && p < kPartitionCount; ++p) heaps_[p].clear();
 }
 
-size_t KeyedTable::bytes() const { return table_bytes_ + heap_.bytes(); }
+void KeyedTable::free_table(Partition& part) {
+  table_bytes_ -= table_bytes(part);
+  unmap_pages(reinterpret_cast<char*>(part.slots), size_t{part.groups} * kSlots * 4);
+  for (size_t c = 0; c < part.chunks.size(); ++c) {
+    unmap_pages(part.chunks[c], (size_t{16} << c) * entry_bytes_);
+  }
+  part = Partition();
+}
+
+size_t KeyedTable::table_bytes(const Partition& part) const {
+  size_t sum = size_t{part.groups} * kSlots * 4;
+  for (size_t c = 0; c < part.chunks.size(); ++c) {
+    sum += part.chunks[c] == nullptr ? 0 : (size_t{16} << c) * entry_bytes_;
+  }
+  return sum;
+}
+
+void KeyedTable::split() {
+  QW_ASSERT(size_ == 0 && heaps_ == nullptr);
+  clear();
+  heaps_ = std::make_unique<BlobHeap[]>(kPartitionCount);
+  for (uint32_t p = 0; p < kPartitionCount; ++p) heaps_[p].stay_small();
+}
+
+void KeyedTable::drop(uint32_t partition) {
+  Partition& part = partitions_[partition];
+  if (packed_) {
+    each(partition, [&](Entry* entry) {
+      heap(entry->hash).forget(reinterpret_cast<char*>(entry->key.low), entry->key.high);
+    });
+  }
+  size_ -= part.live;
+  free_table(part);
+  if (heaps_ != nullptr) heaps_[partition].clear();
+}
+
+size_t KeyedTable::partition_bytes(uint32_t partition) const {
+  const Partition& part = partitions_[partition];
+  if (heaps_ != nullptr) return table_bytes(part) + heaps_[partition].bytes();
+  return table_bytes(part) + (size_ == 0 ? 0 : heap_.bytes() / size_ * part.live);
+}
+
+size_t KeyedTable::bytes() const {
+  size_t sum = table_bytes_ + heap_.bytes();
+  for (uint32_t p = 0; heaps_ != nullptr && p < kPartitionCount; ++p) sum += heaps_[p].bytes();
+  return sum;
+}
 
 template <bool packed>
 Entry* KeyedTable::find_one(const KeyWords& key, uint64_t hash) const {
@@ -178,7 +219,7 @@ Entry* KeyedTable::add(const KeyWords& key, uint64_t hash) {
   entry->hash = hash;
   entry->key = key;
   if (packed_) {
-    char* bytes = heap_.allocate(key.high);
+    char* bytes = heap(hash).allocate(key.high);
     std::memcpy(bytes, key.bytes().data(), key.high);
     entry->key.low = reinterpret_cast<uint64_t>(bytes);
   }
@@ -237,7 +278,9 @@ void KeyedTable::erase(Entry* entry) {
       const bool ends_here = lines.equal(kEmpty) != 0;
       slots[slot] = ends_here ? kEmpty : kTombstone;
       if (ends_here) --part.used;
-      if (packed_) heap_.release(reinterpret_cast<char*>(entry->key.low), entry->key.high);
+      if (packed_) {
+        heap(entry->hash).release(reinterpret_cast<char*>(entry->key.low), entry->key.high);
+      }
       entry->mark = kFreed;
       entry->hash = part.free_head;
       part.free_head = index;

@@ -9,6 +9,9 @@
 //   entry: 8 bytes hash, 4 mark, 4 unused, 16 key (inline, or address and size of packed bytes),
 //   payload
 //
+// What hangs on entries lies in one heap for all partitions, or, once split(), in one per
+// partition, so that the memory of a partition can be given back (residency.h).
+//
 // `mark` belongs to the owner (0 in a new entry). Probing is by batch: prefetch index lines, find
 // candidates and prefetch entries, compare. Epoch thread only. Tests:
 // tests/unit/views/state_test.cc.
@@ -16,6 +19,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -69,9 +73,20 @@ class KeyedTable {
       if (entry->mark != kFreed) visit(entry);
     }
   }
-  // Memory for whatever hangs on entries.
+  // Memory for whatever hangs on an entry of this hash.
+  BlobHeap& heap(uint64_t hash) { return heaps_ == nullptr ? heap_ : heaps_[partition_of(hash)]; }
+  // The same, of a table that is never split.
   BlobHeap& heap() { return heap_; }
   void clear();
+
+  // From now on a heap per partition; the table is empty.
+  void split();
+  bool is_split() const { return heaps_ != nullptr; }
+  // Frees a partition of a split table; what hangs on its entries has been told to forget(). Of one
+  // that is not split only the entries go, and clear() has to follow.
+  void drop(uint32_t partition);
+  uint64_t live(uint32_t partition) const { return partitions_[partition].live; }
+  size_t partition_bytes(uint32_t partition) const;
 
  private:
   static constexpr uint32_t kFreed = UINT32_MAX;
@@ -100,6 +115,8 @@ class KeyedTable {
   void find_range(const KeyBatch& keys, uint32_t from, uint32_t to, Entry** out) const;
   template <bool packed>
   Entry* find_one(const KeyWords& key, uint64_t hash) const;
+  void free_table(Partition& part);
+  size_t table_bytes(const Partition& part) const;
   Entry* add(const KeyWords& key, uint64_t hash);
   void grow(Partition& part);
   void insert_slot(Partition& part, uint32_t hash, uint32_t index);
@@ -110,6 +127,7 @@ class KeyedTable {
   size_t table_bytes_ = 0;
   std::array<Partition, kPartitionCount> partitions_;
   BlobHeap heap_;
+  std::unique_ptr<BlobHeap[]> heaps_;  // per partition, in place of heap_
 };
 
 }  // namespace qw::views

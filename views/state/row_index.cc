@@ -19,6 +19,8 @@ struct BigRows {
 namespace {
 
 constexpr uint32_t kSmallRowsMax = 64;
+// A pointer, and a slot of a hash table that is about two thirds full.
+constexpr int64_t kBigRowBytes = 48;
 
 }  // namespace
 
@@ -45,9 +47,10 @@ void RowIndex::clear() {
   for (uint32_t p = 0; p < kPartitionCount; ++p) {
     table_.each(p, [&](Entry* entry) {
       for (StoredRow* row : entry->as<RowSet>().rows()) {
-        table_.heap().release(reinterpret_cast<char*>(row), sizeof(StoredRow) + row->size);
+        table_.heap(entry->hash)
+            .forget(reinterpret_cast<char*>(row), sizeof(StoredRow) + row->size);
       }
-      release_set(entry->as<RowSet>());
+      release_set(entry);
     });
   }
   table_.clear();
@@ -55,12 +58,50 @@ void RowIndex::clear() {
   negative_rows_ = 0;
 }
 
-void RowIndex::release_set(RowSet& set) {
+void RowIndex::release_set(Entry* entry) {
+  const RowSet& set = entry->as<RowSet>();
   if (set.capacity == RowSet::kBig) {
+    count_big(entry->hash, -int64_t{set.count});
     delete set.big;
   } else if (set.capacity != 0) {
-    table_.heap().release(reinterpret_cast<char*>(set.many), set.capacity * sizeof(StoredRow*));
+    table_.heap(entry->hash)
+        .release(reinterpret_cast<char*>(set.many), set.capacity * sizeof(StoredRow*));
   }
+}
+
+void RowIndex::count_big(uint64_t entry_hash, int64_t rows) {
+  const auto bytes = static_cast<size_t>(rows * kBigRowBytes);
+  big_bytes_ += bytes;
+  big_bytes_of_[partition_of(entry_hash)] += bytes;
+}
+
+void RowIndex::check_present(const KeyBatch& keys) const {
+  for (uint32_t i = 0; i < keys.count; ++i) {
+    QW_ASSERT((absent() >> partition_of(keys.hashes[i]) & 1) == 0);
+  }
+}
+
+std::vector<Type> RowIndex::row_types(uint32_t) const {
+  return {codec().types().begin(), codec().types().end()};
+}
+
+void RowIndex::drop_entries(uint32_t partition) {
+  table_.each(partition, [&](Entry* entry) {
+    for (StoredRow* row : entry->as<RowSet>().rows()) {
+      table_.heap(entry->hash).forget(reinterpret_cast<char*>(row), sizeof(StoredRow) + row->size);
+    }
+    release_set(entry);
+  });
+}
+
+void RowIndex::restoring(uint32_t) {
+  rows_before_ = rows_;
+  negative_before_ = negative_rows_;
+}
+
+void RowIndex::restored(uint32_t) {
+  rows_ = rows_before_;
+  negative_rows_ = negative_before_;
 }
 
 Batch RowIndex::without_null_keys(const Batch& batch, Arena& arena) const {
@@ -83,6 +124,7 @@ Batch RowIndex::without_null_keys(const Batch& batch, Arena& arena) const {
 void RowIndex::probe(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
                      KeyBatch& keys, Entry** out) const {
   encoder_.encode(batch, columns, arena, keys);
+  if (absent() != 0) check_present(keys);
   table_.find(keys, out);
   for (size_t k = 0; k < key_.size(); ++k) {
     const Vector& vector = batch.columns[columns[k]];
@@ -101,6 +143,7 @@ void RowIndex::update(const Batch& input, Arena& arena) {
   auto* entries = arena.allocate_array<Entry*>(keys.count);
   auto* rows = arena.allocate_array<std::string_view>(keys.count);
   codec().pack(batch, all_columns_, arena, rows);
+  if (absent() != 0 && !replaying_) check_present(keys);
   table_.find_or_add(keys, entries);
   const int64_t* weights = batch.weights;
   for (uint32_t i = 0; i < keys.count; ++i) {
@@ -119,7 +162,7 @@ void RowIndex::update(const Batch& input, Arena& arena) {
   for (uint32_t i = 0; i < keys.count; ++i) {
     Entry* entry = entries[i];
     if (entry->mark == UINT32_MAX || entry->as<RowSet>().count != 0) continue;
-    release_set(entry->as<RowSet>());
+    release_set(entry);
     table_.erase(entry);
   }
 }
@@ -132,9 +175,9 @@ void RowIndex::forget(std::span<Entry* const> entries) {
       if (logging) log_row(row->bytes(), -row->weight);
       negative_rows_ -= row->weight < 0 ? 1 : 0;
       --rows_;
-      table_.heap().release(reinterpret_cast<char*>(row), sizeof(StoredRow) + row->size);
+      table_.heap(entry->hash).release(reinterpret_cast<char*>(row), sizeof(StoredRow) + row->size);
     }
-    release_set(entry->as<RowSet>());
+    release_set(entry);
     table_.erase(entry);
   }
 }
@@ -143,7 +186,7 @@ void RowIndex::change(Entry* entry, std::string_view row, int64_t weight) {
   RowSet& set = entry->as<RowSet>();
   set.total += weight;
   if ((append_only && weight > 0) || weight == 0) {
-    add_row(set, row, 0, weight);
+    add_row(entry, row, 0, weight);
     return;
   }
   const uint32_t hash = static_cast<uint32_t>(hash_bytes(row));
@@ -151,13 +194,13 @@ void RowIndex::change(Entry* entry, std::string_view row, int64_t weight) {
   StoredRow* stored = locate(set, row, hash, position);
   if (stored == nullptr) {
     if (weight < 0) ++negative_rows_;
-    add_row(set, row, hash, weight);
+    add_row(entry, row, hash, weight);
     return;
   }
   const int64_t before = stored->weight;
   stored->weight += weight;
   negative_rows_ += (stored->weight < 0 ? 1 : 0) - (before < 0 ? 1 : 0);
-  if (stored->weight == 0) remove_row(set, position);
+  if (stored->weight == 0) remove_row(entry, position);
 }
 
 StoredRow* RowIndex::locate(const RowSet& set, std::string_view row, uint32_t hash,
@@ -177,8 +220,9 @@ StoredRow* RowIndex::locate(const RowSet& set, std::string_view row, uint32_t ha
   return nullptr;
 }
 
-void RowIndex::add_row(RowSet& set, std::string_view row, uint32_t hash, int64_t weight) {
-  BlobHeap& heap = table_.heap();
+void RowIndex::add_row(Entry* entry, std::string_view row, uint32_t hash, int64_t weight) {
+  RowSet& set = entry->as<RowSet>();
+  BlobHeap& heap = table_.heap(entry->hash);
   auto* stored = reinterpret_cast<StoredRow*>(heap.allocate(sizeof(StoredRow) + row.size()));
   *stored = {weight, static_cast<uint32_t>(row.size()), hash};
   if (!row.empty()) std::memcpy(stored + 1, row.data(), row.size());
@@ -186,6 +230,7 @@ void RowIndex::add_row(RowSet& set, std::string_view row, uint32_t hash, int64_t
   if (set.capacity == RowSet::kBig) {
     set.big->position.emplace(stored->bytes(), set.count++);
     set.big->rows.push_back(stored);
+    count_big(entry->hash, 1);
     return;
   }
   if (set.capacity == 0 && set.count == 0) {
@@ -200,24 +245,26 @@ void RowIndex::add_row(RowSet& set, std::string_view row, uint32_t hash, int64_t
       auto* big = new BigRows;  // NOLINT: owned by the set, freed by release_set
       big->rows.assign(old.begin(), old.end());
       for (uint32_t i = 0; i < set.count; ++i) big->position.emplace(old[i]->bytes(), i);
-      release_set(set);
+      release_set(entry);
       set.capacity = RowSet::kBig;
       set.big = big;
       big->position.emplace(stored->bytes(), set.count++);
       big->rows.push_back(stored);
+      count_big(entry->hash, set.count);
       return;
     }
     const uint32_t larger = set.count == 1 ? 3 : (set.count + 1) * 2 - 1;
     auto** many = reinterpret_cast<StoredRow**>(heap.allocate(larger * sizeof(StoredRow*)));
     std::memcpy(many, old.data(), set.count * sizeof(StoredRow*));
-    release_set(set);
+    release_set(entry);
     set.capacity = larger;
     set.many = many;
   }
   set.many[set.count++] = stored;
 }
 
-void RowIndex::remove_row(RowSet& set, uint32_t position) {
+void RowIndex::remove_row(Entry* entry, uint32_t position) {
+  RowSet& set = entry->as<RowSet>();
   StoredRow* stored = nullptr;
   const uint32_t last = set.count - 1;
   if (set.capacity == RowSet::kBig) {
@@ -228,6 +275,7 @@ void RowIndex::remove_row(RowSet& set, uint32_t position) {
       set.big->position[set.big->rows[position]->bytes()] = position;
     }
     set.big->rows.pop_back();
+    count_big(entry->hash, -1);
   } else if (set.capacity == 0) {
     stored = set.one;
     set.one = nullptr;
@@ -237,7 +285,8 @@ void RowIndex::remove_row(RowSet& set, uint32_t position) {
   }
   --set.count;
   --rows_;
-  table_.heap().release(reinterpret_cast<char*>(stored), sizeof(StoredRow) + stored->size);
+  table_.heap(entry->hash)
+      .release(reinterpret_cast<char*>(stored), sizeof(StoredRow) + stored->size);
 }
 
 void RowIndex::absorb(const Batch& batch) {

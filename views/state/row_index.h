@@ -9,6 +9,7 @@
 // Tests: tests/unit/views/state_test.cc.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -16,6 +17,7 @@
 
 #include "src/base/arena.h"
 #include "views/state/keyed_table.h"
+#include "views/state/residency.h"
 #include "views/state/state.h"
 
 namespace qw::views {
@@ -44,7 +46,7 @@ struct RowSet {
   std::span<StoredRow* const> rows() const;
 };
 
-class RowIndex final : public RowState {
+class RowIndex final : public RowState, public Spillable {
  public:
   // `types`: the columns of stored rows, all of which stay; `key`: which of them are the key.
   // `skip_null[i]`: a NULL in key column i matches nothing.
@@ -68,6 +70,19 @@ class RowIndex final : public RowState {
   uint64_t rows() const override { return rows_; }
   uint64_t bytes() const override { return table_.bytes() + big_bytes_; }
   void clear();
+  // Asserts that the partitions of the keys are in memory.
+  void check_present(const KeyBatch& keys) const;
+
+  std::vector<State*> parts() override { return {this}; }
+  KeyedTable& spilled_table() override { return table_; }
+  const KeyEncoder& key_encoder() const override { return encoder_; }
+  std::span<const uint32_t> key_columns(uint32_t) const override { return key_; }
+  std::vector<Type> row_types(uint32_t) const override;
+  uint64_t more_bytes(uint32_t partition) const override { return big_bytes_of_[partition]; }
+  uint64_t more_bytes() const override { return big_bytes_; }
+  void drop_entries(uint32_t partition) override;
+  void restoring(uint32_t partition) override;
+  void restored(uint32_t partition) override;
 
   // Rows only come: equal ones may lie side by side, none is looked for.
   bool append_only = false;
@@ -79,11 +94,12 @@ class RowIndex final : public RowState {
   void absorb(const Batch& batch) override;
   Batch without_null_keys(const Batch& batch, Arena& arena) const;
   void change(Entry* entry, std::string_view row, int64_t weight);
-  void add_row(RowSet& set, std::string_view row, uint32_t hash, int64_t weight);
-  void remove_row(RowSet& set, uint32_t position);
+  void add_row(Entry* entry, std::string_view row, uint32_t hash, int64_t weight);
+  void remove_row(Entry* entry, uint32_t position);
+  void count_big(uint64_t entry_hash, int64_t rows);
   StoredRow* locate(const RowSet& set, std::string_view row, uint32_t hash,
                     uint32_t& position) const;
-  void release_set(RowSet& set);
+  void release_set(Entry* entry);
 
   std::vector<uint32_t> key_;
   std::vector<bool> skip_null_;
@@ -93,6 +109,9 @@ class RowIndex final : public RowState {
   uint64_t rows_ = 0;
   int64_t negative_rows_ = 0;
   size_t big_bytes_ = 0;
+  std::array<size_t, kPartitionCount> big_bytes_of_{};
+  uint64_t rows_before_ = 0;  // while a partition comes back
+  int64_t negative_before_ = 0;
   bool replaying_ = false;
 };
 

@@ -37,6 +37,11 @@ void State::end_record(std::string& out, std::vector<std::string>& pieces) {
     return;
   }
   if (out.size() < kPieceBytes) return;
+  if (sink_ != nullptr) {
+    sink_open_ = sink_open_ && (*sink_)(out);
+    out.clear();
+    return;
+  }
   pieces.push_back(std::move(out));
   out.clear();
   out.reserve(kPieceBytes + 4096);
@@ -55,17 +60,39 @@ std::vector<std::string> State::write_image(uint32_t partition) {
   std::string out;
   dump(partition, out, pieces);
   if (!out.empty() || pieces.empty()) pieces.push_back(std::move(out));
-  stale[partition] = false;
+  image_written(partition);
   return pieces;
+}
+
+bool State::write_out(uint32_t partition, const PieceSink& sink) {
+  std::vector<std::string> pieces;
+  std::string out;
+  sink_ = &sink;
+  sink_open_ = true;
+  dump(partition, out, pieces);
+  sink_ = nullptr;
+  return sink_open_ && (out.empty() || sink(out));
+}
+
+Result<void> State::restore(uint32_t partition, std::string_view piece) {
+  const Epoch image_epoch = image_epoch_[partition];
+  const uint8_t for_image = changed_[partition] & kForImage;
+  image_epoch_[partition] = Epoch{0};
+  replaying_ = Epoch{UINT64_MAX};
+  Result<void> done = replay(piece);
+  image_epoch_[partition] = image_epoch;
+  changed_[partition] = for_image;
+  return done;
 }
 
 Result<void> State::load_image(uint32_t partition, Epoch epoch, std::string_view bytes) {
   QW_ASSERT(partition < kPartitionCount);
+  if ((recovered_ >> partition & 1) == 0) return {};
   image_epoch_[partition] = Epoch{0};
   replaying_ = Epoch{UINT64_MAX};
   QW_TRY(replay(bytes));
   image_epoch_[partition] = epoch;
-  stale[partition] = false;
+  image_written(partition);
   return {};
 }
 

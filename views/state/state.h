@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,9 +35,11 @@ constexpr int64_t unzigzag(uint64_t value) {
   return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
 }
 
+class Spillable;
+
 class State {
  public:
-  State() { stale.fill(true); }
+  State() { changed_.fill(kChanged); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   virtual ~State();
@@ -47,16 +50,32 @@ class State {
   Result<void> load_image(uint32_t partition, Epoch epoch, std::string_view bytes);
   Result<void> apply_log(Epoch epoch, std::string_view bytes);
 
+  // A partition leaves memory and comes back, see residency.h. `sink` takes pieces; false = stop.
+  using PieceSink = std::function<bool(std::string_view piece)>;
+  bool write_out(uint32_t partition, const PieceSink& sink);
+  Result<void> restore(uint32_t partition, std::string_view piece);
+  bool changed_since_spill(uint32_t partition) const {
+    return (changed_[partition] & kForSpill) != 0;
+  }
+  // Changed since its last image, or without one.
+  bool image_is_stale(uint32_t partition) const { return (changed_[partition] & kForImage) != 0; }
+  // The image was written from what lies outside of memory.
+  void image_written(uint32_t partition) { changed_[partition] &= kForSpill; }
+  // Of images and log only these partitions are taken in from now on.
+  void recover_only(uint64_t partitions) { recovered_ = partitions; }
+
   virtual uint64_t rows() const = 0;
   virtual uint64_t bytes() const = 0;
   // Order-independent hash over all records.
   uint64_t hash();
 
   StateId id;
+  Spillable* home = nullptr;  // what takes its partitions out of memory; null = nothing
   std::string layout;
-  ObjectId view;                            // 0 = shared
-  bool logging = false;                     // off in run-once queries
-  std::array<bool, kPartitionCount> stale;  // changed since its last image, or without one
+  ObjectId view;         // 0 = shared
+  bool logging = false;  // off in run-once queries
+
+  void touch(uint32_t partition) { changed_[partition] = kChanged; }
 
  protected:
   // Gives every record of the partition to `out`, through end_record() after each.
@@ -65,7 +84,7 @@ class State {
   virtual Result<void> replay(std::string_view records) = 0;
   // Asked once or more per record. What the image does not contain makes it stale.
   bool skips(uint32_t partition) {
-    if (image_epoch_[partition] >= replaying_) return true;
+    if (image_epoch_[partition] >= replaying_ || (recovered_ >> partition & 1) == 0) return true;
     touch(partition);
     return false;
   }
@@ -73,13 +92,17 @@ class State {
   void end_record(std::string& out, std::vector<std::string>& pieces);
   std::string& log() { return log_; }
   void end_log_record() { end_record(log_, pieces_); }
-  void touch(uint32_t partition) { stale[partition] = true; }
 
  private:
+  static constexpr uint8_t kForImage = 1, kForSpill = 2, kChanged = kForImage | kForSpill;
   std::string log_;
   std::vector<std::string> pieces_;
   std::array<Epoch, kPartitionCount> image_epoch_{};
+  std::array<uint8_t, kPartitionCount> changed_;
   Epoch replaying_;
+  uint64_t recovered_ = ~uint64_t{0};
+  const PieceSink* sink_ = nullptr;
+  bool sink_open_ = false;
   bool hashing_ = false;
   uint64_t hash_sum_ = 0;
 };

@@ -1,0 +1,113 @@
+// ParkedRows: see parked_rows.h.
+#include "views/parked_rows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/assert.h"
+#include "src/base/limits.h"
+#include "views/state/state.h"
+
+namespace qw::views {
+
+ParkedRows::ParkedRows(const Spillable& unit, storage::SpillFile& file, size_t bytes_max)
+    : file_(file), bytes_max_(bytes_max) {
+  for (uint32_t port = 0; port < kPortsMax; ++port) codecs_.emplace_back(unit.row_types(port));
+}
+
+ParkedRows::~ParkedRows() {
+  for (uint32_t p = 0; p < kPartitionCount; ++p) forget(p);
+}
+
+Result<void> ParkedRows::add(uint32_t port, const Batch& batch, const uint8_t* partitions) {
+  QW_ASSERT(port < kPortsMax && batch.columns.size() == codecs_[port].types().size());
+  arena_.reset();
+  const uint32_t count = batch.size();
+  columns_.resize(batch.columns.size());
+  for (uint32_t c = 0; c < columns_.size(); ++c) columns_[c] = c;
+  auto* packed = arena_.allocate_array<std::string_view>(count);
+  codecs_[port].pack(batch, columns_, arena_, packed);
+  for (uint32_t i = 0; i < count; ++i) {
+    std::string& bytes = rows_[port][partitions[i]].bytes;
+    const size_t before = bytes.size();
+    append_varint(bytes, zigzag(batch.weight(batch.row(i))));
+    append_varint(bytes, packed[i].size());
+    bytes.append(packed[i]);
+    bytes_ += bytes.size() - before;
+    waiting_ |= uint64_t{1} << partitions[i];
+  }
+  return bytes_ > bytes_max_ ? write_all() : Result<void>();
+}
+
+Result<void> ParkedRows::write_all() {
+  for (auto& of_port : rows_) {
+    for (Rows& rows : of_port) {
+      if (rows.bytes.empty()) continue;
+      QW_ASSIGN_OR_RETURN(const auto extent, file_.write(rows.bytes));
+      rows.written.push_back(extent);
+      std::string().swap(rows.bytes);
+    }
+  }
+  bytes_ = 0;
+  return {};
+}
+
+void ParkedRows::give(uint32_t port, std::string_view records, const Taker& taker) {
+  std::vector<std::string_view> rows;
+  std::vector<int64_t> weights;
+  Arena arena;
+  while (!records.empty()) {
+    rows.clear();
+    weights.clear();
+    while (!records.empty() && rows.size() < limits::kBatchRowsMax) {
+      const auto weight = read_varint(records);
+      const auto size = read_varint(records);
+      QW_ASSERT(weight && size && *size <= records.size());
+      rows.push_back(records.substr(0, *size));
+      weights.push_back(unzigzag(*weight));
+      records.remove_prefix(*size);
+    }
+    arena.reset();
+    Batch batch;
+    batch.rows = static_cast<uint32_t>(rows.size());
+    codecs_[port].unpack(rows, {}, arena, batch.columns);
+    const bool plain =
+        std::all_of(weights.begin(), weights.end(), [](int64_t w) { return w == 1; });
+    batch.weights = plain ? nullptr : weights.data();
+    taker(port, batch);
+  }
+}
+
+Result<void> ParkedRows::take(uint32_t partition, const Taker& taker) {
+  std::string piece;
+  for (uint32_t port = 0; port < kPortsMax; ++port) {
+    // What is given may make more rows wait here.
+    Rows rows = std::exchange(rows_[port][partition], Rows());
+    bytes_ -= std::min(bytes_, rows.bytes.size());
+    Result<void> done;
+    for (const auto& extent : rows.written) {
+      if (done) done = file_.read(extent, piece);
+      if (done) give(port, piece, taker);
+      file_.release(extent);
+    }
+    QW_TRY(done);
+    give(port, rows.bytes, taker);
+  }
+  const bool more = std::any_of(rows_.begin(), rows_.end(), [&](const auto& of_port) {
+    return !of_port[partition].bytes.empty() || !of_port[partition].written.empty();
+  });
+  if (!more) waiting_ &= ~(uint64_t{1} << partition);
+  return {};
+}
+
+void ParkedRows::forget(uint32_t partition) {
+  for (auto& of_port : rows_) {
+    Rows& rows = of_port[partition];
+    for (const auto& extent : rows.written) file_.release(extent);
+    bytes_ -= std::min(bytes_, rows.bytes.size());
+    rows = Rows();
+  }
+  waiting_ &= ~(uint64_t{1} << partition);
+}
+
+}  // namespace qw::views

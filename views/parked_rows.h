@@ -1,0 +1,61 @@
+// ParkedRows: changes that wait in front of a node until their partition of its state is in memory.
+//
+// Under a memory limit the rows of an epoch whose partitions are elsewhere gather here, by
+// partition, so that each of those is brought back once per epoch, however the rows came. Any order
+// and any slicing of the changes of an epoch gives the same end (views/README.md). Many rows go to
+// the spill file themselves. Epoch thread. Tests: tests/unit/views/oracle_test.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "src/base/arena.h"
+#include "src/base/result.h"
+#include "src/types/batch.h"
+#include "src/types/row_codec.h"
+#include "storage/spill_file.h"
+#include "views/state/residency.h"
+
+namespace qw::views {
+
+class ParkedRows {
+ public:
+  static constexpr uint32_t kPortsMax = 2;
+
+  ParkedRows(const Spillable& unit, storage::SpillFile& file, size_t bytes_max);
+  ParkedRows(const ParkedRows&) = delete;
+  ParkedRows& operator=(const ParkedRows&) = delete;
+  ~ParkedRows();
+
+  // partitions[i] is that of the i-th live row.
+  Result<void> add(uint32_t port, const Batch& batch, const uint8_t* partitions);
+  // Those that have rows.
+  uint64_t partitions() const { return waiting_; }
+  // Gives the partition's rows, in batches that are valid during the call, and forgets them.
+  using Taker = std::function<void(uint32_t port, const Batch& batch)>;
+  Result<void> take(uint32_t partition, const Taker& taker);
+  void forget(uint32_t partition);
+
+ private:
+  // Rows with weights, as a RowState's records.
+  struct Rows {
+    std::string bytes;
+    std::vector<storage::SpillFile::Extent> written;
+  };
+  Result<void> write_all();
+  void give(uint32_t port, std::string_view records, const Taker& taker);
+
+  storage::SpillFile& file_;
+  size_t bytes_max_;
+  std::vector<RowCodec> codecs_;  // by port
+  std::array<std::array<Rows, kPartitionCount>, kPortsMax> rows_;
+  uint64_t waiting_ = 0;
+  size_t bytes_ = 0;
+  Arena arena_;
+  std::vector<uint32_t> columns_;
+};
+
+}  // namespace qw::views
