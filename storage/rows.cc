@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kCopyRows = 1024;
 // Point reads that are looked for in the overlay together; fewer are not worth the set-up.
 constexpr size_t kTogetherMin = 8, kTogetherMax = 1024;
+constexpr size_t kAhead = 16;  // keys asked for before they are hashed
 
 // Whether a damaged entry that is filed under another relation has nothing to do with a search of
 // `relation`. Not so when it is its id that is damaged: it may be the key looked for, or have led
@@ -199,6 +200,7 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
     changes.fill(nullptr);
     wanted.resize(runs.empty() ? 0 : part.size());
     for (uint32_t i = 0; i < wanted.size(); ++i) {
+      if (i + kAhead < part.size()) __builtin_prefetch(part[i + kAhead].data());
       wanted[i] = i;
       hashes[i] = Run::key_hash(part[i]);
     }

@@ -202,7 +202,12 @@ Result<void> KeyedChanges::net_log() {
   for (size_t i = 0; i < keys.size(); i++) {
     if (rows[i]) net_[unknown[i]].before = *rows[i];
   }
-  std::erase_if(net_, [](const Net& net) { return same_row(net.before, net.after); });
+  size_t kept = 0;
+  for (size_t i = 0; i < net_.size(); i++) {
+    if (i + kAhead < net_.size()) __builtin_prefetch(net_[i + kAhead].after.data());
+    if (!same_row(net_[i].before, net_[i].after)) net_[kept++] = net_[i];
+  }
+  net_.resize(kept);
   return {};
 }
 

@@ -100,16 +100,19 @@ class RunCursor {
     // Entries still to come: [begin, end), taken from the front or, backward, from the back.
     const Run::Entry* begin;
     const Run::Entry* end;
+    uint64_t rank = 0;  // of the head's key: orders like its first eight bytes
     const Run::Entry& head(Direction direction) const {
       return direction == Direction::forward ? *begin : end[-1];
     }
   };
   void settle();
   void take(Source& source);
+  void rank(Source& source) const;
 
   std::vector<Source> sources_;  // newest first; only those with entries left
   Direction direction_;
   const Run::Entry* head_ = nullptr;
+  uint64_t head_rank_ = 0;
 };
 
 }  // namespace qw::storage
