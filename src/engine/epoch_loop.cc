@@ -103,6 +103,7 @@ Result<bool> EpochLoop::write(ClientWrite write) {
   const size_t size = write.size;
   item.write = std::move(write);
   std::future<Result<bool>> done = item.done.get_future();
+  bool wake = false;
   {
     std::unique_lock lock(mutex_);
     room_.wait(lock,
@@ -111,9 +112,19 @@ Result<bool> EpochLoop::write(ClientWrite write) {
     if (stopping_) return fail(admin_shutdown("the database is shutting down"));
     items_bytes_ += size;
     items_.emplace_back(std::move(item));
+    wake = write_wakes();
   }
-  wake_epoch_.notify_one();
+  if (wake) wake_epoch_.notify_one();
   return done.get();
+}
+
+// Under mutex_: whether the epoch thread would begin an epoch for a write that has just come. It
+// sleeps on while a commit runs, and while it waits for more writers: each needless wake-up is two
+// switches of a core that the writers need.
+bool EpochLoop::write_wakes() const {
+  if (items_bytes_ >= kPipelineBytes || stopping_) return true;
+  if (awaiting_) return items_.size() >= writers_expected_;
+  return in_commit_ == 0 || backfilling_ || std::holds_alternative<ExclusiveItem>(items_.front());
 }
 
 bool EpochLoop::ingest(SourceFeed& feed, ingest::SourceTxn txn) {
@@ -208,7 +219,10 @@ void EpochLoop::await_writers(std::unique_lock<std::mutex>& lock) {
   };
   if (items_.empty() || !building_.empty() || complete()) return;
   const int64_t left_us = await_until_us_ - clock_->monotonic_us();
-  if (left_us > 0) wake_epoch_.wait_for(lock, std::chrono::microseconds(left_us), complete);
+  if (left_us <= 0) return;
+  awaiting_ = true;
+  wake_epoch_.wait_for(lock, std::chrono::microseconds(left_us), complete);
+  awaiting_ = false;
 }
 
 // Under mutex_: one exclusive item, or others up to an epoch's worth.
@@ -234,6 +248,7 @@ void EpochLoop::epoch_main() {
     std::vector<Taken> taken;
     {
       std::unique_lock lock(mutex_);
+      backfilling_ = !building_.empty();
       wake_epoch_.wait(lock, [&] { return epoch_wanted(); });
       if (items_.empty() && stopping_) break;
       await_writers(lock);

@@ -205,6 +205,7 @@ class EpochLoop {
   // epoch_loop.cc: threads and queues.
   void epoch_main();
   bool epoch_wanted() const;
+  bool write_wakes() const;
   void await_writers(std::unique_lock<std::mutex>& lock);
   std::vector<Taken> take_items();
   void run_exclusive(ExclusiveItem& item);
@@ -278,6 +279,8 @@ class EpochLoop {
   uint32_t in_commit_ = 0;  // epochs handed over and not yet durable
   size_t writers_expected_ = 0;
   int64_t await_until_us_ = 0;
+  bool awaiting_ = false;     // the epoch thread waits for writers_expected_
+  bool backfilling_ = false;  // building_ is not empty, as the epoch thread went to sleep
   std::vector<const SourceFeed*> closed_feeds_;
   bool stopping_ = false, epoch_done_ = false;
   std::optional<Error> fatal_;
