@@ -2,6 +2,7 @@
 #include "src/engine/definitions.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <map>
@@ -18,6 +19,7 @@
 #include "src/base/assert.h"
 #include "src/base/log.h"
 #include "src/base/random.h"
+#include "src/base/thread.h"
 #include "src/engine/definition_codec.h"
 #include "src/engine/source_config.h"
 
@@ -256,6 +258,7 @@ namespace {
 // A state that would not fit beside what is there already comes back some partitions at a time; the
 // log is read each time. Packed records take several times their size in memory.
 constexpr uint64_t kMemoryPerStored = 4;
+constexpr uint64_t kAllPartitions = ~uint64_t{0};
 
 uint32_t recovery_parts(const views::Dataflow::RecoveryUnit& unit, uint64_t bytes,
                         const views::Dataflow& dataflow) {
@@ -268,43 +271,98 @@ uint32_t recovery_parts(const views::Dataflow::RecoveryUnit& unit, uint64_t byte
                                                     views::Dataflow::kPartitions));
 }
 
+std::map<StateId, uint64_t> stored_bytes(const storage::Store& store) {
+  std::map<StateId, uint64_t> bytes;
+  for (const storage::StateStats& state : store.states()) {
+    bytes[state.state] = state.image_bytes + state.log_bytes;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 void Definitions::recover_states() {
   views::Dataflow& dataflow = loop_->dataflow();
-  sql::EvalContext context;
-  std::map<StateId, uint64_t> stored;
-  for (const storage::StateStats& state : store_->states()) {
-    stored[state.state] = state.image_bytes + state.log_bytes;
+  if (dataflow.memory_limit() == 0) {
+    recover_on_two_threads();
+  } else {
+    recover_in_parts();
   }
+  sql::EvalContext context;
+  dataflow.finish_recovery(context);
+}
+
+// States of different views share nothing, so a second core brings back the half of them. Those of
+// one view stay together: an operator may keep several in one table.
+void Definitions::recover_on_two_threads() {
+  views::Dataflow& dataflow = loop_->dataflow();
+  const std::map<StateId, uint64_t> bytes = stored_bytes(*store_);
+  std::map<ObjectId, Recovering> by_view;
+  std::vector<Recovering> groups;
+  for (const views::StateStatus& state : dataflow.status()) {
+    Recovering& group = state.view == ObjectId{} ? groups.emplace_back() : by_view[state.view];
+    group.states.push_back(state.id);
+    if (const auto found = bytes.find(state.id); found != bytes.end()) group.bytes += found->second;
+  }
+  for (auto& [view, group] : by_view) groups.push_back(std::move(group));
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const Recovering& a, const Recovering& b) { return a.bytes > b.bytes; });
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < groups.size(); i = next++) recover(groups[i], kAllPartitions);
+  };
+  {
+    Thread other;
+    if (groups.size() > 1) other = Thread("qw-recover", work);
+    work();
+  }
+  // What cannot be brought back breaks the views that need it; the others live on.
+  for (const Recovering& group : groups) {
+    for (const auto& [state, error] : group.failed) dataflow.break_state(state, error);
+  }
+}
+
+// Under a memory limit: one after the other, so that what is there can make room.
+void Definitions::recover_in_parts() {
+  views::Dataflow& dataflow = loop_->dataflow();
+  sql::EvalContext context;
+  const std::map<StateId, uint64_t> stored = stored_bytes(*store_);
   for (const auto& unit : dataflow.recovery_units()) {
-    uint64_t bytes = 0;
-    for (const StateId state : unit.states) bytes += stored[state];
-    const uint32_t parts = recovery_parts(unit, bytes, dataflow);
+    Recovering group;
+    for (const StateId state : unit.states) {
+      group.states.push_back(state);
+      if (const auto found = stored.find(state); found != stored.end())
+        group.bytes += found->second;
+    }
+    const uint32_t parts = recovery_parts(unit, group.bytes, dataflow);
     for (uint32_t part = 0; part < parts; ++part) {
       uint64_t partitions = 0;
       for (uint32_t p = part; p < views::Dataflow::kPartitions; p += parts) {
         partitions |= uint64_t{1} << p;
       }
       if (parts > 1) dataflow.recover_only(unit, partitions);
-      for (const StateId state : unit.states) recover_state(state, partitions);
+      recover(group, partitions);
+      for (const auto& [state, error] : group.failed) dataflow.break_state(state, error);
+      group.failed.clear();
       if (parts > 1) dataflow.end_part(unit, context);
     }
   }
-  dataflow.finish_recovery(context);
 }
 
-void Definitions::recover_state(StateId state, uint64_t partitions) {
+void Definitions::recover(Recovering& group, uint64_t partitions) {
   views::Dataflow& dataflow = loop_->dataflow();
-  const auto recovered = store_->recover_state(
-      state,
-      [&](uint32_t partition, Epoch epoch, std::string_view bytes) {
-        return dataflow.load_image(state, partition, epoch, bytes);
-      },
-      [&](Epoch epoch, std::string_view bytes) { return dataflow.apply_log(state, epoch, bytes); },
-      partitions);
-  // What cannot be brought back breaks the views that need it; the others live on.
-  if (!recovered) dataflow.break_state(state, recovered.error());
+  for (const StateId state : group.states) {
+    const auto recovered = store_->recover_state(
+        state,
+        [&](uint32_t partition, Epoch epoch, std::string_view bytes) {
+          return dataflow.load_image(state, partition, epoch, bytes);
+        },
+        [&](Epoch epoch, std::string_view bytes) {
+          return dataflow.apply_log(state, epoch, bytes);
+        },
+        partitions);
+    if (!recovered) group.failed.emplace_back(state, recovered.error());
+  }
 }
 
 Result<void> Definitions::finish_load() {

@@ -90,8 +90,16 @@ class Definitions {
   Result<void> make_index(sql::IndexInfo index, const DdlContext& context);
   Result<void> load_view(const storage::CatalogObject& object, sql::Relation& relation,
                          const sql::Catalog& catalog);
+  // States that are brought back one after the other.
+  struct Recovering {
+    std::vector<StateId> states;
+    uint64_t bytes = 0;  // to read
+    std::vector<std::pair<StateId, Error>> failed;
+  };
   void recover_states();
-  void recover_state(StateId state, uint64_t partitions);
+  void recover_on_two_threads();
+  void recover_in_parts();
+  void recover(Recovering& group, uint64_t partitions);
   Result<sql::PlanPtr> plan_view(const std::string& definition, const sql::Catalog& catalog,
                                  const std::vector<sql::ColumnInfo>& columns);
   Result<std::vector<views::StateInfo>> build_view(const sql::Relation& relation,
