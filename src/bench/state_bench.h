@@ -20,7 +20,8 @@ struct StateOptions {
 int run_upsert(const StateOptions& options);
 // New views over a table that is there: an aggregate, a join.
 int run_backfill(const StateOptions& options);
-// Opening what a killed process left: to the first answer of a view whose state is a group per key.
+// Opening what a killed process left: to the first answer of a view whose state is a group per key,
+// beside one whose state is an index of all rows.
 int run_recovery(const StateOptions& options);
 
 }  // namespace qw::bench
