@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sql/expr/declare.h"
+#include "sql/expr/search.h"
 #include "sql/expr/utf8.h"
 
 namespace qw::sql {
@@ -116,7 +117,7 @@ Match match(View text, const Pattern& pattern) {
       return to_match(text.size() >= literal.size() &&
                       text.substr(text.size() - literal.size()) == literal);
     case Pattern::Shape::infix:
-      return to_match(text.find(literal) != View::npos);
+      return to_match(find_text(text, literal, 0) != View::npos);
     case Pattern::Shape::prefix_suffix:
       return to_match(text.size() >= literal.size() + pattern.tail.size() &&
                       text.substr(0, literal.size()) == literal &&

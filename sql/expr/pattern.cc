@@ -2,13 +2,16 @@
 // Tests: tests/unit/sql_expr/cases/regex.tsv.
 #include "sql/expr/pattern.h"
 
+#include <algorithm>
 #include <iterator>
 #include <vector>
 
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "sql/expr/search.h"
 #include "sql/expr/utf8.h"
+#include "src/base/assert.h"
 
 namespace qw::sql {
 namespace {
@@ -44,8 +47,15 @@ class Translator {
   // What decides whether positions mean the same in both engines.
   bool greedy = false, lazy = false, alternatives_overlap = false;
   uint32_t groups = 0;
+  // Bytes that every match holds, and how many may stand before them in it: Pattern::find() looks
+  // for these first. Empty: there are none.
+  std::string required;
+  size_t required_behind = 0;
 
  private:
+  static constexpr size_t kUnbounded = SIZE_MAX / 2;
+  static constexpr size_t kRequiredBehindMax = 4;
+  static constexpr size_t kCharacterBytesMax = 4;
   // The characters an alternative can begin with, roughly: "" = anything.
   struct Branch {
     std::string first;
@@ -71,11 +81,17 @@ class Translator {
   }
   void skip_expanded();
   std::string literal_behind_group() const;
+  void note_required(size_t before, bool quantified);
+  void end_run();
 
   std::string_view source_;
   PatternFlags flags_;
   size_t at_ = 0;
   std::string out_;
+  size_t width_ = 0;       // bytes at most of the atom just read
+  std::string character_;  // what it is, when it is one character that stands for itself
+  std::string run_;        // such characters side by side in the pattern's only branch
+  size_t run_behind_ = 0;  // bytes at most before them
 };
 
 // ***= makes the rest literal, ***: says ARE, (?letters) at the start sets flags.
@@ -166,6 +182,7 @@ void Translator::skip_expanded() {
 Result<std::string> Translator::translate() {
   QW_TRY(director());
   if (flags_.literal) {
+    if (!flags_.icase) required = source_;
     for (size_t i = 0; i < source_.size();) {
       const size_t bytes = utf8::width(source_, i);
       literal(utf8::decode(source_.substr(i, bytes)), out_);
@@ -175,6 +192,7 @@ Result<std::string> Translator::translate() {
   }
   QW_TRY(alternatives(0));
   if (!done()) return fail(invalid("parentheses () not balanced"));
+  end_run();
   return out_;
 }
 
@@ -188,9 +206,25 @@ std::string Translator::literal_behind_group() const {
   return std::string(1, next);
 }
 
+// An atom of the outermost level has been read, `before` bytes at most behind the match's begin.
+void Translator::note_required(size_t before, bool quantified) {
+  if (quantified || character_.empty() || flags_.icase) return end_run();
+  if (run_.empty()) run_behind_ = before;
+  run_ += character_;
+}
+
+void Translator::end_run() {
+  if (run_behind_ <= kRequiredBehindMax && run_.size() > required.size()) {
+    required = run_;
+    required_behind = run_behind_;
+  }
+  run_.clear();
+}
+
 Result<void> Translator::alternatives(uint32_t depth) {
   if (depth > 200) return fail(invalid("regular expression is too complex"));
   std::vector<Branch> branches(1);
+  size_t width = 0, width_max = 0;  // of the branch, of all
   while (true) {
     skip_expanded();
     if (done() || peek() == ')') break;
@@ -198,11 +232,27 @@ Result<void> Translator::alternatives(uint32_t depth) {
       out_.push_back('|');
       ++at_;
       branches.emplace_back();
+      width_max = std::max(width_max, width);
+      width = 0;
       continue;
     }
+    width_ = 0;
+    character_.clear();
     QW_TRY(atom(branches.back(), depth));
     skip_expanded();
+    const size_t atom_end = at_;
+    const bool once = peek() == '?';
     QW_TRY(quantifier());
+    const bool quantified = at_ != atom_end;
+    if (depth == 0) note_required(width, quantified);
+    if (quantified && !once && width_ != 0) width_ = kUnbounded;
+    width = std::min(width + width_, kUnbounded);
+  }
+  width_ = std::max(width_max, width);
+  character_.clear();
+  if (depth == 0 && branches.size() > 1) {
+    run_.clear();
+    required.clear();
   }
   // A branch without characters, (x|^), begins with what stands behind the group.
   for (Branch& branch : branches) {
@@ -245,12 +295,14 @@ Result<void> Translator::atom(Branch& branch, uint32_t depth) {
     }
     case '[':
       begin(branch, "");
+      width_ = kCharacterBytesMax;
       return bracket();
     case '\\':
       return escape(branch);
     case '.':
       begin(branch, "");
       out_ += flags_.dot_newline ? "(?s:.)" : "[^\\n]";
+      width_ = kCharacterBytesMax;
       ++at_;
       return {};
     case '^':
@@ -274,6 +326,8 @@ Result<void> Translator::atom(Branch& branch, uint32_t depth) {
   const size_t bytes = utf8::width(source_, at_);
   begin(branch, source_.substr(at_, bytes));
   literal(utf8::decode(source_.substr(at_, bytes)), out_);
+  character_ = source_.substr(at_, bytes);
+  width_ = bytes;
   at_ += bytes;
   return {};
 }
@@ -475,6 +529,7 @@ Result<void> Translator::escape(Branch& branch) {
   if (at_ + 1 >= source_.size()) return fail(invalid("invalid escape \\ sequence"));
   const char letter = peek(1);
   at_ += 2;
+  width_ = kCharacterBytesMax;
   const auto put = [&](std::string text) -> Result<void> {
     begin(branch, "");
     out_ += text;
@@ -513,6 +568,8 @@ Result<void> Translator::escape(Branch& branch) {
   utf8::append(code, text);
   begin(branch, text);
   literal(code, out_);
+  character_ = std::move(text);
+  width_ = character_.size();
   return {};
 }
 
@@ -597,32 +654,68 @@ Result<std::shared_ptr<const Pattern>> Pattern::compile(std::string_view source,
     return fail(invalid(pattern->re_->error()));
   }
   pattern->groups_ = static_cast<uint32_t>(pattern->re_->NumberOfCapturingGroups());
+  if (translator.required.size() >= kRequiredBytesMin) {
+    pattern->required_ = std::move(translator.required);
+    pattern->required_behind_ = translator.required_behind;
+  }
   return std::shared_ptr<const Pattern>(std::move(pattern));
 }
 
 bool Pattern::test(std::string_view text) const {
+  if (!required_.empty() && find_text(text, required_, 0) == std::string_view::npos) return false;
   return re_->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(),
                     re2::RE2::UNANCHORED, nullptr, 0);
 }
 
-bool Pattern::find(std::string_view text, size_t from,
-                   std::vector<std::string_view>& groups) const {
-  std::vector<re2::StringPiece> pieces(groups_ + 1);
-  if (!re_->Match(re2::StringPiece(text.data(), text.size()), from, text.size(),
-                  re2::RE2::UNANCHORED, pieces.data(), static_cast<int>(pieces.size()))) {
+// Every match begins `required_behind_` bytes at most before the required ones, so with these known
+// there are few places where it can begin: tried from the left, each without a search. RE2 has no
+// such shortcut, it runs its automaton over all bytes in front, then once more from the end.
+bool Pattern::match(std::string_view text, size_t from, std::span<std::string_view> groups) const {
+  re2::StringPiece few[kFewGroups];
+  std::vector<re2::StringPiece> many(groups.size() > kFewGroups ? groups.size() : 0);
+  re2::StringPiece* pieces = many.empty() ? few : many.data();
+  const re2::StringPiece bytes(text.data(), text.size());
+  const auto count = static_cast<int>(groups.size());
+  size_t begin = from;
+  bool found = false;
+  uint32_t tries = 0;
+  while (!required_.empty() && !found && tries < kTriesMax) {
+    const size_t at = find_text(text, required_, begin);
+    if (at == std::string_view::npos) return false;
+    if (at > required_behind_) begin = std::max(begin, at - required_behind_);
+    for (; begin <= at && !found; ++begin, ++tries) {
+      found = re_->Match(bytes, begin, text.size(), re2::RE2::ANCHOR_START, pieces, count);
+    }
+  }
+  // Each try may read all of the text, so after some the automaton is the cheaper way.
+  if (!found && !re_->Match(bytes, begin, text.size(), re2::RE2::UNANCHORED, pieces, count)) {
     return false;
   }
-  groups.clear();
-  for (const re2::StringPiece& piece : pieces) groups.emplace_back(piece.data(), piece.size());
+  for (size_t g = 0; g < groups.size(); ++g) groups[g] = {pieces[g].data(), pieces[g].size()};
   return true;
+}
+
+bool Pattern::find(std::string_view text, size_t from,
+                   std::vector<std::string_view>& groups) const {
+  groups.resize(groups_ + 1);
+  return match(text, from, groups);
+}
+
+std::string_view Pattern::first(std::string_view text) const {
+  std::string_view groups[2];
+  const size_t wanted = groups_ == 0 ? 1 : 2;
+  return match(text, 0, {groups, wanted}) ? groups[wanted - 1] : std::string_view();
 }
 
 Result<const Pattern*> PatternCache::get(std::string_view source, std::string_view flags,
                                          PatternFlags parsed, PatternUse use) {
+  // Patterns are constants as a rule.
+  if (last_ != nullptr && use == last_use_ && source == last_source_ && flags == last_flags_) {
+    return last_;
+  }
   std::string key(flags);
   key.push_back(use == PatternUse::test ? '\1' : '\2');
   key.append(source);
-  if (last_ != nullptr && key == last_key_) return last_;
   auto found = patterns_.find(key);
   if (found == patterns_.end()) {
     QW_ASSIGN_OR_RETURN(auto pattern, Pattern::compile(source, parsed, use));
@@ -630,7 +723,9 @@ Result<const Pattern*> PatternCache::get(std::string_view source, std::string_vi
     found = patterns_.emplace(key, std::move(pattern)).first;
   }
   last_ = found->second.get();
-  last_key_ = std::move(key);
+  last_use_ = use;
+  last_source_ = source;
+  last_flags_ = flags;
   return last_;
 }
 

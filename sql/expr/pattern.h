@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,12 +45,20 @@ class Pattern {
   bool test(std::string_view text) const;
   // Searches from byte `from`; groups[0] is the match, a group that took no part has null data.
   bool find(std::string_view text, size_t from, std::vector<std::string_view>& groups) const;
+  // The first group, or the match of a pattern without groups; null data: there is none.
+  std::string_view first(std::string_view text) const;
   uint32_t groups() const { return groups_; }
 
  private:
+  static constexpr size_t kRequiredBytesMin = 3;  // a rare enough sight to pay for the search
+  static constexpr size_t kFewGroups = 8;
+  static constexpr uint32_t kTriesMax = 16;
   Pattern() = default;
+  bool match(std::string_view text, size_t from, std::span<std::string_view> groups) const;
   std::unique_ptr<re2::RE2> re_;
   uint32_t groups_ = 0;
+  std::string required_;  // every match holds these bytes
+  size_t required_behind_ = 0;
 };
 
 // Compiled patterns of a call site, by source and flags.
@@ -62,7 +71,8 @@ class PatternCache {
   static constexpr size_t kPatternsMax = 64;
   std::map<std::string, std::shared_ptr<const Pattern>, std::less<>> patterns_;
   const Pattern* last_ = nullptr;
-  std::string last_key_;
+  PatternUse last_use_ = PatternUse::test;
+  std::string last_source_, last_flags_;
 };
 
 }  // namespace qw::sql

@@ -298,9 +298,7 @@ Str regexp_split(View text, View source, Row& row) {
 std::optional<Str> substring_regex(View text, View source, Row& row) {
   const Pattern* pattern = pattern_of(source, "", PatternUse::positions, row);
   if (pattern == nullptr) return Str();
-  Groups groups;
-  if (!pattern->find(text, 0, groups)) return std::nullopt;
-  const View found = groups[groups.size() > 1 ? 1 : 0];
+  const View found = pattern->first(text);
   if (found.data() == nullptr) return std::nullopt;
   return Str(found);
 }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "sql/expr/declare.h"
+#include "sql/expr/search.h"
 #include "sql/expr/utf8.h"
 #include "src/base/limits.h"
 
@@ -54,6 +55,16 @@ Str mapped(View text, Row& row) {
   return row.text(out);
 }
 
+// lower() and upper(): ASCII goes straight to where it stays.
+template <char First, char Last, void (*Map)(View, std::string&)>
+Str turned(View text, Row& row) {
+  char few[Str::kInlineBytesMax];
+  const bool is_short = text.size() <= sizeof(few);
+  char* to = is_short ? few : static_cast<char*>(row.arena().allocate(text.size(), 1));
+  if (utf8::turn_ascii<First, Last>(text, to)) return Str(View(to, text.size()));
+  return mapped<Map>(text, row);
+}
+
 View slice(View text, int64_t start, int64_t end) {  // 1-based characters [start, end)
   start = std::max<int64_t>(start, 1);
   if (end <= start) return {};
@@ -68,7 +79,7 @@ Str substring(View text, int32_t start, int32_t count, Row& row) {
 Str substring_from(View text, int32_t start, Row&) { return Str(slice(text, start, INT64_MAX)); }
 
 int32_t position(View text, View part) {
-  const size_t at = text.find(part);
+  const size_t at = find_text(text, part, 0);
   return at == View::npos ? 0 : length(text.substr(0, at)) + 1;
 }
 bool starts_with(View text, View prefix) { return text.substr(0, prefix.size()) == prefix; }
@@ -108,17 +119,30 @@ Str trim_blanks(View text, Row&) {
 
 Str replace(View text, View from, View to, Row& row) {
   if (from.empty()) return Str(text);
-  size_t at = text.find(from);
+  size_t at = find_text(text, from, 0);
   if (at == View::npos) return Str(text);
   std::string out;
   size_t begin = 0;
-  for (; at != View::npos; at = text.find(from, begin)) {
+  for (; at != View::npos; at = find_text(text, from, begin)) {
     out.append(text, begin, at - begin).append(to);
     begin = at + from.size();
   }
   out.append(text, begin);
   if (out.size() > kTextBytesMax) return row.fail(too_long());
   return row.text(out);
+}
+
+// Separators of one byte are found many at a time.
+Str split_at_byte(View text, char separator, int64_t wanted) {
+  int64_t seen = 0;
+  size_t begin = 0;
+  if (wanted > 1) {
+    begin = find_nth(text, separator, 0, wanted - 1, seen);
+    if (begin == View::npos) return Str();
+    ++begin;
+  }
+  const size_t end = find_nth(text, separator, begin, 1, seen);
+  return Str(text.substr(begin, end == View::npos ? end : end - begin));
 }
 
 Str split_part(View text, View separator, int32_t field, Row& row) {
@@ -129,16 +153,17 @@ Str split_part(View text, View separator, int32_t field, Row& row) {
   int64_t wanted = field;
   if (field < 0) {
     int64_t parts = 1;
-    for (size_t at = text.find(separator); at != View::npos;
-         at = text.find(separator, at + separator.size())) {
+    for (size_t at = find_text(text, separator, 0); at != View::npos;
+         at = find_text(text, separator, at + separator.size())) {
       ++parts;
     }
     wanted = parts + field + 1;
     if (wanted < 1) return Str();
   }
+  if (separator.size() == 1) return split_at_byte(text, separator[0], wanted);
   size_t begin = 0;
   for (int64_t part = 1;; ++part) {
-    const size_t at = text.find(separator, begin);
+    const size_t at = find_text(text, separator, begin);
     if (part == wanted) return Str(text.substr(begin, at == View::npos ? at : at - begin));
     if (at == View::npos) return Str();
     begin = at + separator.size();
@@ -319,8 +344,8 @@ void declare_text(Declarations& d) {
   d.add(1374, "octet_length(text) int4", each<octets>());
   d.add(1375, "octet_length(bpchar) int4", each<octets>());
   d.add(1811, "bit_length(text) int4", each<bits>());
-  d.add(870, "lower(text) text", each<mapped<utf8::append_lower>>());
-  d.add(871, "upper(text) text", each<mapped<utf8::append_upper>>());
+  d.add(870, "lower(text) text", each<turned<'A', 'Z', utf8::append_lower>>());
+  d.add(871, "upper(text) text", each<turned<'a', 'z', utf8::append_upper>>());
   d.add(872, "initcap(text) text", each<mapped<utf8::append_initcap>>());
   d.add(936, "substring(text,int4,int4) text", each<substring>());
   d.add(937, "substring(text,int4) text", each<substring_from>());

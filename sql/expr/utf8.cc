@@ -46,14 +46,7 @@ template <char First, char Last>
 bool append_ascii(std::string_view text, std::string& out) {
   const size_t begin = out.size();
   out.resize(begin + text.size());
-  char* to = out.data() + begin;
-  unsigned char all = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    all = static_cast<unsigned char>(all | byte);
-    to[i] = static_cast<char>(byte ^ (byte >= First && byte <= Last ? 0x20U : 0U));
-  }
-  if ((all & 0x80U) == 0) return true;
+  if (turn_ascii<First, Last>(text, out.data() + begin)) return true;
   out.resize(begin);
   return false;
 }

@@ -37,6 +37,18 @@ inline size_t offset(std::string_view text, size_t characters) {
   return at;
 }
 
+// Writes `text` with the case of letters from First to Last turned; false when a byte is not ASCII.
+template <char First, char Last>
+bool turn_ascii(std::string_view text, char* to) {
+  unsigned char all = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    all = static_cast<unsigned char>(all | byte);
+    to[i] = static_cast<char>(byte ^ (byte >= First && byte <= Last ? 0x20U : 0U));
+  }
+  return (all & 0x80U) == 0;
+}
+
 char32_t decode(std::string_view character);
 void append(char32_t code, std::string& out);
 
