@@ -21,19 +21,28 @@
 namespace qw::storage {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+// 2: checksums, because a bit that flips in a definition makes another view of it, and SQLite has
+// none. A catalog of version 1 gets them when it is opened.
+constexpr int kSchemaVersion = 2;
 constexpr uint32_t kFirstObject = 16384;
 constexpr std::string_view kStoreIdentity = "store_identity";
 constexpr const char* kSchema = R"sql(
   CREATE TABLE object (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name_class TEXT NOT NULL,
     schema TEXT NOT NULL, name TEXT NOT NULL, definition BLOB NOT NULL, payload BLOB NOT NULL,
-    state INTEGER NOT NULL, created INTEGER NOT NULL, UNIQUE (name_class, schema, name));
+    state INTEGER NOT NULL, created INTEGER NOT NULL, checksum INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (name_class, schema, name));
   CREATE TABLE dependency (object INTEGER NOT NULL, depends_on INTEGER NOT NULL,
     position INTEGER NOT NULL, PRIMARY KEY (object, position)) WITHOUT ROWID;
-  CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE setting (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-  INSERT INTO counter VALUES ('object', 16384), ('state', 1);
-  PRAGMA user_version = 1;
+  CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL,
+    checksum INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+  CREATE TABLE setting (name BLOB PRIMARY KEY, value BLOB NOT NULL,
+    checksum INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+  INSERT INTO counter (name, next) VALUES ('object', 16384), ('state', 1);
+)sql";
+constexpr const char* kAddChecksums = R"sql(
+  ALTER TABLE object ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE counter ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE setting ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
 )sql";
 
 // The secrets file: "QWS1", then per secret: object (4), size (4), bytes; last xxh3 of all before
@@ -200,7 +209,8 @@ Error name_taken(const CatalogObject& object, bool in_transition) {
 }
 
 constexpr std::string_view kObjectColumns =
-    "id, kind, name_class, schema, name, definition, payload, state, created";
+    "id, kind, name_class, schema, name, definition, payload, state, created, checksum";
+constexpr int kChecksumColumn = 9;
 
 CatalogObject read_object(const Statement& row) {
   CatalogObject object;
@@ -217,6 +227,50 @@ CatalogObject read_object(const Statement& row) {
 }
 
 int64_t to_int(ObjectState state) { return static_cast<int64_t>(state); }
+
+// Fields one after the other, each with its size.
+class EntryChecksum {
+ public:
+  EntryChecksum& add(uint64_t value) {
+    append<uint64_t>(bytes_, value);
+    return *this;
+  }
+  EntryChecksum& add(std::string_view field) {
+    add(uint64_t{field.size()});
+    bytes_ += field;
+    return *this;
+  }
+  int64_t value() const { return static_cast<int64_t>(hash_bytes(bytes_)); }
+
+ private:
+  std::string bytes_;
+};
+
+int64_t entry_checksum(const CatalogObject& object) {
+  EntryChecksum sum;
+  sum.add(object.id.value).add(object.kind).add(object.name_class).add(object.schema);
+  sum.add(object.name).add(object.definition).add(object.payload);
+  sum.add(static_cast<uint64_t>(to_int(object.state))).add(object.created.value);
+  for (const ObjectId id : object.depends_on) sum.add(id.value);
+  return sum.value();
+}
+
+int64_t entry_checksum(std::string_view name, std::string_view value) {
+  return EntryChecksum().add(name).add(value).value();
+}
+
+int64_t entry_checksum(std::string_view name, int64_t next) {
+  return EntryChecksum().add(name).add(static_cast<uint64_t>(next)).value();
+}
+
+Error damaged_entry(std::string_view what) {
+  return data_corrupted(fmt::format("catalog: {} is damaged", what))
+      .with_hint("Restore the data directory from a backup.");
+}
+
+Error damaged_entry(const CatalogObject& object) {
+  return damaged_entry(fmt::format("{} \"{}\" ({})", object.kind, object.name, object.id));
+}
 
 }  // namespace
 
@@ -252,18 +306,88 @@ struct Catalog::Impl {
     QW_ASSERT(count > 0);
     int64_t first = 0;
     const auto advance = [&]() -> Result<void> {
-      Statement read(db, "SELECT next FROM counter WHERE name = ?");
+      Statement read(db, "SELECT next, checksum FROM counter WHERE name = ?");
       QW_ASSIGN_OR_RETURN(const bool found, read.bind(counter).step());
       if (!found) return fail(data_corrupted("catalog: counter is missing"));
       first = read.integer(0);
+      if (read.integer(1) != entry_checksum(counter, first)) return fail(damaged_entry("counter"));
       if (first + count > int64_t{0xFFFFFFFF}) {
         return fail(program_limit_exceeded("out of object identifiers"));
       }
-      Statement write(db, "UPDATE counter SET next = ? WHERE name = ?");
-      return write.bind(first + count).bind(counter).run();
+      return set_counter(counter, first + count);
     };
     QW_TRY(transaction(advance));
     return static_cast<uint32_t>(first);
+  }
+
+  Result<void> set_counter(std::string_view counter, int64_t next) {
+    Statement write(db, "UPDATE counter SET next = ?, checksum = ? WHERE name = ?");
+    return write.bind(next).bind(entry_checksum(counter, next)).bind(counter).run();
+  }
+
+  Result<void> put_setting(std::string_view name, std::string_view value) {
+    Statement put(db, "INSERT OR REPLACE INTO setting VALUES (?, ?, ?)");
+    return put.bind_blob(name).bind_blob(value).bind(entry_checksum(name, value)).run();
+  }
+
+  Result<std::optional<std::string>> setting(std::string_view name) {
+    Statement row(db, "SELECT value, checksum FROM setting WHERE name = ?");
+    QW_ASSIGN_OR_RETURN(const bool found, row.bind_blob(name).step());
+    if (!found) return std::nullopt;
+    std::string value = row.bytes(0);
+    if (row.integer(1) != entry_checksum(name, value)) return fail(damaged_entry("setting"));
+    return value;
+  }
+
+  // The object as it stands there, and the checksum beside it.
+  Result<std::optional<std::pair<CatalogObject, int64_t>>> read(ObjectId id) {
+    Statement row(db, fmt::format("SELECT {} FROM object WHERE id = ?", kObjectColumns));
+    QW_ASSIGN_OR_RETURN(const bool found, row.bind(id.value).step());
+    if (!found) return std::nullopt;
+    std::pair<CatalogObject, int64_t> out{read_object(row), row.integer(kChecksumColumn)};
+    Statement edges(db, "SELECT depends_on FROM dependency WHERE object = ? ORDER BY position");
+    edges.bind(id.value);
+    for (;;) {
+      QW_ASSIGN_OR_RETURN(const bool more, edges.step());
+      if (!more) return out;
+      out.first.depends_on.push_back(ObjectId{static_cast<uint32_t>(edges.integer(0))});
+    }
+  }
+
+  // After every change of an object, in the same transaction.
+  Result<void> seal(ObjectId id) {
+    QW_ASSIGN_OR_RETURN(const auto object, read(id));
+    if (!object) return fail(internal_error(fmt::format("catalog: no such object: {}", id)));
+    Statement update(db, "UPDATE object SET checksum = ? WHERE id = ?");
+    return update.bind(entry_checksum(object->first)).bind(id.value).run();
+  }
+
+  // Computes all checksums: of a new catalog, and of one of version 1.
+  Result<void> seal_all() {
+    std::vector<ObjectId> ids;
+    std::vector<std::pair<std::string, std::string>> settings;
+    std::vector<std::pair<std::string, int64_t>> counters;
+    Statement objects(db, "SELECT id FROM object"), all(db, "SELECT name, value FROM setting"),
+        numbers(db, "SELECT name, next FROM counter");
+    for (;;) {
+      QW_ASSIGN_OR_RETURN(const bool more, objects.step());
+      if (!more) break;
+      ids.push_back(ObjectId{static_cast<uint32_t>(objects.integer(0))});
+    }
+    for (;;) {
+      QW_ASSIGN_OR_RETURN(const bool more, all.step());
+      if (!more) break;
+      settings.emplace_back(all.bytes(0), all.bytes(1));
+    }
+    for (;;) {
+      QW_ASSIGN_OR_RETURN(const bool more, numbers.step());
+      if (!more) break;
+      counters.emplace_back(numbers.bytes(0), numbers.integer(1));
+    }
+    for (const ObjectId id : ids) QW_TRY(seal(id));
+    for (const auto& [name, value] : settings) QW_TRY(put_setting(name, value));
+    for (const auto& [name, next] : counters) QW_TRY(set_counter(name, next));
+    return execute(fmt::format("PRAGMA user_version = {}", kSchemaVersion).c_str());
   }
 
   Result<void> insert_dependencies(const CatalogObject& object) {
@@ -292,13 +416,14 @@ struct Catalog::Impl {
   Result<void> insert(const CatalogObject& object) {
     QW_ASSERT(object.id.value >= kFirstObject);
     QW_TRY(require_free_name(object));
-    Statement insert(db, "INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)");
+    Statement insert(db, "INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)");
     insert.bind(object.id.value).bind(std::string_view(object.kind));
     insert.bind(std::string_view(object.name_class)).bind(std::string_view(object.schema));
     insert.bind(std::string_view(object.name)).bind_blob(object.definition);
     insert.bind_blob(object.payload).bind(to_int(ObjectState::creating));
     QW_TRY(insert.run());
-    return insert_dependencies(object);
+    QW_TRY(insert_dependencies(object));
+    return seal(object.id);
   }
 
   Result<void> set_state(ObjectId id, ObjectState state, std::optional<Epoch> created) {
@@ -310,7 +435,7 @@ struct Catalog::Impl {
     if (sqlite3_changes(db) != 1) {
       return fail(internal_error(fmt::format("catalog: no such object: {}", id)));
     }
-    return {};
+    return seal(id);
   }
 
   Result<void> remove(ObjectId id) {
@@ -324,22 +449,28 @@ struct Catalog::Impl {
 
   Result<std::vector<CatalogObject>> list() {
     std::vector<CatalogObject> out;
+    std::vector<int64_t> checksums;
     std::map<ObjectId, size_t> index;
     Statement rows(db, fmt::format("SELECT {} FROM object ORDER BY id", kObjectColumns));
     for (;;) {
       QW_ASSIGN_OR_RETURN(const bool more, rows.step());
       if (!more) break;
       out.push_back(read_object(rows));
+      checksums.push_back(rows.integer(kChecksumColumn));
       index[out.back().id] = out.size() - 1;
     }
     Statement edges(db, "SELECT object, depends_on FROM dependency ORDER BY object, position");
     for (;;) {
       QW_ASSIGN_OR_RETURN(const bool more, edges.step());
-      if (!more) return out;
+      if (!more) break;
       const auto it = index.find(ObjectId{static_cast<uint32_t>(edges.integer(0))});
       if (it == index.end()) return fail(data_corrupted("catalog: dependency of no object"));
       out[it->second].depends_on.push_back(ObjectId{static_cast<uint32_t>(edges.integer(1))});
     }
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (entry_checksum(out[i]) != checksums[i]) return fail(damaged_entry(out[i]));
+    }
+    return out;
   }
 
   // Writes the secrets beside the old file, syncs, and renames: a crash leaves one or the other.
@@ -381,13 +512,19 @@ struct Catalog::Impl {
     QW_TRY(
         execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL;"
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"));
-    Statement version(db, "PRAGMA user_version");
-    QW_TRY(version.step());
-    if (version.integer(0) == kSchemaVersion) return require_same_store(file, store);
-    if (version.integer(0) != 0) {
-      return fail(object_not_in_prerequisite_state(
-          fmt::format("catalog has format {}, this program reads format {}", version.integer(0),
-                      kSchemaVersion)));
+    QW_TRY(require_sound_pages());
+    QW_ASSIGN_OR_RETURN(const int64_t version, schema_version());
+    if (version == 1) {
+      const auto upgrade = [&]() -> Result<void> {
+        QW_TRY(execute(kAddChecksums));
+        return seal_all();
+      };
+      QW_TRY(transaction(upgrade));
+    }
+    if (version == 1 || version == kSchemaVersion) return require_same_store(file, store);
+    if (version != 0) {
+      return fail(object_not_in_prerequisite_state(fmt::format(
+          "catalog has format {}, this program reads format {}", version, kSchemaVersion)));
     }
     if (!store.is_new) {
       return fail(data_corrupted(fmt::format("{} holds no catalog", file))
@@ -395,17 +532,29 @@ struct Catalog::Impl {
     }
     return transaction([&]() -> Result<void> {
       QW_TRY(execute(kSchema));
-      if (store.identity == 0) return {};
-      Statement put(db, "INSERT INTO setting VALUES (?, ?)");
-      return put.bind_blob(kStoreIdentity).bind_blob(std::to_string(store.identity)).run();
+      if (store.identity != 0) QW_TRY(put_setting(kStoreIdentity, std::to_string(store.identity)));
+      return seal_all();
     });
+  }
+
+  Result<int64_t> schema_version() {
+    Statement version(db, "PRAGMA user_version");
+    QW_TRY(version.step());
+    return version.integer(0);
+  }
+
+  // What the checksums of rows cannot see: rows that a damaged page has lost.
+  Result<void> require_sound_pages() {
+    Statement check(db, "PRAGMA quick_check(1)");
+    QW_ASSIGN_OR_RETURN(const bool said, check.step());
+    if (said && check.bytes(0) == "ok") return {};
+    return fail(damaged_entry(said ? check.bytes(0) : "file"));
   }
 
   Result<void> require_same_store(const std::string& file, const Beside& store) {
     if (store.identity == 0) return {};
-    Statement row(db, "SELECT value FROM setting WHERE name = ?");
-    QW_ASSIGN_OR_RETURN(const bool found, row.bind_blob(kStoreIdentity).step());
-    if (found && row.bytes(0) == std::to_string(store.identity)) return {};
+    QW_ASSIGN_OR_RETURN(const auto known, setting(kStoreIdentity));
+    if (known && *known == std::to_string(store.identity)) return {};
     return fail(data_corrupted(fmt::format("{} belongs to another store than the {} beside it",
                                            file, kStoreFile))
                     .with_hint("Restore both files from the same backup."));
@@ -483,7 +632,8 @@ Result<void> Catalog::update(const CatalogObject& object) {
     }
     Statement erase(impl_->db, "DELETE FROM dependency WHERE object = ?");
     QW_TRY(erase.bind(object.id.value).run());
-    return impl_->insert_dependencies(object);
+    QW_TRY(impl_->insert_dependencies(object));
+    return impl_->seal(object.id);
   });
 }
 
@@ -507,18 +657,10 @@ Result<std::vector<CatalogObject>> Catalog::list() const {
 
 Result<std::optional<CatalogObject>> Catalog::get(ObjectId id) const {
   const std::lock_guard lock(impl_->mutex);
-  Statement row(impl_->db, fmt::format("SELECT {} FROM object WHERE id = ?", kObjectColumns));
-  QW_ASSIGN_OR_RETURN(const bool found, row.bind(id.value).step());
+  QW_ASSIGN_OR_RETURN(auto found, impl_->read(id));
   if (!found) return std::nullopt;
-  CatalogObject object = read_object(row);
-  Statement edges(impl_->db,
-                  "SELECT depends_on FROM dependency WHERE object = ? ORDER BY position");
-  edges.bind(id.value);
-  for (;;) {
-    QW_ASSIGN_OR_RETURN(const bool more, edges.step());
-    if (!more) return object;
-    object.depends_on.push_back(ObjectId{static_cast<uint32_t>(edges.integer(0))});
-  }
+  if (entry_checksum(found->first) != found->second) return fail(damaged_entry(found->first));
+  return std::move(found->first);
 }
 
 Result<std::vector<CatalogObject>> Catalog::sweep(
@@ -547,27 +689,26 @@ Result<void> Catalog::put_setting(std::string_view key, std::string_view value) 
       Statement erase(impl_->db, "DELETE FROM setting WHERE name = ?");
       return erase.bind_blob(key).run();
     }
-    Statement put(impl_->db, "INSERT OR REPLACE INTO setting VALUES (?, ?)");
-    return put.bind_blob(key).bind_blob(value).run();
+    return impl_->put_setting(key, value);
   });
 }
 
 Result<std::optional<std::string>> Catalog::setting(std::string_view key) const {
   const std::lock_guard lock(impl_->mutex);
-  Statement row(impl_->db, "SELECT value FROM setting WHERE name = ?");
-  QW_ASSIGN_OR_RETURN(const bool found, row.bind_blob(key).step());
-  if (!found) return std::nullopt;
-  return row.bytes(0);
+  return impl_->setting(key);
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> Catalog::settings() const {
   const std::lock_guard lock(impl_->mutex);
   std::vector<std::pair<std::string, std::string>> out;
-  Statement rows(impl_->db, "SELECT name, value FROM setting ORDER BY name");
+  Statement rows(impl_->db, "SELECT name, value, checksum FROM setting ORDER BY name");
   for (;;) {
     QW_ASSIGN_OR_RETURN(const bool more, rows.step());
     if (!more) return out;
     out.emplace_back(rows.bytes(0), rows.bytes(1));
+    if (rows.integer(2) != entry_checksum(out.back().first, out.back().second)) {
+      return fail(damaged_entry("setting"));
+    }
   }
 }
 

@@ -1,8 +1,10 @@
 // The catalogue: states of objects, names, ids and secrets, each also over a reopen.
 #include "storage/catalog.h"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "tests/unit/storage/fixture.h"
@@ -45,6 +47,95 @@ TEST_CASE("objects go from creating to ready to dropping to gone") {
   done(catalog->remove(ids));
   CHECK(value_of(catalog->list()).empty());
   CHECK(!value_of(catalog->get(ObjectId{16400})));
+}
+
+// Runs SQL behind the catalogue's back.
+void alter(const TempDir& dir, const char* sql) {
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open((std::filesystem::path(dir.path()) / "catalog.db").c_str(), &db) ==
+          SQLITE_OK);
+  const int rc = sqlite3_exec(db, sql, nullptr, nullptr, nullptr);
+  sqlite3_close(db);
+  REQUIRE(rc == SQLITE_OK);
+}
+
+void fill(const TempDir& dir) {
+  auto catalog = value_of(Catalog::open(dir.path(), {}));
+  const std::vector<CatalogObject> both = {object(16400, "t"),
+                                           object(16401, "v", {ObjectId{16400}})};
+  done(catalog->insert_creating(both));
+  done(catalog->mark_ready(std::vector<ObjectId>{ObjectId{16400}}, Epoch{5}));
+  done(catalog->put_setting("key", "value"));
+  CHECK(value_of(catalog->allocate_states(3)) == StateId{1});
+}
+
+TEST_CASE("a changed definition, setting, dependency or counter is named, not believed") {
+  const auto finds = [](const char* change, const auto& look) {
+    const TempDir dir;
+    fill(dir);
+    alter(dir, change);
+    const auto catalog = value_of(Catalog::open(dir.path(), {}));
+    const auto result = look(*catalog);
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code() == SqlState("XX001"));
+    return result.error().message();
+  };
+  const auto list = [](const Catalog& catalog) { return catalog.list(); };
+  CHECK(finds("UPDATE object SET definition = 'CREATE TABLE ,..' WHERE id = 16401", list)
+            .find("\"v\"") != std::string::npos);
+  CHECK(finds("UPDATE object SET state = 1 WHERE id = 16401", list).find("16401") !=
+        std::string::npos);
+  finds("UPDATE object SET name = 'u' WHERE id = 16400", list);
+  finds("UPDATE dependency SET depends_on = 16402", list);
+  finds("DELETE FROM dependency", list);
+  finds("UPDATE object SET payload = x'00' WHERE id = 16400",
+        [](const Catalog& catalog) { return catalog.get(ObjectId{16400}); });
+  finds("UPDATE setting SET value = 'walue'",
+        [](const Catalog& catalog) { return catalog.setting("key"); });
+  finds("UPDATE setting SET name = 'kez'",
+        [](const Catalog& catalog) { return catalog.settings(); });
+  finds("UPDATE counter SET next = 2 WHERE name = 'state'",
+        [](Catalog& catalog) { return catalog.allocate_states(1); });
+}
+
+TEST_CASE("a damaged page is found when the catalogue is opened") {
+  const TempDir dir;
+  fill(dir);
+  const auto file = std::filesystem::path(dir.path()) / "catalog.db";
+  const auto pages = std::filesystem::file_size(file) / 4096;
+  for (size_t page = 1; page < pages; ++page) {
+    std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+    std::string kept(4096, '\0');
+    stream.seekg(static_cast<std::streamoff>(page * 4096)).read(kept.data(), 4096);
+    const auto put = [&](const std::string& bytes) {
+      stream.seekp(static_cast<std::streamoff>(page * 4096)).write(bytes.data(), 4096).flush();
+    };
+    put(std::string(4096, '\0'));
+    const auto damaged = Catalog::open(dir.path(), {});
+    REQUIRE_FALSE(damaged);
+    CHECK(damaged.error().code() == SqlState("XX001"));
+    put(kept);
+  }
+  CHECK(value_of(value_of(Catalog::open(dir.path(), {}))->list()).size() == 2);
+}
+
+TEST_CASE("an older format is brought up to date, a newer one refused by its number") {
+  const TempDir dir;
+  fill(dir);
+  alter(dir,
+        "ALTER TABLE object DROP COLUMN checksum; ALTER TABLE setting DROP COLUMN checksum;"
+        "ALTER TABLE counter DROP COLUMN checksum; PRAGMA user_version = 1");
+  for (int times = 0; times < 2; ++times) {
+    const auto catalog = value_of(Catalog::open(dir.path(), {}));
+    CHECK(value_of(catalog->list()).size() == 2);
+    CHECK(value_of(catalog->setting("key")) == "value");
+    CHECK(value_of(catalog->allocate_states(1)) == StateId{4U + static_cast<uint32_t>(times)});
+  }
+  alter(dir, "PRAGMA user_version = 99");
+  const auto newer = Catalog::open(dir.path(), {});
+  REQUIRE_FALSE(newer);
+  CHECK(newer.error().code() == SqlState("55000"));
+  CHECK(newer.error().message().find("99") != std::string::npos);
 }
 
 TEST_CASE("a name is held from the first moment on") {

@@ -90,6 +90,24 @@ Outcome examine(const StoreOptions& options) {
   return detected ? Outcome::detected : Outcome::sound;
 }
 
+TEST_CASE("an older and a newer format are refused by their number") {
+  for (const uint32_t format : {kFormatVersion - 1, kFormatVersion + 1}) {
+    auto kv = std::make_shared<MemoryKv>();
+    StoreOptions options;
+    options.kv = kv;
+    fill(options);
+    {
+      const auto txn = value_of(kv->begin_write());
+      done(put_meta_record(*txn, meta_key(kMetaFormat), format));
+      done(txn->commit());
+    }
+    const auto opened = Store::open(options);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code() == SqlState("55000"));
+    CHECK(opened.error().message().find(fmt::format("format {}", format)) != std::string::npos);
+  }
+}
+
 TEST_CASE("every flipped bit of a stored value is found and named") {
   for (const Table table : {Table::rows, Table::log, Table::image, Table::meta}) {
     auto kv = std::make_shared<MemoryKv>();
