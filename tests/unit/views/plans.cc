@@ -36,14 +36,6 @@ sql::PlanPtr make_plan(sql::Plan::Op op, std::vector<sql::PlanPtr> inputs,
   return plan;
 }
 
-sql::PlanPtr scan_plan(uint32_t table) {
-  sql::Scan scan;
-  scan.relation = ObjectId{table};
-  scan.name = fmt::format("t{}", table);
-  scan.columns = {0, 1, 2, 3};
-  return make_plan(std::move(scan), {}, table_types());
-}
-
 class TableCursor final : public RowCursor {
  public:
   TableCursor(const Table& table, std::vector<uint32_t> columns) : columns_(std::move(columns)) {
@@ -88,6 +80,14 @@ class TableSources final : public QuerySources {
 };
 
 }  // namespace
+
+sql::PlanPtr scan_plan(uint32_t table) {
+  sql::Scan scan;
+  scan.relation = ObjectId{table};
+  scan.name = fmt::format("t{}", table);
+  scan.columns = {0, 1, 2, 3};
+  return make_plan(std::move(scan), {}, table_types());
+}
 
 sql::PlanPtr aggregate_plan(std::vector<uint32_t> groups, uint32_t column, bool distinct) {
   sql::PlanPtr input = scan_plan(1);
@@ -152,6 +152,95 @@ sql::PlanPtr join_plan(sql::Join join, uint32_t right, bool residual) {
     types.insert(types.end(), more.begin(), more.end());
   }
   return make_plan(std::move(join), {scan_plan(1), scan_plan(right)}, std::move(types));
+}
+
+sql::PlanPtr peak_join_plan(const PeakShape& shape, sql::PlanPtr rows, sql::PlanPtr source) {
+  const std::vector<Type> columns = table_types();
+  const uint32_t value = shape.value;
+  sql::Aggregate aggregate;
+  std::vector<Type> types;
+  if (shape.grouped) {
+    aggregate.groups = {shape.group};
+    types.push_back(columns[shape.group]);
+  }
+  sql::AggregateCall call;
+  call.function = aggregate_function(shape.highest ? "max" : "min", columns[value].id);
+  call.arguments = {value};
+  call.type = columns[value];
+  types.push_back(call.type);
+  aggregate.calls.push_back(std::move(call));
+  const auto peak = static_cast<uint32_t>(types.size() - 1);
+  sql::PlanPtr peaks = make_plan(std::move(aggregate), {std::move(source)}, types);
+  const bool rows_first = shape.rows_first;
+  const auto width = static_cast<uint32_t>(rows_first ? columns.size() : types.size());
+  const auto key = [&](uint32_t row, uint32_t other, bool null_safe) {
+    return rows_first ? sql::Join::Key{row, other, null_safe}
+                      : sql::Join::Key{other, row, null_safe};
+  };
+  sql::Join join;
+  if (shape.grouped) join.keys.push_back(key(shape.group, 0, shape.null_safe));
+  if (!shape.residual) {
+    join.keys.push_back(key(value, peak, false));
+  } else {
+    std::vector<sql::ExprPtr> args;
+    args.push_back(sql::make_column(rows_first ? width + peak : peak, TypeId::int4));
+    args.push_back(sql::make_column(rows_first ? value : width + value, TypeId::int4));
+    for (const sql::Operator& op : sql::Registry::instance().all_operators()) {
+      if (op.name != "<=" || op.function->args.size() != 2) continue;
+      if (op.function->args[0].id != TypeId::int4 || op.function->args[1].id != TypeId::int4) {
+        continue;
+      }
+      join.residual = sql::make_call(*op.function, std::move(args), TypeId::boolean);
+      break;
+    }
+  }
+  std::vector<Type> out = columns;
+  out.insert(rows_first ? out.end() : out.begin(), types.begin(), types.end());
+  sql::PlanPtr left = rows_first ? rows : peaks, right = rows_first ? peaks : rows;
+  return make_plan(std::move(join), {std::move(left), std::move(right)}, std::move(out));
+}
+
+sql::PlanPtr dimension_join_plan(int32_t bound, uint32_t facts_table, bool null_safe, bool two_keys,
+                                 bool dimension_first) {
+  std::vector<sql::ExprPtr> args;
+  args.push_back(sql::make_column(1, TypeId::int4));
+  args.push_back(sql::make_constant(Datum::int4(bound)));
+  sql::Filter filter;
+  filter.predicate = sql::make_call(*sql::Registry::instance().less(TypeId::int4), std::move(args),
+                                    TypeId::boolean);
+  sql::PlanPtr facts = scan_plan(facts_table);
+  sql::PlanPtr dimension = make_plan(std::move(filter), {scan_plan(1)}, table_types());
+  sql::Join join;
+  join.keys.push_back({0, 0, null_safe});
+  if (two_keys) join.keys.push_back({1, 1, false});
+  std::vector<Type> out = table_types();
+  const std::vector<Type> more = table_types();
+  out.insert(out.end(), more.begin(), more.end());
+  if (dimension_first) std::swap(facts, dimension);
+  return make_plan(std::move(join), {std::move(facts), std::move(dimension)}, std::move(out));
+}
+
+sql::PlanPtr window_plan() {
+  sql::Window window;
+  window.partition = {0};
+  window.order = {{3, {false, false}}};
+  std::vector<Type> types = table_types();
+  for (const char* name : {"row_number", "rank", "dense_rank"}) {
+    for (const sql::Function* function : sql::Registry::instance().functions(name)) {
+      if (!function->args.empty()) continue;
+      sql::WindowCall call;
+      call.function = function;
+      call.type = function->result;
+      types.push_back(call.type);
+      window.calls.push_back(std::move(call));
+    }
+  }
+  sql::WindowCall count;
+  count.function = aggregate_function("count", TypeId::void_);
+  count.type = TypeId::int8;
+  types.push_back(count.type);
+  window.calls.push_back(std::move(count));
+  return make_plan(std::move(window), {scan_plan(1)}, std::move(types));
 }
 
 uint64_t Generator::next() {
@@ -342,71 +431,23 @@ sql::PlanPtr Generator::join(uint32_t depth) {
 }
 
 sql::PlanPtr Generator::peak_join() {
-  const std::vector<Type> columns = table_types();
   sql::PlanPtr rows = chance(30) ? filter(1) : scan(), source = scan();
-  const uint32_t value = below(4), group = (value + 1 + below(3)) % 4;
-  sql::Aggregate aggregate;
-  std::vector<Type> types;
-  if (chance(85)) {
-    aggregate.groups = {group};
-    types.push_back(columns[group]);
-  }
-  sql::AggregateCall call;
-  const bool highest = chance(50);
-  call.function = aggregate_function(highest ? "max" : "min", columns[value].id);
-  call.arguments = {value};
-  call.type = columns[value];
-  types.push_back(call.type);
-  aggregate.calls.push_back(std::move(call));
-  const auto peak = static_cast<uint32_t>(types.size() - 1);
-  sql::PlanPtr peaks = make_plan(std::move(aggregate), {std::move(source)}, types);
-  const bool rows_first = chance(60);
-  const auto width = static_cast<uint32_t>(rows_first ? columns.size() : types.size());
-  const auto key = [&](uint32_t row, uint32_t other, bool null_safe) {
-    return rows_first ? sql::Join::Key{row, other, null_safe}
-                      : sql::Join::Key{other, row, null_safe};
-  };
-  sql::Join join;
-  if (types.size() == 2) join.keys.push_back(key(group, 0, chance(30)));
-  if (columns[value].id != TypeId::int4 || !highest || chance(50)) {
-    join.keys.push_back(key(value, peak, false));
-  } else {
-    std::vector<sql::ExprPtr> args;
-    args.push_back(sql::make_column(rows_first ? width + peak : peak, TypeId::int4));
-    args.push_back(sql::make_column(rows_first ? value : width + value, TypeId::int4));
-    for (const sql::Operator& op : sql::Registry::instance().all_operators()) {
-      if (op.name != "<=" || op.function->args.size() != 2) continue;
-      if (op.function->args[0].id != TypeId::int4 || op.function->args[1].id != TypeId::int4) {
-        continue;
-      }
-      join.residual = sql::make_call(*op.function, std::move(args), TypeId::boolean);
-      break;
-    }
-  }
-  std::vector<Type> out = columns;
-  out.insert(rows_first ? out.end() : out.begin(), types.begin(), types.end());
-  sql::PlanPtr left = rows_first ? rows : peaks, right = rows_first ? peaks : rows;
-  return make_plan(std::move(join), {std::move(left), std::move(right)}, std::move(out));
+  PeakShape shape;
+  shape.value = below(4);
+  shape.group = (shape.value + 1 + below(3)) % 4;
+  shape.grouped = chance(85);
+  shape.highest = chance(50);
+  shape.rows_first = chance(60);
+  shape.null_safe = shape.grouped && chance(30);
+  shape.residual = table_types()[shape.value].id == TypeId::int4 && shape.highest && !chance(50);
+  return peak_join_plan(shape, std::move(rows), std::move(source));
 }
 
 sql::PlanPtr Generator::dimension_join() {
-  std::vector<sql::ExprPtr> args;
-  args.push_back(sql::make_column(1, TypeId::int4));
-  args.push_back(sql::make_constant(Datum::int4(static_cast<int32_t>(1 + below(3)))));
-  sql::Filter filter;
-  filter.predicate = sql::make_call(*sql::Registry::instance().less(TypeId::int4), std::move(args),
-                                    TypeId::boolean);
-  sql::PlanPtr facts = scan_plan(2 + below(2));
-  sql::PlanPtr dimension = make_plan(std::move(filter), {scan_plan(1)}, table_types());
-  sql::Join join;
-  join.keys.push_back({0, 0, chance(20)});
-  if (chance(30)) join.keys.push_back({1, 1, false});
-  std::vector<Type> out = table_types();
-  const std::vector<Type> more = table_types();
-  out.insert(out.end(), more.begin(), more.end());
-  if (chance(40)) std::swap(facts, dimension);
-  return narrow(
-      make_plan(std::move(join), {std::move(facts), std::move(dimension)}, std::move(out)));
+  const int32_t bound = 1 + static_cast<int32_t>(below(3));
+  const uint32_t facts = 2 + below(2);
+  const bool null_safe = chance(20), two_keys = chance(30);
+  return narrow(dimension_join_plan(bound, facts, null_safe, two_keys, chance(40)));
 }
 
 sql::PlanPtr Generator::aggregate(uint32_t depth) {

@@ -44,9 +44,7 @@ class Generator {
  private:
   sql::PlanPtr scan();
   sql::PlanPtr join(uint32_t depth);
-  // Rows of a table joined with the maximum or minimum of their group in a table.
   sql::PlanPtr peak_join();
-  // Rows of a table joined with what a filter leaves of table 1, by that one's first column.
   sql::PlanPtr dimension_join();
   sql::PlanPtr aggregate(uint32_t depth);
   sql::PlanPtr set_op(uint32_t depth);
@@ -59,13 +57,28 @@ class Generator {
   uint64_t state_;
 };
 
-// Single operators over whole tables. All aggregates of one column that its type has:
+// Single operators over whole tables.
+sql::PlanPtr scan_plan(uint32_t table);
+// All aggregates of one column that its type has:
 sql::PlanPtr aggregate_plan(std::vector<uint32_t> groups, uint32_t column, bool distinct);
 sql::PlanPtr distinct_plan();
 sql::PlanPtr top_k_plan(uint32_t limit, bool row_number, bool with_ties);
 sql::PlanPtr set_op_plan(sql::SetOpKind kind, uint32_t right);
 // With `residual`: and left.int4 < right.int4.
 sql::PlanPtr join_plan(sql::Join join, uint32_t right, bool residual);
+
+// Row numbers and ranks and a running count, by the first column in order of the last.
+sql::PlanPtr window_plan();
+// Rows joined with the maximum or minimum of their group in `source`.
+struct PeakShape {
+  uint32_t group = 0, value = 3;
+  bool grouped = true, highest = true, rows_first = true, null_safe = false;
+  bool residual = false;  // int4 maxima only: rows at or above the maximum
+};
+sql::PlanPtr peak_join_plan(const PeakShape& shape, sql::PlanPtr rows, sql::PlanPtr source);
+// Rows of a table joined with the rows of table 1 whose int4 is below `bound`, by the first column.
+sql::PlanPtr dimension_join_plan(int32_t bound, uint32_t facts_table, bool null_safe, bool two_keys,
+                                 bool dimension_first);
 
 // A batch of rows with weights, all columns, bytes in `arena`.
 Batch make_batch(const std::vector<Change>& changes, Arena& arena);
