@@ -21,7 +21,8 @@
 namespace qw::storage {
 namespace {
 
-// 2: checksums, because a bit that flips in a definition makes another view of it, and SQLite has
+// 2: the key's columns come first (SQLite 3.40's quick_check believes to see NULLs otherwise), and
+// checksums, because a bit that flips in a definition makes another view of it, and SQLite has
 // none. A catalog of version 1 gets them when it is opened.
 constexpr int kSchemaVersion = 2;
 constexpr uint32_t kFirstObject = 16384;
@@ -31,8 +32,8 @@ constexpr const char* kSchema = R"sql(
     schema TEXT NOT NULL, name TEXT NOT NULL, definition BLOB NOT NULL, payload BLOB NOT NULL,
     state INTEGER NOT NULL, created INTEGER NOT NULL, checksum INTEGER NOT NULL DEFAULT 0,
     UNIQUE (name_class, schema, name));
-  CREATE TABLE dependency (object INTEGER NOT NULL, depends_on INTEGER NOT NULL,
-    position INTEGER NOT NULL, PRIMARY KEY (object, position)) WITHOUT ROWID;
+  CREATE TABLE dependency (object INTEGER NOT NULL, position INTEGER NOT NULL,
+    depends_on INTEGER NOT NULL, PRIMARY KEY (object, position)) WITHOUT ROWID;
   CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL,
     checksum INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
   CREATE TABLE setting (name BLOB PRIMARY KEY, value BLOB NOT NULL,
@@ -43,6 +44,11 @@ constexpr const char* kAddChecksums = R"sql(
   ALTER TABLE object ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE counter ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE setting ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE sorted (object INTEGER NOT NULL, position INTEGER NOT NULL,
+    depends_on INTEGER NOT NULL, PRIMARY KEY (object, position)) WITHOUT ROWID;
+  INSERT INTO sorted SELECT object, position, depends_on FROM dependency;
+  DROP TABLE dependency;
+  ALTER TABLE sorted RENAME TO dependency;
 )sql";
 
 // The secrets file: "QWS1", then per secret: object (4), size (4), bytes; last xxh3 of all before
@@ -392,7 +398,8 @@ struct Catalog::Impl {
 
   Result<void> insert_dependencies(const CatalogObject& object) {
     for (size_t i = 0; i < object.depends_on.size(); ++i) {
-      Statement insert(db, "INSERT INTO dependency VALUES (?, ?, ?)");
+      Statement insert(db,
+                       "INSERT INTO dependency (object, depends_on, position) VALUES (?, ?, ?)");
       QW_TRY(insert.bind(object.id.value)
                  .bind(object.depends_on[i].value)
                  .bind(static_cast<int64_t>(i))
@@ -512,7 +519,6 @@ struct Catalog::Impl {
     QW_TRY(
         execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL;"
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"));
-    QW_TRY(require_sound_pages());
     QW_ASSIGN_OR_RETURN(const int64_t version, schema_version());
     if (version == 1) {
       const auto upgrade = [&]() -> Result<void> {
@@ -521,6 +527,7 @@ struct Catalog::Impl {
       };
       QW_TRY(transaction(upgrade));
     }
+    QW_TRY(require_sound_pages());
     if (version == 1 || version == kSchemaVersion) return require_same_store(file, store);
     if (version != 0) {
       return fail(object_not_in_prerequisite_state(fmt::format(

@@ -10,6 +10,7 @@
 #include "ingest/generators/generators.h"
 #include "ingest/options.h"
 #include "ingest/position.h"
+#include "src/base/assert.h"
 
 namespace qw::ingest {
 
@@ -113,11 +114,8 @@ Result<void> GeneratorSource::describe_proctime(SourceTable& table) const {
       return fail(duplicate_column(fmt::format("column \"{}\" specified more than once", name))
                       .with_hint("INCLUDE PROCTIME AS gives the column another name."));
     }
-    if (table.primary_key.empty() && !table.append_only) {
-      // A row is removed by all its values, and nobody remembers when it came.
-      return fail(feature_not_supported(
-          fmt::format("INCLUDE PROCTIME: rows of {} are removed by value", table.name)));
-    }
+    // A row that is removed by all its values would have to say when it came.
+    QW_ASSERT(!table.primary_key.empty() || table.append_only);
     table.columns.push_back({name, TypeId::timestamptz, false});
   }
   return {};

@@ -14,7 +14,8 @@ REVENUE = ("SELECT c.region, count(*) AS orders, sum(o.amount) AS amount, max(o.
 
 
 def produce(address, topic, records):
-    producer = confluent_kafka.Producer({"bootstrap.servers": address})
+    producer = confluent_kafka.Producer({"bootstrap.servers": address,
+                                         "enable.idempotence": True})
     for key, value in records:
         producer.produce(topic, key=key, value=value)
     assert producer.flush(30) == 0

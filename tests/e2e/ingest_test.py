@@ -290,7 +290,8 @@ def kafka_driver(kafka, topic, *words):
 
 
 def produce(kafka, messages):
-    producer = confluent_kafka.Producer({"bootstrap.servers": kafka.address, "linger.ms": 5})
+    producer = confluent_kafka.Producer({"bootstrap.servers": kafka.address, "linger.ms": 5,
+                                         "enable.idempotence": True})
     for topic, partition, key, value in messages:
         while True:
             try:

@@ -15,6 +15,7 @@ PARTITIONS = 4
 def producer(world, **config):
     options = {key.replace("_", "."): value for key, value in config.items()}
     options |= {"bootstrap.servers": world.kafka.address, "log_level": 0,
+                "enable.idempotence": True,
                 "queue.buffering.max.messages": 1_000_000}
     return confluent_kafka.Producer(options)
 

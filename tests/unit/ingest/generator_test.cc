@@ -303,10 +303,6 @@ TEST_CASE("INCLUDE PROCTIME says when a generator's rows were taken in") {
 
   config.include = {{IncludeKind::proctime, "ts"}};
   CHECK((*Source::create(config, clock))->describe().error().code() == SqlState("42701"));
-  config.kind = SourceKind::counter;
-  config.options = {{"max_cardinality", "10"}};
-  config.include = {{IncludeKind::proctime, ""}};
-  CHECK((*Source::create(config, clock))->describe().error().code() == SqlState("0A000"));
 }
 
 TEST_CASE("a generator source refuses options it does not know and values out of range") {

@@ -124,7 +124,10 @@ TEST_CASE("an older format is brought up to date, a newer one refused by its num
   fill(dir);
   alter(dir,
         "ALTER TABLE object DROP COLUMN checksum; ALTER TABLE setting DROP COLUMN checksum;"
-        "ALTER TABLE counter DROP COLUMN checksum; PRAGMA user_version = 1");
+        "ALTER TABLE counter DROP COLUMN checksum; CREATE TABLE old (object INTEGER NOT NULL,"
+        "depends_on INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (object, position))"
+        "WITHOUT ROWID; INSERT INTO old SELECT object, depends_on, position FROM dependency;"
+        "DROP TABLE dependency; ALTER TABLE old RENAME TO dependency; PRAGMA user_version = 1");
   for (int times = 0; times < 2; ++times) {
     const auto catalog = value_of(Catalog::open(dir.path(), {}));
     CHECK(value_of(catalog->list()).size() == 2);

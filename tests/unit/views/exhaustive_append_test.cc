@@ -120,7 +120,7 @@ TEST_CASE("rows joined with a peak that only grows") {
       shape.group = residual ? 3 : 0;
       shape.value = residual ? 1 : 3;
       const auto plan = append_only(peak_join_plan(shape, scan_plan(1), scan_plan(source)));
-      peaks += plan->properties.peak ? 1 : 0;
+      peaks += plan->properties.peak ? 1U : 0U;
       check_two_inputs(plan, source, Keyed::none, 37);
     }
   }
