@@ -424,7 +424,8 @@ def kafka_json(world, quick):
     server.script(f"""
         CREATE CONNECTION k TO KAFKA (BROKER '{world.kafka.address}');
         CREATE SOURCE bench (id bigint, "user" bigint, price numeric(10,2), url text,
-          at timestamptz, channel text, note text) FROM KAFKA CONNECTION k (TOPIC 'bench') FORMAT JSON ENVELOPE NONE;
+          at timestamptz, channel text, note text)
+          FROM KAFKA CONNECTION k (TOPIC 'bench') FORMAT JSON ENVELOPE NONE;
         CREATE MATERIALIZED VIEW spent AS
           SELECT "user", count(*) AS n, sum(price) AS total FROM bench GROUP BY "user";
         CREATE MATERIALIZED VIEW total AS SELECT sum(n) AS n FROM spent;

@@ -105,8 +105,8 @@ TEST_CASE("ENVELOPE NONE: a row per message, INCLUDE columns behind the declared
   CHECK(
       bench.rows(0) ==
       "1|x|3|0|2000-01-01 00:00:00+00|\\x6b|"
-      R"([{"key": "h", "value": "v"}, {"key": "h", "value": null}, {"key": "b", "value": "\\xff"}]|2000-01-01 00:00:01+00)"
-      "\n2|-|3|1|2000-01-01 00:00:00+00|-|[]|2000-01-01 00:00:01+00\n");
+      R"([{"key": "h", "value": "v"}, {"key": "h", "value": null}, {"key": "b", "value": "\\xff"}])"
+      "|2000-01-01 00:00:01+00\n2|-|3|1|2000-01-01 00:00:00+00|-|[]|2000-01-01 00:00:01+00\n");
   CHECK(bench.rows(1).empty());
 }
 
