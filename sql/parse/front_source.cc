@@ -162,8 +162,8 @@ Result<void> Front::source_format(CreateSource::Format& format) {
 }
 
 Result<void> Front::source_include(CreateSource& source) {
-  static constexpr std::array<std::string_view, 5> kWhat = {"key", "partition", "offset",
-                                                            "timestamp", "headers"};
+  static constexpr std::array<std::string_view, 6> kWhat = {"key",       "partition", "offset",
+                                                            "timestamp", "headers",   "proctime"};
   take();
   do {
     CreateSource::Include item;

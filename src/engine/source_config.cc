@@ -200,10 +200,6 @@ Result<void> add_kafka(const ast::CreateSource& statement, ingest::SourceConfig&
     case ast::CreateSource::Envelope::debezium:
       return fail(feature_not_supported("ENVELOPE DEBEZIUM is not supported yet"));
   }
-  for (const ast::CreateSource::Include& include : statement.include) {
-    QW_ASSIGN_OR_RETURN(const ingest::IncludeKind kind, include_of(include.what));
-    config.include.push_back({kind, include.alias});
-  }
   return {};
 }
 
@@ -226,6 +222,10 @@ Result<SourceParts> make_source_config(const ast::CreateSource& statement,
     if (!config.options.emplace(option, value).second) {
       return fail(syntax_error(fmt::format("option \"{}\" specified more than once", option)));
     }
+  }
+  for (const ast::CreateSource::Include& include : statement.include) {
+    QW_ASSIGN_OR_RETURN(const ingest::IncludeKind kind, include_of(include.what));
+    config.include.push_back({kind, include.alias});
   }
   if (statement.type == "load_generator") {
     if (statement.generator == "counter")

@@ -71,6 +71,20 @@ def test_nexmark_is_the_same_for_a_seed(world):
     assert server.sql("SELECT max(ts)::text FROM a.bid") == [("2026-01-01 00:00:04.9999",)]
 
 
+def test_proctime_is_when_a_row_came_and_stays(world):
+    server = world.server(data="proctime")
+    server.sql("CREATE SOURCE n FROM LOAD GENERATOR NEXMARK (UP TO 50000) INCLUDE PROCTIME AS seen")
+    server.wait_for("SELECT count(*) FROM bid", [(46_000,)])
+    times = "SELECT min(seen)::text, max(seen)::text FROM bid"
+    kept = server.sql(times)
+    assert server.sql("SELECT max(seen) <= now() AND min(seen) > now() - interval '1 hour' "
+                      "FROM bid") == [(True,)]
+    server.restart()
+    assert server.sql(times) == kept
+    refused(server, "CREATE SOURCE x FROM LOAD GENERATOR COUNTER INCLUDE PARTITION", "42601")
+    server.stop()
+
+
 def test_mistakes_are_named(world):
     server = shared_server(world)
     refused(server, "CREATE SOURCE x FROM LOAD GENERATOR TIDE", "0A000")
