@@ -89,7 +89,7 @@ def nexmark(world, quick):
 
 
 def upsert(world, quick):
-    keys, updates = (20_000, 10_000) if quick else (10_000_000, 5_000_000)
+    keys, updates = (20_000, 1_000_000) if quick else (10_000_000, 5_000_000)
     for batch in (10_000,) if quick else (10_000, 100_000):
         in_process("upsert", "--keys", keys, "--updates", updates, "--batch-rows", batch)
 
