@@ -12,21 +12,11 @@
 #include "sql/catalog.h"
 #include "sql/optimizer.h"
 #include "tests/unit/views/plans.h"
+#include "tests/unit/views/sinks.h"
 #include "views/dataflow.h"
 
 namespace qw::views::testing {
 namespace {
-
-class BagSink final : public DeltaSink {
- public:
-  void push(const Batch& batch) override { add_rows(batch, bag); }
-  Bag bag;
-};
-
-class NoErrors final : public ErrorSink {
- public:
-  void add(const Error& error, int64_t) override { FAIL(error.to_string()); }
-};
 
 struct Image {
   Epoch epoch;

@@ -11,20 +11,10 @@
 #include <fmt/format.h>
 
 #include "tests/unit/views/plans.h"
+#include "tests/unit/views/sinks.h"
 #include "views/dataflow.h"
 
 namespace qw::views::testing {
-
-class BagSink final : public DeltaSink {
- public:
-  void push(const Batch& batch) override { add_rows(batch, bag); }
-  Bag bag;
-};
-
-class NoErrors final : public ErrorSink {
- public:
-  void add(const Error& error, int64_t) override { FAIL(error.to_string()); }
-};
 
 // Rows of the domain: key 0, 1 or NULL; value 1.0, 1.00 (equal, spelled differently) or NULL.
 inline std::vector<TestRow> domain() {
