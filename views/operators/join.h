@@ -12,6 +12,8 @@
 // An empty key is a cross join. Epoch thread. Tests: tests/unit/views/operators_test.cc.
 #pragma once
 
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "views/operators/operator.h"
@@ -34,15 +36,32 @@ class JoinOperator final : public Operator {
   Batch unmatched(const Batch& batch);
 
  private:
+  // Stored rows of a key with more are unpacked per pair.
+  static constexpr size_t kSharedMatchesMax = 16;
+  static constexpr uint16_t kNotUnpacked = UINT16_MAX;
+  struct Pairs {
+    const uint16_t* from;  // physical rows of the input
+    const uint16_t* to;    // positions in stored_
+    const int64_t* weights;
+    uint32_t count;
+    bool once;  // no row of the input twice
+  };
+  uint16_t unpacked(uint32_t g, std::span<StoredRow* const> matches,
+                    std::vector<std::string_view>& stored);
+  void give_out(const Pairs& pairs, Batch& out);
+
   RowIndex* sides_[2];
   std::vector<uint32_t> keys_[2];
   Arena probe_arena_, out_arena_;
   Batch input_;
   uint32_t port_ = 0;
   uint32_t settled_ = UINT32_MAX;  // the side that forgets
-  KeyBatch key_batch_;
-  Entry** entries_ = nullptr;
-  uint32_t at_ = 0;     // live row of the input
+  KeyGroups groups_;
+  Entry** entries_ = nullptr;     // per key
+  uint16_t* unpacked_ = nullptr;  // per key: where its rows are in stored_
+  std::vector<std::string_view> stored_;
+  uint32_t rows_ = 0;   // live rows of the input
+  uint32_t at_ = 0;     // the next of them
   uint32_t match_ = 0;  // next stored row of its entry
 };
 

@@ -135,6 +135,23 @@ void RowIndex::probe(const Batch& batch, std::span<const uint32_t> columns, Aren
   }
 }
 
+void RowIndex::probe(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
+                     KeyGroups& keys, Entry**& out) const {
+  KeyBatch per_row;
+  encoder_.encode(batch, columns, arena, per_row);
+  group_keys(per_row, encoder_.packed(), arena, keys);
+  if (absent() != 0) check_present(keys.keys);
+  out = arena.allocate_array<Entry*>(keys.keys.count + 1);
+  table_.find(keys.keys, out);
+  for (size_t k = 0; k < key_.size(); ++k) {
+    const Vector& vector = batch.columns[columns[k]];
+    if (!skip_null_[k] || vector.validity == nullptr) continue;
+    for (uint32_t g = 0; g < keys.keys.count; ++g) {
+      if (vector.is_null(batch.row(keys.first[g]))) out[g] = nullptr;
+    }
+  }
+}
+
 void RowIndex::update(const Batch& input, Arena& arena) {
   const Batch batch = without_null_keys(input, arena);
   if (batch.empty()) return;

@@ -64,6 +64,9 @@ class RowIndex final : public RowState, public Spillable {
   // batch.
   void probe(const Batch& batch, std::span<const uint32_t> columns, Arena& arena, KeyBatch& keys,
              Entry** out) const;
+  // The same once per key.
+  void probe(const Batch& batch, std::span<const uint32_t> columns, Arena& arena, KeyGroups& keys,
+             Entry**& out) const;
   // Takes away all rows of these keys (nullptr = none).
   void forget(std::span<Entry* const> entries);
   int64_t negative_rows() const { return negative_rows_; }
