@@ -27,6 +27,36 @@ Node* ViewBuilder::add_node() {
   return node;
 }
 
+// Of a plan below columns that are only chosen and ordered, all rows stand in the view.
+void ViewBuilder::trace_output(const sql::Plan& plan) {
+  shown_ = &plan;
+  for (uint32_t c = 0; c < plan.schema.columns.size(); ++c) shown_as_.emplace_back(c);
+  while (shown_->as<sql::Project>() != nullptr || shown_->as<sql::Sort>() != nullptr) {
+    if (const auto* project = shown_->as<sql::Project>()) {
+      std::vector<std::optional<uint32_t>> below(shown_->inputs[0]->schema.columns.size());
+      for (size_t i = 0; i < project->expressions.size(); ++i) {
+        const sql::Expr& column = *project->expressions[i];
+        if (column.kind != sql::ExprKind::column)
+          return;  // it may fail, and then the row is missing
+        if (shown_as_[i]) below[column.index] = shown_as_[i];
+      }
+      shown_as_ = std::move(below);
+    }
+    shown_ = shown_->inputs[0].get();
+  }
+}
+
+void ViewBuilder::keep_in_output(const sql::Plan& plan, Operator& op) {
+  RowState* state = op.output_state();
+  if (!spec_.rows_kept || &plan != shown_ || state == nullptr) return;
+  std::vector<uint32_t> columns;
+  for (size_t c = 0; c < state->codec().types().size(); ++c) {
+    if (!shown_as_[c]) return;
+    columns.push_back(*shown_as_[c]);
+  }
+  state->of_output = std::move(columns);
+}
+
 Result<void> ViewBuilder::add_state(State& state, const std::string& layout) {
   state.layout = layout;
   state.view = spec_.id;
@@ -53,13 +83,20 @@ Result<Node*> ViewBuilder::add_operator(std::unique_ptr<Operator> op, std::vecto
     inputs[port]->outputs.push_back({node, port});
   }
   uint32_t part = 0;
+  RowState* output = node->op->output_state();
   for (State* state : node->op->states()) {
-    QW_TRY(add_state(*state, fmt::format("operator {} part {}", states_.size(), part++)));
+    const bool shown = state == output && !output->of_output.empty();
+    QW_TRY(add_state(*state, fmt::format("operator {} part {}{}", states_.size(), part++,
+                                         shown ? " as the view's rows" : "")));
+    if (!shown) continue;
+    state->logging = false;
+    graph_.of_output[state->id] = output;
   }
   return node;
 }
 
 Result<void> ViewBuilder::build(const sql::Plan& plan) {
+  trace_output(plan);
   QW_ASSIGN_OR_RETURN(Node * top, node_of(plan));
   Node* end = add_node();
   end->sink = spec_.rows;
@@ -98,6 +135,7 @@ Result<Node*> ViewBuilder::make(const sql::Plan& plan) {
         inputs.push_back(node);
       }
       QW_ASSIGN_OR_RETURN(auto op, make_operator(builder.host_, plan, builder.programs_));
+      builder.keep_in_output(plan, *op);
       return builder.add_operator(std::move(op), inputs);
     }
     Made operator()(const sql::Scan& scan) { return builder.make_scan(scan); }

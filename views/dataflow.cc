@@ -107,6 +107,7 @@ std::vector<StateId> Dataflow::Impl::drop_nodes(ObjectId view) {
     for (State* state : states) {
       // A view that failed to compile has states without a number.
       if (graph.states.erase(state->id) != 0) dropped.push_back(state->id);
+      graph.of_output.erase(state->id);
     }
     const auto shared = graph.shared.find(node->share_key);
     if (shared != graph.shared.end() && shared->second == node.get()) graph.shared.erase(shared);
@@ -211,8 +212,22 @@ std::vector<ObjectId> Dataflow::take_broken() { return std::exchange(impl_->grap
 
 std::vector<StateId> Dataflow::states() const {
   std::vector<StateId> ids;
-  for (const auto& [id, state] : impl_->graph.states) ids.push_back(id);
+  for (const auto& [id, state] : impl_->graph.states) {
+    if (impl_->graph.of_output.count(id) == 0) ids.push_back(id);
+  }
   return ids;
+}
+
+std::vector<Dataflow::OutputState> Dataflow::output_states() const {
+  std::vector<OutputState> found;
+  for (const auto& [id, state] : impl_->graph.of_output) {
+    found.push_back({id, state->view, state->of_output});
+  }
+  return found;
+}
+
+void Dataflow::load_rows(StateId state, const Batch& batch) {
+  impl_->graph.of_output.at(state)->load_rows(batch);
 }
 
 bool Dataflow::image_is_stale(StateId state, uint32_t partition) const {

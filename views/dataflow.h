@@ -20,7 +20,8 @@
 // from the start; graph.h says where that is right.
 //
 // Recovery: add_view() for all views with the states they had, views below first; load_image() and
-// apply_log() per state; finish_recovery(). Nothing is emitted. A state that cannot be loaded
+// apply_log() per state, load_rows() for those of output_states(); finish_recovery(). Nothing is
+// emitted. A state that cannot be loaded
 // breaks its views. Epoch thread only. Tests: tests/unit/views/dataflow_test.cc,
 // tests/unit/views/oracle_test.cc.
 #pragma once
@@ -75,6 +76,9 @@ struct ViewSpec {
   ObjectId id;
   DeltaSink* rows = nullptr;    // must outlive the view
   ErrorSink* errors = nullptr;  // must outlive the view
+  // The output is kept as long as the view, and comes back through load_rows(): a state that holds
+  // nothing else needs no records.
+  bool rows_kept = false;
   // Empty: a new view, to be hydrated. Else a view that existed: live at once, states to be loaded.
   bool recover = false;
   std::vector<StateInfo> states;  // recover: as add_view() returned them
@@ -136,7 +140,7 @@ class Dataflow {
 
   // Images. Every state has kPartitions partitions; an image is valid for the epoch finished last.
   static constexpr uint32_t kPartitions = 64;
-  std::vector<StateId> states() const;
+  std::vector<StateId> states() const;  // but output_states()
   // True when the partition has changed since its last image was written, or has none.
   bool image_is_stale(StateId state, uint32_t partition) const;
   uint64_t partition_bytes(StateId state, uint32_t partition) const;
@@ -152,6 +156,15 @@ class Dataflow {
   Result<void> load_image(StateId state, uint32_t partition, Epoch image_epoch,
                           std::string_view bytes);
   Result<void> apply_log(StateId state, Epoch epoch, std::string_view bytes);
+  // States that are the output of their view: recovered from its rows, of which `columns` are
+  // wanted, in that order. A batch may have (positive) weights.
+  struct OutputState {
+    StateId state;
+    ObjectId view;
+    std::vector<uint32_t> columns;
+  };
+  std::vector<OutputState> output_states() const;
+  void load_rows(StateId state, const Batch& batch);
   void finish_recovery(sql::EvalContext& context);
   // States that lie in one table and are brought back together. With `in_parts` that may be done
   // for some partitions at a time: recover_only(unit, mask), images and log of each state,

@@ -107,7 +107,8 @@ class Graph {
   std::map<std::string, Node*, std::less<>> shared;  // live arrangements by share_key
   std::map<ObjectId, std::unique_ptr<ViewHost>> hosts;
   std::map<StateId, State*> states;
-  std::vector<ObjectId> broken;  // not yet told
+  std::map<StateId, RowState*> of_output;  // of those: what the view's rows hold
+  std::vector<ObjectId> broken;            // not yet told
 
   // Fails who uses the state.
   void fail_users(const Node& node, const Error& error);
@@ -175,6 +176,8 @@ class ViewBuilder {
                              const std::vector<bool>& skip_null, Identity identity);
   Result<Node*> add_operator(std::unique_ptr<Operator> op, std::vector<Node*> inputs);
   Result<void> add_state(State& state, const std::string& layout);
+  void trace_output(const sql::Plan& plan);
+  void keep_in_output(const sql::Plan& plan, Operator& op);
   Node* add_node();
 
   Graph& graph_;
@@ -184,6 +187,9 @@ class ViewBuilder {
   std::map<const sql::Plan*, Node*> made_;
   std::map<std::string, Node*> arranged_;
   std::set<const Node*> complete_;  // indexes of others
+  // The plan whose columns the view shows as they are: of each, which column of the view.
+  const sql::Plan* shown_ = nullptr;
+  std::vector<std::optional<uint32_t>> shown_as_;
   std::vector<StateInfo> states_;
   size_t next_state_ = 0;
   uint32_t depth_ = 0;

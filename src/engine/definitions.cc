@@ -21,6 +21,7 @@
 #include "src/base/random.h"
 #include "src/base/thread.h"
 #include "src/engine/definition_codec.h"
+#include "src/engine/row_blocks.h"
 #include "src/engine/source_config.h"
 
 namespace qw::engine {
@@ -239,6 +240,7 @@ Result<void> Definitions::load_view(const storage::CatalogObject& object, sql::R
   spec.id = object.id;
   spec.rows = loop_->view_rows(object.id);
   spec.errors = loop_->view_error_sink(object.id);
+  spec.rows_kept = loop_->keeps_view_rows();
   spec.recover = true;
   spec.states = payload.states;
   auto added = loop_->dataflow().add_view(spec, *plan, [&]() -> Result<StateId> {
@@ -271,11 +273,17 @@ uint32_t recovery_parts(const views::Dataflow::RecoveryUnit& unit, uint64_t byte
                                                     views::Dataflow::kPartitions));
 }
 
-std::map<StateId, uint64_t> stored_bytes(const storage::Store& store) {
+std::map<StateId, uint64_t> stored_bytes(const storage::Store& store,
+                                         const views::Dataflow& dataflow) {
   std::map<StateId, uint64_t> bytes;
   for (const storage::StateStats& state : store.states()) {
     bytes[state.state] = state.image_bytes + state.log_bytes;
   }
+  std::map<ObjectId, uint64_t> rows;
+  for (const storage::RelationStats& relation : store.relations()) {
+    rows[relation.relation] = relation.base_bytes + relation.overlay_bytes;
+  }
+  for (const auto& output : dataflow.output_states()) bytes[output.state] = rows[output.view];
   return bytes;
 }
 
@@ -296,7 +304,7 @@ void Definitions::recover_states() {
 // one view stay together: an operator may keep several in one table.
 void Definitions::recover_on_two_threads() {
   views::Dataflow& dataflow = loop_->dataflow();
-  const std::map<StateId, uint64_t> bytes = stored_bytes(*store_);
+  const std::map<StateId, uint64_t> bytes = stored_bytes(*store_, dataflow);
   std::map<ObjectId, Recovering> by_view;
   std::vector<Recovering> groups;
   for (const views::StateStatus& state : dataflow.status()) {
@@ -326,7 +334,7 @@ void Definitions::recover_on_two_threads() {
 void Definitions::recover_in_parts() {
   views::Dataflow& dataflow = loop_->dataflow();
   sql::EvalContext context;
-  const std::map<StateId, uint64_t> stored = stored_bytes(*store_);
+  const std::map<StateId, uint64_t> stored = stored_bytes(*store_, dataflow);
   for (const auto& unit : dataflow.recovery_units()) {
     Recovering group;
     for (const StateId state : unit.states) {
@@ -351,7 +359,16 @@ void Definitions::recover_in_parts() {
 
 void Definitions::recover(Recovering& group, uint64_t partitions) {
   views::Dataflow& dataflow = loop_->dataflow();
+  const auto outputs = dataflow.output_states();
   for (const StateId state : group.states) {
+    const auto output = std::find_if(outputs.begin(), outputs.end(),
+                                     [&](const auto& known) { return known.state == state; });
+    if (output != outputs.end()) {
+      if (const auto loaded = recover_output(*output); !loaded) {
+        group.failed.emplace_back(state, loaded.error());
+      }
+      continue;
+    }
     const auto recovered = store_->recover_state(
         state,
         [&](uint32_t partition, Epoch epoch, std::string_view bytes) {
@@ -362,6 +379,21 @@ void Definitions::recover(Recovering& group, uint64_t partitions) {
         },
         partitions);
     if (!recovered) group.failed.emplace_back(state, recovered.error());
+  }
+}
+
+Result<void> Definitions::recover_output(const views::Dataflow::OutputState& output) {
+  const auto layout = loop_->layout(output.view);
+  QW_ASSIGN_OR_RETURN(const storage::Snapshot snapshot, store_->snapshot());
+  QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot.scan(output.view));
+  StoredRows rows(*layout, std::move(cursor));
+  Arena arena;
+  while (true) {
+    arena.reset();
+    Batch batch;
+    QW_ASSIGN_OR_RETURN(const bool more, rows.next(output.columns, arena, batch));
+    if (!more) return {};
+    loop_->dataflow().load_rows(output.state, batch);
   }
 }
 
@@ -673,6 +705,7 @@ Result<std::vector<views::StateInfo>> Definitions::build_view(const sql::Relatio
     spec.id = relation.id;
     spec.rows = loop_->view_rows(relation.id);
     spec.errors = loop_->view_error_sink(relation.id);
+    spec.rows_kept = loop_->keeps_view_rows();
     QW_ASSIGN_OR_RETURN(states, loop_->dataflow().add_view(
                                     spec, plan, [&] { return stored_->allocate_states(1); }));
     done = loop_->backfill(relation.id, cancelled, [&](uint64_t count) {

@@ -100,6 +100,7 @@ class Definitions {
   void recover_on_two_threads();
   void recover_in_parts();
   void recover(Recovering& group, uint64_t partitions);
+  Result<void> recover_output(const views::Dataflow::OutputState& output);
   Result<sql::PlanPtr> plan_view(const std::string& definition, const sql::Catalog& catalog,
                                  const std::vector<sql::ColumnInfo>& columns);
   Result<std::vector<views::StateInfo>> build_view(const sql::Relation& relation,

@@ -96,6 +96,11 @@ class EpochLoop {
   void forget_index(ObjectId index);
   views::Dataflow& dataflow() { return dataflow_; }
   ViewErrors& view_errors() { return view_errors_; }
+  // Else a measurement drops what views put out.
+  bool keeps_view_rows() const;
+  std::shared_ptr<const RelationLayout> layout(ObjectId relation) const {
+    return layouts_.at(relation);
+  }
   // The sinks that a view's ViewSpec needs; they live as long as the view.
   views::DeltaSink* view_rows(ObjectId view);
   views::ErrorSink* view_error_sink(ObjectId view);

@@ -63,6 +63,10 @@ EpochLoop::EpochLoop(storage::Store& store, Clock& clock, Measurement* measureme
 
 EpochLoop::~EpochLoop() { stop(); }
 
+bool EpochLoop::keeps_view_rows() const {
+  return measurement_ == nullptr || !measurement_->drop_view_rows;
+}
+
 views::DeltaSink* EpochLoop::view_rows(ObjectId view) {
   auto& sink = view_sinks_[view];
   if (!sink) sink = std::make_unique<ViewSink>(*this, view);

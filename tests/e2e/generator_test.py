@@ -121,6 +121,37 @@ def test_killed_and_started_it_goes_on_where_it_was(world):
     server.stop()
 
 
+def test_killed_first_rows_come_back_from_the_view(world):
+    """A state that is its view's output has no log of its own."""
+    server = world.server(data="first")
+    views = {
+        "best": "SELECT ts, price, extra, auction, rn FROM (SELECT *, row_number() OVER "
+                "(PARTITION BY auction ORDER BY price DESC) AS rn FROM bid) x WHERE rn <= 3",
+        "latest": "SELECT * FROM (SELECT DISTINCT ON (bidder, auction) bidder, auction, ts, price, "
+                  "channel, url, extra FROM bid ORDER BY bidder, auction, ts DESC) x",
+        "winner": "SELECT id, item_name, price FROM (SELECT a.id, a.item_name, b.price, "
+                  "row_number() OVER (PARTITION BY a.id ORDER BY b.price DESC, b.ts) AS rn FROM "
+                  "auction a JOIN bid b ON a.id = b.auction AND b.ts BETWEEN a.ts AND a.expires) x "
+                  "WHERE rn <= 1",
+        "priciest": "SELECT price FROM bid ORDER BY price DESC LIMIT 20",
+    }
+    server.script("CREATE SOURCE s FROM LOAD GENERATOR NEXMARK (RATE 200000, UP TO 200000, SEED 1);"
+                  + "".join(f"CREATE MATERIALIZED VIEW {name} AS {query};"
+                            for name, query in views.items()))
+    for _ in range(5):
+        harness.time.sleep(0.1)
+        server.kill9()
+        server.start()
+    server.wait_for("SELECT state FROM qw.source_status", [("done",)])
+    server.wait_for("SELECT count(*) FROM bid", [(184_000,)])
+    for name, query in views.items():
+        assert server.sql(f"SELECT count(*) > 0 FROM {name}") == [(True,)], name
+        for one, other in ((query, f"TABLE {name}"), (f"TABLE {name}", query)):
+            assert server.sql(f"SELECT count(*) FROM (({one}) EXCEPT ALL ({other})) d") == [(0,)], (
+                name)
+    server.stop()
+
+
 def test_the_demo_runs_and_survives_a_restart(world):
     server = world.server("--demo", data="demo")
     views = ["bids_per_channel", "auctions_by_category", "sellers_by_state"]

@@ -54,6 +54,8 @@ class Operator {
   virtual void reset() {}
   // States in a fixed order.
   virtual std::vector<State*> states() { return {}; }
+  // The state whose rows are the operator's output: column i of it is output column i.
+  virtual RowState* output_state() { return nullptr; }
   // After images and logs have been loaded: what was emitted before is what the states say.
   virtual void finish_recovery() {}
 

@@ -99,6 +99,7 @@ class TopRowsOperator final : public Operator {
   bool needs_finish() const override { return true; }
   void reset() override;
   std::vector<State*> states() override { return {&state_}; }
+  RowState* output_state() override { return &state_; }
 
  private:
   struct Emission {

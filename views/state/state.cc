@@ -122,6 +122,11 @@ void RowState::log_row(std::string_view row, int64_t weight) {
   end_log_record();
 }
 
+void RowState::load_rows(const Batch& batch) {
+  begin_replay();
+  absorb(batch);
+}
+
 Result<void> RowState::replay(std::string_view records) {
   Arena arena;
   std::vector<std::string_view> rows;

@@ -7,6 +7,8 @@
 // Rows: most states are multisets of packed rows; their record is a row with a signed weight.
 //   record: varint zigzag weight, varint size, packed row
 // Slots: aggregate groups; their record is a key with what now stands under it (operators/group.h).
+// A state that is its view's output has neither log nor images: the view's rows are both
+// (RowState::of_output).
 // Epoch thread only. Tests: tests/unit/views/dataflow_test.cc.
 #pragma once
 
@@ -82,6 +84,8 @@ class State {
   virtual void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) = 0;
   // Applies records; those of partitions with skips(partition) are already contained.
   virtual Result<void> replay(std::string_view records) = 0;
+  // From here on records come that no image holds.
+  void begin_replay() { replaying_ = Epoch{UINT64_MAX}; }
   // Asked once or more per record. What the image does not contain makes it stale.
   bool skips(uint32_t partition) {
     if (image_epoch_[partition] >= replaying_ || (recovered_ >> partition & 1) == 0) return true;
@@ -112,6 +116,12 @@ class RowState : public State {
  public:
   explicit RowState(std::vector<Type> types) : codec_(std::move(types)) {}
   const RowCodec& codec() const { return codec_; }
+
+  // Not empty: the rows are those of the view's output, whose column of_output[i] is column i here.
+  // Whoever keeps that gives it back at recovery.
+  std::vector<uint32_t> of_output;
+  // Rows with positive weights, or none.
+  void load_rows(const Batch& batch);
 
  protected:
   // Takes rows back in; the batch has one column per type and weights.
