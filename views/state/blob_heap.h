@@ -54,8 +54,4 @@ class BlobHeap {
   bool small_ = false;
 };
 
-// Memory for tables: zeroed, 64-byte aligned; huge pages for big ones where the system has them.
-char* map_pages(size_t size);
-void unmap_pages(char* pages, size_t size);
-
 }  // namespace qw::views

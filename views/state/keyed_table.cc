@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "src/base/assert.h"
+#include "src/base/pages.h"
 
 namespace qw::views {
 namespace {

@@ -1,0 +1,41 @@
+// Pages: see pages.h.
+#include "src/base/pages.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "src/base/assert.h"
+
+namespace qw {
+namespace {
+
+constexpr size_t kMappedBytesMin = 128 << 10;
+
+}  // namespace
+
+char* map_pages(size_t size) {
+  if (size < kMappedBytesMin) {
+    void* bytes = std::aligned_alloc(64, (size + 63) / 64 * 64);
+    QW_ASSERT(bytes != nullptr);
+    std::memset(bytes, 0, size);
+    return static_cast<char*>(bytes);
+  }
+  void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  QW_ASSERT(pages != MAP_FAILED);
+  // Small mappings stay on small pages: a huge page would cost more memory than it saves time.
+  if (size >= kHugePagesMin) madvise(pages, size, MADV_HUGEPAGE);
+  return static_cast<char*>(pages);
+}
+
+void unmap_pages(char* pages, size_t size) {
+  if (pages == nullptr) return;
+  if (size < kMappedBytesMin) {
+    std::free(pages);
+  } else {
+    munmap(pages, size);
+  }
+}
+
+}  // namespace qw
