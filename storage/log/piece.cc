@@ -65,32 +65,44 @@ Result<PieceSize> write_piece(KvWrite& txn, Table table, PutMode mode, std::stri
   return written;
 }
 
-Result<std::string_view> PieceReader::payload(std::string_view value) {
-  const std::string_view bytes = value.substr(kBlobHeaderBytes);
-  const auto raw_size = load<uint32_t>(value.data() + 12);
-  if ((static_cast<uint8_t>(value[8]) & kLz4) == 0) {
-    if (bytes.size() != raw_size) return fail(damaged_blob(table_));
-    return bytes;
+Result<Blob> open_blob(Table table, const KvEntry& entry) {
+  if (entry.value.size() < kBlobHeaderBytes || !unseal(table, entry.key, entry.value)) {
+    return fail(damaged_blob(table));
   }
-  if (raw_size > kBlobBytesMax) return fail(damaged_blob(table_));
-  expanded_.resize(raw_size);
-  const int size = LZ4_decompress_safe(bytes.data(), expanded_.data(),
-                                       static_cast<int>(bytes.size()), static_cast<int>(raw_size));
-  if (size != static_cast<int>(raw_size)) return fail(damaged_blob(table_));
-  return std::string_view(expanded_);
+  const auto flags = static_cast<uint8_t>(entry.value[8]);
+  const Blob blob{entry.value.substr(kBlobHeaderBytes), load<uint32_t>(entry.value.data() + 12),
+                  (flags & kLz4) != 0, (flags & kGoesOn) != 0};
+  const bool fits =
+      blob.compressed ? blob.raw_size <= kBlobBytesMax : blob.raw_size == blob.payload.size();
+  if (!fits) return fail(damaged_blob(table));
+  return blob;
 }
 
-Result<std::optional<std::string_view>> PieceReader::add(const KvEntry& blob) {
-  if (blob.value.size() < kBlobHeaderBytes || !unseal(table_, blob.key, blob.value)) {
-    return fail(damaged_blob(table_));
+Result<void> expand_blob(Table table, const Blob& blob, char* to) {
+  if (!blob.compressed) {
+    std::copy(blob.payload.begin(), blob.payload.end(), to);
+    return {};
   }
-  const bool goes_on = (static_cast<uint8_t>(blob.value[8]) & kGoesOn) != 0;
-  QW_ASSIGN_OR_RETURN(const std::string_view bytes, payload(blob.value));
-  if (!inside_ && !goes_on) return bytes;
+  const int size =
+      LZ4_decompress_safe(blob.payload.data(), to, static_cast<int>(blob.payload.size()),
+                          static_cast<int>(blob.raw_size));
+  if (size != static_cast<int>(blob.raw_size)) return fail(damaged_blob(table));
+  return {};
+}
+
+Result<std::optional<std::string_view>> PieceReader::add(const KvEntry& entry) {
+  QW_ASSIGN_OR_RETURN(const Blob blob, open_blob(table_, entry));
+  std::string_view bytes = blob.payload;
+  if (blob.compressed) {
+    expanded_.resize(blob.raw_size);
+    QW_TRY(expand_blob(table_, blob, expanded_.data()));
+    bytes = expanded_;
+  }
+  if (!inside_ && !blob.goes_on) return bytes;
   if (!inside_) joined_.clear();
   joined_ += bytes;
-  inside_ = goes_on;
-  if (goes_on) return std::nullopt;
+  inside_ = blob.goes_on;
+  if (blob.goes_on) return std::nullopt;
   return std::string_view(joined_);
 }
 

@@ -31,6 +31,18 @@ Result<PieceSize> write_piece(KvWrite& txn, Table table, PutMode mode, std::stri
                               const std::function<std::string_view(uint32_t blob)>& key,
                               std::string& scratch);
 
+// A blob whose checksum is right.
+struct Blob {
+  std::string_view payload;
+  uint32_t raw_size = 0;
+  bool compressed = false;
+  bool goes_on = false;
+};
+// XX001 when it is damaged; the caller says where.
+Result<Blob> open_blob(Table table, const KvEntry& entry);
+// Writes its raw_size bytes to `to`; XX001 as above.
+Result<void> expand_blob(Table table, const Blob& blob, char* to);
+
 // Joins blobs to pieces again.
 class PieceReader {
  public:
@@ -41,8 +53,6 @@ class PieceReader {
   bool inside_piece() const { return inside_; }
 
  private:
-  Result<std::string_view> payload(std::string_view value);
-
   Table table_;
   std::string joined_, expanded_;
   bool inside_ = false;

@@ -77,7 +77,7 @@ Result<FoldCost> estimate_fold(KvWrite& txn, KvRead& read, const RelationState& 
   FoldCost cost;
   for (const RunPtr& run : runs) {
     cost.rows += run->count();
-    cost.change_bytes += run->records().size();
+    cost.change_bytes += run->record_bytes();
   }
   if (cost.rows == 0) return cost;
   const auto rows = static_cast<double>(cost.rows);

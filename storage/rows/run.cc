@@ -75,16 +75,25 @@ char* write_record(char* to, std::string_view key, bool erased, std::string_view
 
 }  // namespace
 
+std::shared_ptr<char[]> Run::allocate(size_t size) {
+  char* bytes = PageAllocator<char>().allocate(size);
+  return {bytes, [size](char* held) { PageAllocator<char>().deallocate(held, size); }};
+}
+
+std::string_view Run::records() const {
+  QW_ASSERT(records_ != nullptr || size_ == 0);
+  return {records_, size_};
+}
+
 RunPtr Run::encode(Epoch epoch, std::span<const RowChange> changes) {
   size_t size = 0;
   for (const RowChange& change : changes) {
     size += record_size(change.key(), change.erases(), change.row().size());
   }
   std::shared_ptr<Run> run(new Run(epoch, epoch));
-  run->bytes_ = std::make_unique_for_overwrite<char[]>(size);
-  run->size_ = size;
+  const std::shared_ptr<char[]> memory = allocate(size);
   run->entries_.resize(changes.size());
-  char* to = run->bytes_.get();
+  char* to = memory.get();
   std::string_view last;
   for (size_t i = 0; i < changes.size(); ++i) {
     // In the order of keys; the bytes lie in the order in which they came.
@@ -97,16 +106,23 @@ RunPtr Run::encode(Epoch epoch, std::span<const RowChange> changes) {
     last = change.key();
     to = write_record(to, change.key(), change.erases(), change.row(), run->entries_[i]);
   }
-  QW_ASSERT(to == run->bytes_.get() + size);
+  QW_ASSERT(to == memory.get() + size);
+  run->keep(memory, {memory.get(), size});
   return run;
 }
 
-Result<RunPtr> Run::decode(ObjectId relation, Epoch epoch, std::unique_ptr<char[]> bytes,
-                           size_t size) {
+void Run::keep(std::shared_ptr<const char[]> memory, std::string_view records) {
+  memory_ = std::move(memory);
+  records_ = records.data();
+  size_ = records.size();
+}
+
+Result<RunPtr> Run::decode(ObjectId relation, Epoch epoch, std::shared_ptr<const char[]> memory,
+                           std::string_view records) {
   std::shared_ptr<Run> run(new Run(epoch, epoch));
-  run->entries_.reserve(size / 64);
-  const char* at = bytes.get();
-  const char* const end = at + size;
+  run->entries_.reserve(records.size() / 64);
+  const char* at = records.data();
+  const char* const end = at + records.size();
   while (at < end) {
     uint32_t key_size = 0, row_field = 0;
     at = read_varint(at, end, key_size);
@@ -122,22 +138,12 @@ Result<RunPtr> Run::decode(ObjectId relation, Epoch epoch, std::unique_ptr<char[
     run->entries_.push_back(entry);
     at += key_size + row_size;
   }
-  run->bytes_ = std::move(bytes);
-  run->size_ = size;
+  run->keep(std::move(memory), records);
   return run;
 }
 
-RunPtr Run::merge(std::span<const RunPtr> runs) {
-  QW_ASSERT(!runs.empty());
-  if (runs.size() == 1) return runs[0];
-  if (runs.size() > kMergeRunsMax) {
-    // A walk looks at the head of each run per row: many runs are merged in rounds.
-    std::vector<RunPtr> fewer;
-    for (size_t begin = 0; begin < runs.size(); begin += kMergeRunsMax) {
-      fewer.push_back(merge(runs.subspan(begin, std::min(kMergeRunsMax, runs.size() - begin))));
-    }
-    return merge(fewer);
-  }
+// The newest changes of all keys, in an empty run; sets its size.
+std::shared_ptr<Run> Run::newest_of(std::span<const RunPtr> runs) {
   Epoch oldest = runs[0]->oldest(), newest = runs[0]->newest();
   size_t count_max = 0;
   for (const RunPtr& run : runs) {
@@ -145,28 +151,54 @@ RunPtr Run::merge(std::span<const RunPtr> runs) {
     newest = std::max(newest, run->newest());
     count_max += run->count();
   }
-  std::vector<const Entry*> kept;
-  kept.reserve(count_max);
-  size_t size = 0;
+  std::shared_ptr<Run> out(new Run(oldest, newest));
+  out->entries_.reserve(count_max);
   for (RunCursor cursor({runs.begin(), runs.end()}, {}, Direction::forward);
        cursor.head() != nullptr; cursor.advance()) {
     const Entry& entry = *cursor.head();
-    kept.push_back(&entry);
-    size += record_size(entry.key(), entry.erased(), entry.row_size);
+    out->entries_.push_back(entry);
+    out->size_ += record_size(entry.key(), entry.erased(), entry.row_size);
   }
-  std::shared_ptr<Run> run(new Run(oldest, newest));
-  run->bytes_ = std::make_unique_for_overwrite<char[]>(size);
-  run->size_ = size;
-  run->entries_.resize(kept.size());
-  char* to = run->bytes_.get();
-  for (size_t i = 0; i < kept.size(); ++i) {
-    const Entry& entry = *kept[i];
-    const bool erased = entry.erased();
-    to = write_record(to, entry.key(), erased, erased ? std::string_view() : entry.row(),
-                      run->entries_[i]);
+  return out;
+}
+
+// A walk looks at the head of each run per row: many runs are put together in rounds.
+template <typename Combine>
+RunPtr Run::in_rounds(std::span<const RunPtr> runs, const Combine& combine) {
+  QW_ASSERT(!runs.empty());
+  if (runs.size() == 1) return runs[0];
+  if (runs.size() <= kMergeRunsMax) return combine(runs);
+  std::vector<RunPtr> fewer;
+  for (size_t begin = 0; begin < runs.size(); begin += kMergeRunsMax) {
+    const size_t count = std::min(kMergeRunsMax, runs.size() - begin);
+    fewer.push_back(in_rounds(runs.subspan(begin, count), combine));
   }
-  QW_ASSERT(to == run->bytes_.get() + size);
-  return run;
+  return in_rounds(fewer, combine);
+}
+
+RunPtr Run::merge(std::span<const RunPtr> runs) {
+  return in_rounds(runs, [](std::span<const RunPtr> few) -> RunPtr {
+    std::shared_ptr<Run> run = newest_of(few);
+    const std::shared_ptr<char[]> memory = allocate(run->size_);
+    char* to = memory.get();
+    for (Entry& entry : run->entries_) {
+      const Entry from = entry;
+      const bool erased = from.erased();
+      to = write_record(to, from.key(), erased, erased ? std::string_view() : from.row(), entry);
+    }
+    QW_ASSERT(to == memory.get() + run->size_);
+    run->keep(memory, {memory.get(), run->size_});
+    return run;
+  });
+}
+
+RunPtr Run::gather(std::span<const RunPtr> runs) {
+  return in_rounds(runs, [](std::span<const RunPtr> few) -> RunPtr {
+    std::shared_ptr<Run> run = newest_of(few);
+    run->memory_ = few[0]->memory_;
+    for (const RunPtr& other : few) QW_ASSERT(other->memory_ == run->memory_);
+    return run;
+  });
 }
 
 size_t Run::lower_bound(std::string_view key) const {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "src/base/pages.h"
 #include "src/base/result.h"
 #include "storage/epoch_write.h"
 #include "storage/rows.h"
@@ -38,19 +39,25 @@ class Run {
 
   // Encodes one epoch's changes, which must be sorted and have no key twice.
   static RunPtr encode(Epoch epoch, std::span<const RowChange> changes);
-  // Takes over records as encode() made them; XX001 naming the relation when they are not sound.
-  static Result<RunPtr> decode(ObjectId relation, Epoch epoch, std::unique_ptr<char[]> bytes,
-                               size_t size);
+  // Memory for records, on huge pages when it is large.
+  static std::shared_ptr<char[]> allocate(size_t size);
+  // Reads records as encode() made them, which lie in `memory` and stay there; XX001 naming the
+  // relation when they are not sound.
+  static Result<RunPtr> decode(ObjectId relation, Epoch epoch, std::shared_ptr<const char[]> memory,
+                               std::string_view records);
   // One run that says what `runs` (newest first) say together.
   static RunPtr merge(std::span<const RunPtr> runs);
+  // The same of runs that lie in one memory, without copying a record.
+  static RunPtr gather(std::span<const RunPtr> runs);
 
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
   std::span<const Entry> entries() const { return entries_; }
   size_t count() const { return entries_.size(); }
-  // The records, as the log stores them.
-  std::string_view records() const { return {bytes_.get(), size_}; }
+  // The records, as the log stores them; not of a gathered run.
+  std::string_view records() const;
+  size_t record_bytes() const { return size_; }
   size_t memory_bytes() const {
     return size_ + entries_.size() * sizeof(Entry) + index_bytes_.load(std::memory_order_relaxed);
   }
@@ -71,17 +78,25 @@ class Run {
 
  private:
   Run(Epoch oldest, Epoch newest) : oldest_(oldest), newest_(newest) {}
+  void keep(std::shared_ptr<const char[]> memory, std::string_view records);
+  static std::shared_ptr<Run> newest_of(std::span<const RunPtr> runs);
+  template <typename Combine>
+  static RunPtr in_rounds(std::span<const RunPtr> runs, const Combine& combine);
   void build_index() const;
   const Entry* find_hashed(std::string_view key, uint64_t hash) const;
 
-  std::unique_ptr<char[]> bytes_;
-  size_t size_ = 0;
-  std::vector<Entry> entries_;
+  template <typename T>
+  using Paged = std::vector<T, PageAllocator<T>>;
+
+  std::shared_ptr<const char[]> memory_;
+  const char* records_ = nullptr;
+  size_t size_ = 0;  // of the records
+  Paged<Entry> entries_;
   Epoch oldest_, newest_;
 
   // Slots of (upper half of the hash, index + 1); 0 = free. Filled once, by the first find().
   mutable std::once_flag index_once_;
-  mutable std::vector<uint64_t> index_;
+  mutable Paged<uint64_t> index_;
   mutable std::atomic<size_t> index_bytes_ = 0;
 };
 

@@ -97,6 +97,7 @@ struct Store::Impl::Commit {
   void relieve_memory();
   Result<void> run_passes();
   Result<void> finish_pass();
+  Result<void> fold_rest(const RelationState& relation);
 
   Result<void> write_state(Epoch epoch, const StateLog& log);
   Result<void> write_image(Epoch epoch, const ImageWrite& image);
@@ -271,6 +272,15 @@ Result<void> Store::Impl::Commit::finish_pass() {
   relation.folded = pass.runs.front()->newest();
   ++store.counters.folds;
   store.log.release({LogKind::relation, relation.relation.value}, relation.folded);
+  return fold_rest(relation);
+}
+
+// What came while the pass was on may pay as well, and perhaps nothing more comes to ask.
+Result<void> Store::Impl::Commit::fold_rest(const RelationState& relation) {
+  if (relation.runs.empty() || store.options.fold != FoldPolicy::cost) return {};
+  QW_ASSIGN_OR_RETURN(KvRead * read, base());
+  QW_ASSIGN_OR_RETURN(const FoldCost cost, estimate_fold(*txn, *read, relation, relation.runs));
+  if (cost.pays()) start_pass(relation, cost.pages_per_row());
   return {};
 }
 

@@ -102,12 +102,8 @@ Result<void> Store::Impl::recover() {
     const LogStream stream{LogKind::relation, state->relation.value};
     log.release(stream, state->folded);
     if (const auto* refs = log.find(stream)) {
-      std::vector<RunPtr> runs;
-      for (auto ref = refs->rbegin(); ref != refs->rend(); ++ref) {
-        QW_ASSIGN_OR_RETURN(RunPtr run, read_run(*read, state->relation, *ref));
-        runs.push_back(std::move(run));
-      }
-      state->runs = {Run::merge(runs)};
+      QW_ASSIGN_OR_RETURN(RunPtr run, read_runs(*read, state->relation, *refs));
+      state->runs = {std::move(run)};
     }
     overlay.set(std::move(state));
     return {};
@@ -189,21 +185,39 @@ Result<void> Store::Impl::recover_log_keys(KvRead& read, const EpochRecord& reco
   return {};
 }
 
-Result<RunPtr> Store::Impl::read_run(KvRead& read, ObjectId relation,
-                                     const LogDirectory::Ref& ref) const {
-  PieceReader reader(Table::log);
-  for (uint32_t part = 0; part < ref.parts; ++part) {
-    const LogKey key(ref.epoch, {LogKind::relation, relation.value}, part);
-    QW_ASSIGN_OR_RETURN(const auto value, read.get(Table::log, key.view()));
-    if (!value) return fail(damaged_row(relation));
-    QW_ASSIGN_OR_RETURN(const auto piece, reader.add({key.view(), *value}));
-    if (!piece) continue;
-    if (part + 1 != ref.parts) return fail(damaged_row(relation));
-    auto bytes = std::make_unique_for_overwrite<char[]>(piece->size());
-    std::copy(piece->begin(), piece->end(), bytes.get());
-    return Run::decode(relation, ref.epoch, std::move(bytes), piece->size());
+// All runs of a relation come to lie in one memory: up to hundreds of MB, of which each byte is
+// written once and no small page is touched.
+Result<RunPtr> Store::Impl::read_runs(KvRead& read, ObjectId relation,
+                                      const std::deque<LogDirectory::Ref>& refs) const {
+  std::vector<Blob> blobs;
+  size_t size = 0;
+  for (const LogDirectory::Ref& ref : refs) {
+    for (uint32_t part = 0; part < ref.parts; ++part) {
+      const LogKey key(ref.epoch, {LogKind::relation, relation.value}, part);
+      QW_ASSIGN_OR_RETURN(const auto value, read.get(Table::log, key.view()));
+      if (!value) return fail(damaged_row(relation));
+      QW_ASSIGN_OR_RETURN(const Blob blob, open_blob(Table::log, {key.view(), *value}));
+      if (blob.goes_on != (part + 1 < ref.parts)) return fail(damaged_row(relation));
+      size += blob.raw_size;
+      blobs.push_back(blob);
+    }
   }
-  return fail(damaged_row(relation));
+  const std::shared_ptr<char[]> memory = Run::allocate(size);
+  std::vector<RunPtr> runs;
+  char* to = memory.get();
+  auto blob = blobs.begin();
+  for (const LogDirectory::Ref& ref : refs) {
+    const char* const records = to;
+    for (uint32_t part = 0; part < ref.parts; ++part, ++blob) {
+      QW_TRY(expand_blob(Table::log, *blob, to));
+      to += blob->raw_size;
+    }
+    QW_ASSIGN_OR_RETURN(RunPtr run, Run::decode(relation, ref.epoch, memory,
+                                                {records, static_cast<size_t>(to - records)}));
+    runs.push_back(std::move(run));
+  }
+  std::reverse(runs.begin(), runs.end());  // newest first
+  return Run::gather(runs);
 }
 
 }  // namespace qw::storage

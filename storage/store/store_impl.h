@@ -60,7 +60,8 @@ struct Store::Impl {
   Result<void> recover();
   Result<void> recover_meta(KvRead& read, EpochRecord& record);
   Result<void> recover_log_keys(KvRead& read, const EpochRecord& record);
-  Result<RunPtr> read_run(KvRead& read, ObjectId relation, const LogDirectory::Ref& ref) const;
+  Result<RunPtr> read_runs(KvRead& read, ObjectId relation,
+                           const std::deque<LogDirectory::Ref>& refs) const;
 
   // -- commit.cc
   struct Commit;  // one transaction in the making

@@ -18,9 +18,24 @@ RunPtr make_run(uint64_t epoch, const Changes& changes) {
 }
 
 RunPtr copy_of(const Run& run) {
-  auto bytes = std::make_unique<char[]>(run.records().size());
+  const std::shared_ptr<char[]> bytes = Run::allocate(run.record_bytes());
   std::copy(run.records().begin(), run.records().end(), bytes.get());
-  return value_of(Run::decode(ObjectId{1}, run.newest(), std::move(bytes), run.records().size()));
+  return value_of(Run::decode(ObjectId{1}, run.newest(), bytes, {bytes.get(), run.record_bytes()}));
+}
+
+// The same runs, read from one memory as recovery does.
+std::vector<RunPtr> in_one_memory(const std::vector<RunPtr>& runs) {
+  size_t size = 0;
+  for (const RunPtr& run : runs) size += run->record_bytes();
+  const std::shared_ptr<char[]> memory = Run::allocate(size);
+  std::vector<RunPtr> out;
+  char* to = memory.get();
+  for (const RunPtr& run : runs) {
+    const std::string_view records(to, run->record_bytes());
+    to = std::copy(run->records().begin(), run->records().end(), to);
+    out.push_back(value_of(Run::decode(ObjectId{1}, run->newest(), memory, records)));
+  }
+  return out;
 }
 
 Changes contents(const Run& run) {
@@ -52,9 +67,9 @@ TEST_CASE("records survive a round trip, sizes at the edges of a varint included
 TEST_CASE("cut or unsorted records are damage, not a crash") {
   const RunPtr run = make_run(1, {{"a", "1"}, {"b", std::string(300, 'x')}, {"c", std::nullopt}});
   for (size_t size = 1; size < run->records().size(); ++size) {
-    auto bytes = std::make_unique<char[]>(size);
+    const std::shared_ptr<char[]> bytes = Run::allocate(size);
     std::copy_n(run->records().begin(), size, bytes.get());
-    const auto decoded = Run::decode(ObjectId{9}, Epoch{1}, std::move(bytes), size);
+    const auto decoded = Run::decode(ObjectId{9}, Epoch{1}, bytes, {bytes.get(), size});
     if (!decoded) CHECK(decoded.error().code() == SqlState("XX001"));
     if (decoded) CHECK((*decoded)->count() < 3);
   }
@@ -109,6 +124,11 @@ TEST_CASE("a merge says what its runs say, newest first") {
     CHECK(contents(*merged) == expected);
     CHECK(merged->newest() == Epoch{runs.size()});
     CHECK(merged->oldest() == Epoch{1});
+    const RunPtr gathered = Run::gather(in_one_memory(runs));
+    CHECK(contents(*gathered) == expected);
+    CHECK(gathered->newest() == merged->newest());
+    CHECK(gathered->oldest() == merged->oldest());
+    CHECK(gathered->record_bytes() == merged->record_bytes());
     for (int key = 0; key < 100; ++key) {
       const auto it = expected.find(fmt::format("{:02}", key));
       CHECK((merged->find(fmt::format("{:02}", key)) != nullptr) == (it != expected.end()));
