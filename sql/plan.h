@@ -197,6 +197,12 @@ struct Properties {
   std::vector<uint32_t> window;    // window_start columns: state ends with the window
   // Column pairs of which either tells the other: a window's start and end.
   std::vector<std::pair<uint32_t, uint32_t>> twins;
+  // Rows go only when others take their place, with the same `key` and no lower value in each of
+  // `columns` (bigint, not NULL): counts of what only grows.
+  struct Rising {
+    std::vector<uint32_t> key, columns;
+  };
+  std::optional<Rising> rising;
   std::optional<PeakJoin> peak;  // how this join can be run
   std::vector<bool> not_null;    // per column
   double rows = 1000;            // estimate, for join order only

@@ -1,7 +1,9 @@
 // Making operators from plan nodes; see program_maker.h.
 #include "views/program_maker.h"
 
+#include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "src/base/assert.h"
 #include "views/operators/expand.h"
@@ -56,6 +58,18 @@ Made make_group(Host& host, const sql::Plan& plan, const ProgramMaker& programs)
   }
   QW_ASSIGN_OR_RETURN(auto made, GroupOperator::make(host, std::move(spec)));
   return made;
+}
+
+bool contains(const std::vector<uint32_t>& columns, uint32_t column) {
+  return std::find(columns.begin(), columns.end(), column) != columns.end();
+}
+
+// Whether rows stay in their partition and only move up in it.
+bool ranks_rising(const sql::TopK& top, const std::optional<sql::Properties::Rising>& rising) {
+  return rising && top.limit && !top.order.empty() && top.order[0].order.descending &&
+         contains(rising->columns, top.order[0].column) &&
+         std::all_of(top.partition.begin(), top.partition.end(),
+                     [&](uint32_t column) { return contains(rising->key, column); });
 }
 
 Made make_set_op(Host& host, const sql::Plan& plan) {
@@ -120,7 +134,11 @@ Made make_operator(Host& host, const sql::Plan& plan, ProgramMaker& programs) {
     if (append_only && TopRowsOperator::fits(*top)) {
       return std::make_unique<TopRowsOperator>(host, *top, input);
     }
-    return std::make_unique<TopKOperator>(host, *top, input, append_only);
+    using Input = TopKOperator::Input;
+    const Input kind = append_only                                             ? Input::append_only
+                       : ranks_rising(*top, plan.inputs[0]->properties.rising) ? Input::rising
+                                                                               : Input::any;
+    return std::make_unique<TopKOperator>(host, *top, input, kind);
   }
   if (const auto* windows = plan.as<sql::Window>()) {
     QW_ASSIGN_OR_RETURN(auto made, WindowOperator::make(host, *windows, input));

@@ -477,6 +477,7 @@ class Tree {
     }
     if (!known.monotone.empty()) items.push_back("monotone " + printer.columns(known.monotone));
     if (!known.window.empty()) items.push_back("window " + printer.columns(known.window));
+    if (known.rising) items.push_back("rising " + printer.columns(known.rising->columns));
     if (known.peak) {
       const auto column = [&](uint32_t input, uint32_t index) {
         return Printer(&plan.inputs[input]->schema).column(index);

@@ -136,6 +136,7 @@ class Computer {
     out.not_null.assign(plan.schema.size(), false);
     std::visit([&](const auto& op) { node(plan, op, out); }, plan.op);
     if (plan.as<Join>() == nullptr) out.peak.reset();
+    if (plan.as<Aggregate>() == nullptr && plan.as<Project>() == nullptr) out.rising.reset();
     plan.properties = std::move(out);
   }
 
@@ -245,6 +246,7 @@ class Computer {
       last[expression.index] = i;
     }
     add_twins(input.twins, first, out.twins);
+    out.rising = still_rising(project, input.rising, first);
     for (const Key& key : input.unique_keys) {
       for (const std::vector<uint32_t>* place : {&first, &last}) {
         Key mapped;
@@ -375,6 +377,7 @@ class Computer {
       out.not_null[aggregate.groups.size() + i] =
           kind == AggregateKind::count || kind == AggregateKind::count_star;
     }
+    out.rising = rising_counts(aggregate, input);
     out.rows = aggregate.groups.empty() ? 1 : std::max(1.0, input.rows / 10);
     // Input keys among the groups are keys of the output as well.
     for (const Key& unique : input.unique_keys) {
@@ -409,6 +412,49 @@ class Computer {
     for (const auto& [a, b] : twins) {
       if (place[a] != UINT32_MAX && place[b] != UINT32_MAX) out.emplace_back(place[a], place[b]);
     }
+  }
+
+  // A row that cannot be computed would go without another in its place, so columns are only
+  // chosen.
+  static std::optional<Properties::Rising> still_rising(
+      const Project& project, const std::optional<Properties::Rising>& below,
+      const std::vector<uint32_t>& place) {
+    const bool plain =
+        std::all_of(project.expressions.begin(), project.expressions.end(),
+                    [](const ExprPtr& expression) { return expression->kind == ExprKind::column; });
+    if (!below || !plain) return std::nullopt;
+    Properties::Rising out;
+    for (const uint32_t column : below->key) {
+      if (place[column] == UINT32_MAX) return std::nullopt;
+      out.key.push_back(place[column]);
+    }
+    for (const uint32_t column : below->columns) {
+      if (place[column] != UINT32_MAX) out.columns.push_back(place[column]);
+    }
+    return out;
+  }
+
+  // Counts; other calls may only be such as never fail.
+  static std::optional<Properties::Rising> rising_counts(const Aggregate& aggregate,
+                                                         const Properties& input) {
+    if (!input.append_only) return std::nullopt;
+    Properties::Rising out;
+    for (uint32_t i = 0; i < aggregate.groups.size(); ++i) out.key.push_back(i);
+    for (size_t i = 0; i < aggregate.calls.size(); ++i) {
+      switch (aggregate.calls[i].function->aggregate) {
+        case AggregateKind::count:
+        case AggregateKind::count_star:
+          out.columns.push_back(static_cast<uint32_t>(aggregate.groups.size() + i));
+          break;
+        case AggregateKind::min:
+        case AggregateKind::max:
+          break;
+        default:
+          return std::nullopt;
+      }
+    }
+    if (out.columns.empty()) return std::nullopt;
+    return out;
   }
 
   // Whether equal rows may look different (1.0, 1.00): a group shows the smallest of them, so a

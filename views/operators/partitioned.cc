@@ -82,6 +82,39 @@ void PartitionedState::update(const Batch& batch, Arena& arena) {
   }
 }
 
+Batch PartitionedState::above_floors(const Batch& batch, uint32_t column, Arena& arena) {
+  const uint32_t count = batch.size();
+  KeyBatch keys;
+  encoder_.encode(batch, partition_, arena, keys);
+  KeyGroups groups;
+  group_keys(keys, encoder_.packed(), arena, groups);
+  auto* entries = arena.allocate_array<Entry*>(groups.keys.count + 1);
+  table_.find(groups.keys, entries);
+  auto* floors = arena.allocate_array<uint64_t>(groups.keys.count + 1);
+  for (uint32_t g = 0; g < groups.keys.count; ++g) {
+    floors[g] = entries[g] == nullptr ? 0 : entries[g]->as<Slot>().floor;
+  }
+  auto* rows = arena.allocate_array<uint16_t>(count + 1);
+  const Vector& values = batch.columns[column];
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t row = batch.row(i);
+    rows[kept] = static_cast<uint16_t>(row);
+    kept += biased(values.at<int64_t>(row)) >= floors[groups.of[i]] ? 1U : 0U;
+  }
+  Batch out = batch;
+  out.select(rows, kept);
+  return out;
+}
+
+int64_t PartitionedState::value_of(const BagRow& row, uint32_t column) const {
+  Arena arena;
+  const std::string_view bytes = row.row();
+  std::vector<Vector> values;
+  codec().unpack({&bytes, 1}, {&column, 1}, arena, values);
+  return values[0].at<int64_t>(0);
+}
+
 void PartitionedState::settle(Entry* entry) {
   entry->mark = 0;
   Slot& slot = entry->as<Slot>();

@@ -20,7 +20,7 @@ class PartitionedState final : public RowState {
  public:
   struct Slot {
     OrderedBag* bag;
-    uint64_t padding;
+    uint64_t floor;  // see above_floors(); as unsigned, 0 = the lowest bigint there is
   };
   // Rows are ordered by `order`, then by all other columns ascending: total but for spelling.
   PartitionedState(std::vector<Type> types, const std::vector<uint32_t>& partition,
@@ -28,6 +28,13 @@ class PartitionedState final : public RowState {
   ~PartitionedState() override;
 
   void update(const Batch& batch, Arena& arena);
+  // The rows whose `column` (bigint) is not below the floor of their partition.
+  Batch above_floors(const Batch& batch, uint32_t column, Arena& arena);
+  static void set_floor(Entry* entry, int64_t value) { entry->as<Slot>().floor = biased(value); }
+  static bool below_floor(const Entry* entry, int64_t value) {
+    return biased(value) < entry->as<Slot>().floor;
+  }
+  int64_t value_of(const BagRow& row, uint32_t column) const;
   std::vector<Entry*>& dirty() { return dirty_; }
   OrderedBag& bag(Entry* entry) { return *entry->as<Slot>().bag; }
   // Takes a clean slot off when it is empty. Ends the dirty state of it either way.
@@ -44,6 +51,7 @@ class PartitionedState final : public RowState {
   void clear();
 
  private:
+  static uint64_t biased(int64_t value) { return static_cast<uint64_t>(value) ^ (1ULL << 63); }
   void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
   void absorb(const Batch& batch) override;
 

@@ -9,12 +9,12 @@
 
 namespace qw::views {
 
-TopKOperator::TopKOperator(Host& host, const sql::TopK& plan, std::vector<Type> types,
-                           bool append_only)
+TopKOperator::TopKOperator(Host& host, const sql::TopK& plan, std::vector<Type> types, Input input)
     : Operator(host),
       row_number_(plan.row_number),
       with_ties_(plan.with_ties),
-      append_only_(append_only),
+      input_(input),
+      rising_column_(plan.order.empty() ? 0 : plan.order[0].column),
       limit_(plan.limit.value_or(std::numeric_limits<int64_t>::max())),
       offset_(plan.offset),
       state_(std::move(types), plan.partition, plan.order) {}
@@ -22,7 +22,12 @@ TopKOperator::TopKOperator(Host& host, const sql::TopK& plan, std::vector<Type> 
 void TopKOperator::accept(uint32_t, const Batch& batch) {
   finishing_ = false;
   arena_.reset();
-  state_.update(batch, arena_);
+  if (input_ != Input::rising) {
+    state_.update(batch, arena_);
+    return;
+  }
+  const Batch rest = state_.above_floors(batch, rising_column_, arena_);
+  if (!rest.empty()) state_.update(rest, arena_);
 }
 
 void TopKOperator::finish() {
@@ -106,7 +111,8 @@ void TopKOperator::drop_gone() {
   for (const auto& [entry, row] : gone_) forget(entry, row);
   gone_.clear();
   for (Entry* entry : walked_) {
-    if (append_only_) drop_useless(entry);
+    if (input_ == Input::append_only) drop_useless(entry);
+    if (input_ == Input::rising) raise_floor(entry);
     state_.settle(entry);
   }
   walked_.clear();
@@ -121,6 +127,27 @@ void TopKOperator::drop_useless(Entry* entry) {
   for (const BagRow* row : state_.bag(entry).rows) {
     if (row->emitted == 0 && seen >= end) useless.push_back(row);
     seen += row->weight;
+  }
+  for (const BagRow* row : useless) forget(entry, row);
+}
+
+// The answer is full when `end` rows are there: the count of the last of them is the floor.
+void TopKOperator::raise_floor(Entry* entry) {
+  const int64_t end = limit_ > std::numeric_limits<int64_t>::max() - offset_
+                          ? std::numeric_limits<int64_t>::max()
+                          : offset_ + limit_;
+  int64_t seen = 0;
+  auto& rows = state_.bag(entry).rows;
+  auto at = rows.begin();
+  for (; at != rows.end() && seen < end; ++at) {
+    seen += (*at)->weight;
+    if (seen >= end) state_.set_floor(entry, state_.value_of(**at, rising_column_));
+  }
+  std::vector<const BagRow*> useless;
+  for (; at != rows.end(); ++at) {
+    if ((*at)->emitted == 0 && state_.below_floor(entry, state_.value_of(**at, rising_column_))) {
+      useless.push_back(*at);
+    }
   }
   for (const BagRow* row : useless) forget(entry, row);
 }

@@ -65,3 +65,5 @@ VIEW SELECT a.aid, m.top FROM acc a JOIN (SELECT bid, max(bal) AS top FROM acc G
 VIEW SELECT auction, count(price), window_end FROM hop(bid, ts, interval '5 s', interval '10 s') GROUP BY auction, window_end
 VIEW SELECT max(window_end), auction FROM hop(bid, ts, interval '5 s', interval '10 s') GROUP BY auction, window_start
 VIEW SELECT a.id, w.n FROM auction a JOIN (SELECT window_start, window_end, count(*) AS n FROM tumble(bid, ts, interval '1 minute') GROUP BY window_start, window_end) w ON a.ts >= w.window_start AND a.ts < w.window_end
+VIEW PROPERTIES SELECT auction, n FROM (SELECT auction, n, row_number() OVER (ORDER BY n DESC) AS r FROM (SELECT auction, count(*) AS n, max(price) FROM bid GROUP BY auction) c) q WHERE r <= 3
+VIEW PROPERTIES SELECT bidder, n FROM (SELECT bidder, n, row_number() OVER (ORDER BY n DESC) AS r FROM (SELECT bidder, count(*) AS n, sum(price) AS s FROM bid GROUP BY bidder) c WHERE s > 0) q WHERE r <= 3
