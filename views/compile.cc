@@ -87,7 +87,7 @@ Result<Node*> ViewBuilder::add_operator(std::unique_ptr<Operator> op, std::vecto
   for (State* state : node->op->states()) {
     const bool shown = state == output && !output->of_output.empty();
     QW_TRY(add_state(*state, fmt::format("operator {} part {}{}", states_.size(), part++,
-                                         shown ? " as the view's rows" : "")));
+                                         shown ? " as the view's rows" : state->form())));
     if (!shown) continue;
     state->logging = false;
     graph_.of_output[state->id] = output;

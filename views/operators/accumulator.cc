@@ -18,6 +18,7 @@ namespace qw::views {
 
 Accumulator::~Accumulator() = default;
 void Accumulator::keep(char*) const {}
+void Accumulator::merge(char*, const char*) const { QW_UNREACHABLE(); }
 void Accumulator::release(char*) {}
 void Accumulator::save(const char* state, std::string& out) const { out.append(state, bytes()); }
 bool Accumulator::load(std::string_view& from, char* state) {
@@ -83,6 +84,10 @@ class CountAccumulator final : public Accumulator {
     out = Vector::flat(result_type, static_cast<uint32_t>(states.size()), arena);
     for (size_t i = 0; i < states.size(); ++i) out.values<int64_t>()[i] = at<int64_t>(states[i]);
   }
+  bool merges() const override { return true; }
+  void merge(char* into, const char* from) const override {
+    *reinterpret_cast<int64_t*>(into) += at<int64_t>(from);
+  }
 };
 
 // sum and avg of int2, int4, int8.
@@ -126,6 +131,12 @@ class IntegerSum final : public Accumulator {
         if (!quotient) errors.add(i, quotient.error());
       }
     }
+  }
+  bool merges() const override { return true; }
+  void merge(char* into, const char* from) const override {
+    auto& state = *reinterpret_cast<State*>(into);
+    state.sum += at<State>(from).sum;
+    state.count += at<State>(from).count;
   }
 
  private:
@@ -316,6 +327,12 @@ class BooleanAccumulator final : public Accumulator {
       if (state.trues == 0 && state.falses == 0) out.set_null(i, count, arena);
     }
   }
+  bool merges() const override { return true; }
+  void merge(char* into, const char* from) const override {
+    auto& state = *reinterpret_cast<State*>(into);
+    state.trues += at<State>(from).trues;
+    state.falses += at<State>(from).falses;
+  }
 
  private:
   bool all_;
@@ -351,6 +368,16 @@ class Winner final : public Accumulator {
       out.values<T>()[i] = state.value;
       if (state.count == 0) out.set_null(i, count, arena);
     }
+  }
+  bool merges() const override { return true; }
+  void merge(char* into, const char* from) const override {
+    auto& state = *reinterpret_cast<State*>(into);
+    const auto& other = at<State>(from);
+    if (other.count == 0) return;
+    const bool better = state.count == 0 || (greatest_ ? less(state.value, other.value)
+                                                       : less(other.value, state.value));
+    if (better) state.value = other.value;
+    state.count += other.count;
   }
 
  private:

@@ -54,6 +54,11 @@ class Accumulator {
   virtual void save(const char* state, std::string& out) const;
   virtual bool load(std::string_view& bytes, char* state);
 
+  // Whether states of parts of a group can be put together, and the way to do it: `into` becomes
+  // the state of its own rows and those of `from`. Nothing hangs on such states.
+  virtual bool merges() const { return false; }
+  virtual void merge(char* into, const char* from) const;
+
   uint32_t offset = 0;  // of the state in the payload
   Type result_type;
 

@@ -29,6 +29,8 @@ std::unique_ptr<Accumulator> accumulator_of(const sql::AggregateCall& call,
   return spelled ? nullptr : make_accumulator(kind, arguments, call.type, append_only);
 }
 
+// All windows of a pane fit a batch.
+constexpr uint32_t kPaneWindowsMax = kBatchRowsMax / 4;
 // Row counts and the group's number.
 constexpr uint32_t kCountsBytes = 32;
 
@@ -144,6 +146,10 @@ Result<void> GroupOperator::add_calls() {
     spelling_->offset = offset;
     offset += static_cast<uint32_t>(sizeof(BagCall::Slot));
   }
+  panes_ = spec_.hop.count > 1 && spec_.hop.count <= kPaneWindowsMax && gates_.empty() &&
+           spelling_ == nullptr && std::all_of(calls_.begin(), calls_.end(), [](const Call& call) {
+             return call.sum != nullptr && call.sum->merges();
+           });
   payload_bytes_ = offset;
   QW_ASSERT(payload_bytes_ == plan_payload(spec_));
   return {};
@@ -226,7 +232,7 @@ void GroupOperator::accept(uint32_t port, const Batch& batch) {
   group_keys(keys, encoder_.packed(), accept_arena_, groups);
   auto* entries = accept_arena_.allocate_array<Entry*>(count + 1);
   picked_.clear();
-  for (uint32_t w = 0; w < spec_.hop.count; ++w) {
+  for (uint32_t w = 0; w < (panes_ ? 1 : spec_.hop.count); ++w) {
     count_rows(port, batch, groups, w == 0 ? groups.keys : earlier_keys(batch, groups, w), entries);
     for (Picked& known : picked_) {
       for (uint32_t i = 0; i < known.count; ++i) known.entries[i] = entries[known.live[i]];

@@ -9,6 +9,11 @@
 // that change, not to all. Keys whose values have several spellings (1.0, 1.00) show the smallest
 // one. Without group columns there is exactly one row, always. An aggregate that fails (sum out of
 // range) makes its group an error of the view, retracted when the group changes.
+// HOP groups whose calls can be put together (Accumulator::merges) are kept by pane, a slide of
+// time: a row is counted once, and at the end of the epoch each changed pane is put together with
+// its neighbours into the windows that it is in. Panes are taken one after the other: those before
+// have their new state, those behind still their old one, so what a window is between two of them
+// cancels.
 //   record of the main state: '+', key, slot without bags | '-', key (sizes as varints; the number
 //   is there when DISTINCT calls need it)
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc, tests/unit/views/oracle_test.cc.
@@ -16,6 +21,7 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "sql/plan.h"
@@ -62,6 +68,7 @@ class GroupOperator final : public Operator {
     explicit Main(GroupOperator& owner) : owner_(owner) {}
     uint64_t rows() const override { return owner_.table_.size(); }
     uint64_t bytes() const override { return owner_.table_.bytes(); }
+    std::string_view form() const override { return owner_.panes_ ? " of panes" : ""; }
     void log_slot(Entry* entry, bool erased);
 
    private:
@@ -118,6 +125,11 @@ class GroupOperator final : public Operator {
   int64_t multiplicity(const char* payload) const;
   bool check_counts();
   void collect(size_t from, size_t to, std::vector<Emission>& emissions);
+  void collect_windows(size_t from, size_t to, std::vector<Emission>& emissions);
+  void windows_of(size_t pane, const std::vector<KeyBatch>& keys, Entry* const* const* entries,
+                  size_t at, std::vector<Emission>& emissions);
+  const char* neighbour(const Entry* entry, size_t pane) const;
+  void merge(char* into, const char* from) const;
   bool build(std::vector<Emission>& emissions, Batch& out);
   void drop_unchanged(const std::vector<Emission>& emissions, Batch& out, std::vector<bool>& keep);
   void end_step();
@@ -133,6 +145,7 @@ class GroupOperator final : public Operator {
   std::vector<uint32_t> lossy_;  // positions in spec_.groups
   std::vector<Picked> picked_;   // of the batch being accepted
   uint32_t payload_bytes_ = 0;
+  bool panes_ = false;
   Main main_{*this};
 
   Arena accept_arena_, epoch_arena_, out_arena_;

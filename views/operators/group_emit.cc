@@ -1,6 +1,7 @@
 // GroupOperator: what an epoch gives out, the log, and recovery. See group.h.
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
@@ -82,9 +83,14 @@ bool GroupOperator::produce(Batch& out) {
   }
   while (next_dirty_ < dirty_.size() && !host().failed()) {
     out_arena_.reset();
-    const size_t to = std::min(next_dirty_ + kStepGroups, dirty_.size());
+    const size_t step = panes_ ? kStepGroups / spec_.hop.count : kStepGroups;
+    const size_t to = std::min(next_dirty_ + step, dirty_.size());
     std::vector<Emission> emissions;
-    collect(next_dirty_, to, emissions);
+    if (panes_) {
+      collect_windows(next_dirty_, to, emissions);
+    } else {
+      collect(next_dirty_, to, emissions);
+    }
     next_dirty_ = to;
     if (build(emissions, out)) return true;
   }
@@ -107,6 +113,99 @@ void GroupOperator::collect(size_t from, size_t to, std::vector<Emission>& emiss
                          given ? -multiplicity(item.old) : 0});
     emissions.push_back(
         {item.entry->payload(), item.entry->key, multiplicity(item.entry->payload())});
+  }
+}
+
+void GroupOperator::merge(char* into, const char* from) const {
+  auto& counts = *reinterpret_cast<Counts*>(into);
+  counts.rows[0] += reinterpret_cast<const Counts*>(from)->rows[0];
+  for (const Call& call : calls_) call.sum->merge(into + call.sum->offset, from + call.sum->offset);
+}
+
+// What a pane beside the one of dirty slot `pane` holds when that one's turn comes; may be null.
+const char* GroupOperator::neighbour(const Entry* entry, size_t pane) const {
+  if (entry == nullptr) return nullptr;
+  if (entry->mark == 0 || entry->mark - 1 < pane) return entry->payload();
+  return dirty_[entry->mark - 1].old;
+}
+
+// As collect(), for panes.
+void GroupOperator::collect_windows(size_t from, size_t to, std::vector<Emission>& emissions) {
+  Arena& arena = out_arena_;
+  const auto count = static_cast<uint32_t>(to - from);
+  const uint32_t windows = spec_.hop.count;
+  auto* own = arena.allocate_array<KeyWords>(count);
+  for (uint32_t i = 0; i < count; ++i) own[i] = dirty_[from + i].entry->key;
+  Batch batch;
+  batch.rows = count;
+  encoder_.decode({own, count}, arena, batch.columns);
+  std::vector<uint32_t> columns(spec_.groups.size());
+  std::iota(columns.begin(), columns.end(), 0U);
+  // Keys and entries by steps of a slide, from windows - 1 before to windows - 1 behind.
+  std::vector<KeyBatch> keys(size_t{2} * windows - 1);
+  std::vector<Entry**> entries(keys.size());
+  for (size_t k = 0; k < keys.size(); ++k) {
+    const auto steps = static_cast<int64_t>(k) - static_cast<int64_t>(windows - 1);
+    const uint64_t by = static_cast<uint64_t>(steps) * static_cast<uint64_t>(spec_.hop.slide_us);
+    Batch shifted = batch;
+    for (const uint32_t border : spec_.hop.borders) {
+      Vector moved = Vector::flat(batch.columns[border].type, count, arena);
+      for (uint32_t i = 0; i < count; ++i) {
+        moved.values<int64_t>()[i] =
+            static_cast<int64_t>(static_cast<uint64_t>(batch.columns[border].at<int64_t>(i)) + by);
+      }
+      shifted.columns[border] = moved;
+    }
+    encoder_.encode(shifted, columns, arena, keys[k]);
+    entries[k] = arena.allocate_array<Entry*>(count);
+    table_.find(keys[k], entries[k]);
+  }
+  emissions.reserve(size_t{2} * count * windows);
+  for (uint32_t i = 0; i < count; ++i) windows_of(from + i, keys, entries.data(), i, emissions);
+}
+
+// The windows of dirty slot `pane`, the at-th of those that `keys` and `entries` are for.
+void GroupOperator::windows_of(size_t pane, const std::vector<KeyBatch>& keys,
+                               Entry* const* const* entries, size_t at,
+                               std::vector<Emission>& emissions) {
+  const uint32_t windows = spec_.hop.count, own = windows - 1;
+  const auto fresh = [&] {
+    auto* payload = static_cast<char*>(out_arena_.allocate(payload_bytes_, 16));
+    std::memset(payload, 0, payload_bytes_);
+    return payload;
+  };
+  // before[n], behind[n]: n panes on that side put together; null: they hold nothing.
+  std::vector<const char*> before(windows, nullptr), behind(windows, nullptr);
+  const auto gather = [&](std::vector<const char*>& sides, bool earlier) {
+    for (uint32_t n = 1; n < windows; ++n) {
+      const char* more = neighbour(entries[earlier ? own - n : own + n][at], pane);
+      sides[n] = sides[n - 1];
+      if (more == nullptr) continue;
+      if (sides[n - 1] == nullptr) {
+        sides[n] = more;
+        continue;
+      }
+      char* both = fresh();
+      merge(both, sides[n - 1]);
+      merge(both, more);
+      sides[n] = both;
+    }
+  };
+  gather(before, true);
+  gather(behind, false);
+  const Dirty& item = dirty_[pane];
+  for (uint32_t n = 0; n < windows; ++n) {
+    // The window that began n slides before the pane.
+    char* old = fresh();
+    if (before[n] != nullptr) merge(old, before[n]);
+    if (behind[own - n] != nullptr) merge(old, behind[own - n]);
+    char* now = fresh();
+    merge(now, old);
+    merge(now, item.entry->payload());
+    if (item.old != nullptr) merge(old, item.old);
+    const KeyWords& key = keys[own - n].words[at];
+    emissions.push_back({old, key, -multiplicity(old)});
+    emissions.push_back({now, key, multiplicity(now)});
   }
 }
 

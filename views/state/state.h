@@ -71,6 +71,9 @@ class State {
   // Order-independent hash over all records.
   uint64_t hash();
 
+  // What its records are, where there are several ways: part of the layout.
+  virtual std::string_view form() const { return ""; }
+
   StateId id;
   Spillable* home = nullptr;  // what takes its partitions out of memory; null = nothing
   std::string layout;

@@ -29,8 +29,9 @@ std::shared_ptr<sql::Plan> append_only(sql::PlanPtr plan, Keyed keyed = Keyed::n
 }
 
 // All changes in one epoch, or each in its own.
-void check_order(const std::shared_ptr<sql::Plan>& plan, const View::Changes& order) {
-  View at_once(plan), one_by_one(plan);
+void check_order(const std::shared_ptr<sql::Plan>& plan, const View::Changes& order,
+                 const std::shared_ptr<sql::Plan>& asked = nullptr) {
+  View at_once(plan, asked), one_by_one(plan, asked);
   at_once.epoch(order);
   at_once.compare();
   for (const auto& change : order) {
@@ -40,12 +41,13 @@ void check_order(const std::shared_ptr<sql::Plan>& plan, const View::Changes& or
 }
 
 // Every order of the rows of one table of at most three.
-void check_one_input(const std::shared_ptr<sql::Plan>& plan) {
+void check_one_input(const std::shared_ptr<sql::Plan>& plan,
+                     const std::shared_ptr<sql::Plan>& asked = nullptr) {
   std::vector<std::vector<size_t>> tables;
   add_tables(domain().size(), 3, {}, tables);
   for (auto order : tables) {
     do {
-      check_order(plan, changes_of(order, 1, 1));
+      check_order(plan, changes_of(order, 1, 1), asked);
     } while (std::next_permutation(order.begin(), order.end()));
   }
 }
@@ -102,6 +104,25 @@ TEST_CASE("operators of one input whose rows only come") {
         check_one_input(append_only(top_k_plan(limit, number, ties)));
       }
     }
+  }
+}
+
+TEST_CASE("the first of groups whose counts only rise") {
+  for (const uint32_t limit : {1U, 2U}) {
+    for (const bool number : {false, true}) {
+      for (const bool ties : {false, true}) {
+        const auto plan = append_only(rising_top_plan(limit, number, ties));
+        REQUIRE(plan->inputs[0]->properties.rising);
+        CHECK(plan->inputs[0]->properties.rising->columns == std::vector<uint32_t>{3});
+        check_one_input(plan);
+      }
+    }
+  }
+}
+
+TEST_CASE("windows put together from panes whose rows only come") {
+  for (const int64_t slides : {2, 3}) {
+    check_one_input(append_only(hop_plan(slides, true)), hop_plan(slides, false));
   }
 }
 

@@ -14,12 +14,13 @@ namespace {
 
 // Each table of at most three rows is come to from nothing row by row and at once, and left again
 // towards every table of one row, retractions first and last.
-void check_one_input(const std::shared_ptr<sql::Plan>& plan) {
+void check_one_input(const std::shared_ptr<sql::Plan>& plan,
+                     const std::shared_ptr<sql::Plan>& asked = nullptr) {
   const size_t rows = domain().size();
   std::vector<std::vector<size_t>> tables, ends;
   add_tables(rows, 3, {}, tables);
   add_tables(rows, 1, {}, ends);
-  View view(plan);
+  View view(plan, asked);
   size_t step = 0;
   for (const auto& table : tables) {
     auto order = table;
@@ -114,6 +115,11 @@ TEST_CASE("distinct and top-k over all small tables") {
       for (const bool ties : {false, true}) check_one_input(top_k_plan(limit, number, ties));
     }
   }
+}
+
+TEST_CASE("windows put together from panes over all small tables") {
+  for (const int64_t slides : {2, 3})
+    check_one_input(hop_plan(slides, true), hop_plan(slides, false));
 }
 
 TEST_CASE("window functions over all small tables") { check_one_input(window_plan()); }

@@ -134,6 +134,65 @@ sql::PlanPtr top_k_plan(uint32_t limit, bool row_number, bool with_ties) {
   return make_plan(std::move(top), {scan_plan(1)}, std::move(types));
 }
 
+namespace {
+
+void add_call(sql::Aggregate& aggregate, std::string_view name, TypeId argument, uint32_t column,
+              std::vector<Type>& types) {
+  sql::AggregateCall call;
+  call.function = aggregate_function(name, argument);
+  QW_ASSERT(call.function != nullptr);
+  if (argument != TypeId::void_) call.arguments = {column};
+  call.type = call.function->result;
+  types.push_back(call.type);
+  aggregate.calls.push_back(std::move(call));
+}
+
+}  // namespace
+
+sql::PlanPtr rising_top_plan(uint32_t limit, bool row_number, bool with_ties) {
+  sql::Aggregate aggregate;
+  aggregate.groups = {0, 2};
+  std::vector<Type> types{table_types()[0], table_types()[2]};
+  add_call(aggregate, "max", TypeId::int4, 1, types);
+  add_call(aggregate, "count", TypeId::void_, 0, types);
+  sql::PlanPtr counts = make_plan(std::move(aggregate), {scan_plan(1)}, types);
+  sql::TopK top;
+  top.partition = {1};
+  top.order = {{3, {true, false}}};
+  if (!with_ties) top.order.push_back({0, {false, false}});
+  top.limit = limit;
+  top.row_number = row_number;
+  top.with_ties = with_ties;
+  if (row_number) types.push_back(TypeId::int8);
+  return make_plan(std::move(top), {std::move(counts)}, std::move(types));
+}
+
+sql::PlanPtr hop_plan(int64_t slides, bool by_pane) {
+  sql::WindowExpand expand;
+  expand.time_column = 0;
+  expand.slide_us = 1;
+  expand.size_us = by_pane ? 1 : slides;
+  expand.end_us = slides;
+  std::vector<Type> types = table_types();
+  types.insert(types.end(), 2, table_types()[0]);
+  sql::PlanPtr windows = make_plan(expand, {scan_plan(1)}, types);
+  sql::Aggregate aggregate;
+  aggregate.groups = {2, 4, 5};
+  if (by_pane) {
+    aggregate.hop.borders = {1, 2};
+    aggregate.hop.slide_us = 1;
+    aggregate.hop.count = static_cast<uint32_t>(slides);
+  }
+  std::vector<Type> out{types[2], types[4], types[5]};
+  add_call(aggregate, "count", TypeId::void_, 0, out);
+  for (const char* name : {"sum", "avg"}) add_call(aggregate, name, TypeId::int4, 1, out);
+  if (slides == 2) {
+    // Under retractions these need all values of a group, which has no panes then.
+    for (const char* name : {"min", "max"}) add_call(aggregate, name, TypeId::int4, 1, out);
+  }
+  return make_plan(std::move(aggregate), {std::move(windows)}, std::move(out));
+}
+
 sql::PlanPtr set_op_plan(sql::SetOpKind kind, uint32_t right) {
   return make_plan(sql::SetOp{kind}, {scan_plan(1), scan_plan(right)}, table_types());
 }
@@ -500,6 +559,21 @@ sql::PlanPtr Generator::top_k(uint32_t depth) {
   const auto columns = static_cast<uint32_t>(input->schema.size());
   if (chance(60)) top.partition.push_back(below(columns));
   if (chance(80)) top.order.push_back({below(columns), {chance(50), chance(50)}});
+  if (const auto* counted = input->as<sql::Aggregate>(); counted != nullptr && chance(50)) {
+    // Groups by one of their counts.
+    const auto groups = static_cast<uint32_t>(counted->groups.size());
+    for (uint32_t i = 0; i < counted->calls.size(); ++i) {
+      const auto kind = counted->calls[i].function->aggregate;
+      if (kind != sql::AggregateKind::count && kind != sql::AggregateKind::count_star) continue;
+      top.partition.clear();
+      for (uint32_t g = 0; g < groups; ++g) {
+        if (chance(50)) top.partition.push_back(g);
+      }
+      top.order.assign(1, {groups + i, {true, chance(50)}});
+      if (chance(50)) top.order.push_back({below(columns), {chance(50), chance(50)}});
+      break;
+    }
+  }
   top.limit = below(4);
   top.offset = chance(25) ? below(3) : 0;
   top.row_number = chance(50);

@@ -63,6 +63,11 @@ sql::PlanPtr scan_plan(uint32_t table);
 sql::PlanPtr aggregate_plan(std::vector<uint32_t> groups, uint32_t column, bool distinct);
 sql::PlanPtr distinct_plan();
 sql::PlanPtr top_k_plan(uint32_t limit, bool row_number, bool with_ties);
+// Groups of the first column by how many rows they have, highest first, in partitions of the third.
+sql::PlanPtr rising_top_plan(uint32_t limit, bool row_number, bool with_ties);
+// Per third column and window of `slides` units of the first column: what int4 has of aggregates
+// that can be put together. With `by_pane` the aggregate makes the windows.
+sql::PlanPtr hop_plan(int64_t slides, bool by_pane);
 sql::PlanPtr set_op_plan(sql::SetOpKind kind, uint32_t right);
 // With `residual`: and left.int4 < right.int4.
 sql::PlanPtr join_plan(sql::Join join, uint32_t right, bool residual);
