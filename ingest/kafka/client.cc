@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstSlice{500};
 constexpr milliseconds kLeaderWait{50};
+constexpr milliseconds kFetchNowTimeout{100};
 
 // librdkafka 2.0 keeps references to assigned partitions of a deleted topic, and an ordinary end of
 // the handle waits for them for ever. This flag, which its header does not show, does not wait: two
@@ -71,13 +72,13 @@ std::vector<Setting> fixed_settings(const SourceConfig& config) {
       {"check.crcs", "true"},
       {"enable.partition.eof", "true"},
       {"allow.auto.create.topics", "false"},
-      // Latency over fewer requests when idle; enough read ahead when not (an empty queue backs off
-      // for a second in librdkafka 2.0).
+      // Latency over fewer requests when idle; enough read ahead when not. The bounds are of the
+      // one queue that all partitions share.
       {"fetch.wait.max.ms", "50"},
       {"fetch.min.bytes", "1"},
       {"fetch.message.max.bytes", "8388608"},
-      {"queued.min.messages", "100000"},
-      {"queued.max.messages.kbytes", "65536"},
+      {"queued.min.messages", "400000"},
+      {"queued.max.messages.kbytes", "131072"},
       {"socket.nagle.disable", "true"},
       {"socket.keepalive.enable", "true"},
       {"reconnect.backoff.ms", "100"},
@@ -303,6 +304,12 @@ std::optional<int64_t> KafkaClient::cached_high(const std::string& topic, int32_
     return std::nullopt;
   }
   return marks.high;
+}
+
+void KafkaClient::fetch_now(const std::string& topic, int32_t partition) {
+  int64_t low = 0, high = 0;
+  static_cast<void>(rd_kafka_query_watermark_offsets(handle_, topic.c_str(), partition, &low, &high,
+                                                     ms(kFetchNowTimeout)));
 }
 
 Result<void> KafkaClient::add_partition(const std::string& topic, int32_t partition,

@@ -57,6 +57,11 @@ class KafkaClient {
   // As last heard from the broker, without asking; nothing when never heard.
   std::optional<int64_t> cached_high(const std::string& topic, int32_t partition);
 
+  // Makes librdkafka look whether it should fetch: once its queue was full, version 2.0 does that a
+  // second later, however soon the queue is empty (its issue 2879), or when anything else is asked
+  // of that broker.
+  void fetch_now(const std::string& topic, int32_t partition);
+
   Result<void> add_partition(const std::string& topic, int32_t partition, int64_t offset);
   Result<void> remove_partition(const std::string& topic, int32_t partition);
   // Tells the broker how far we are, for other people's lag monitors. Does not wait.

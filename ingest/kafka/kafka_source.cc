@@ -29,6 +29,7 @@ constexpr size_t kTxnBytesMax = 1 << 20;
 constexpr milliseconds kDescribeTimeout{10'000};
 constexpr milliseconds kQueryTimeout{5'000};
 constexpr milliseconds kProbeTimeout{1'000};
+constexpr int64_t kFetchNowUs = 20'000;
 constexpr int64_t kTopicGoneUs = 10 * kSecondUs;
 constexpr int64_t kBackOffFirstMs = 200, kBackOffMaxMs = 10'000;
 
@@ -354,9 +355,26 @@ Result<void> KafkaSource::consume() {
     QW_TRY(std::move(result));
     if (!push_advance()) return {};
     QW_TRY(probe());
-    if (messages == 0) stop_.wait_drain(milliseconds(100));
+    if (messages == 0) {
+      fetch_if_behind();
+      stop_.wait_drain(milliseconds(100));
+    }
   }
   return {};
+}
+
+// Nothing to take although the broker is known to have more.
+void KafkaSource::fetch_if_behind() {
+  const int64_t now_us = clock_.monotonic_us();
+  if (now_us - last_fetch_now_us_ < kFetchNowUs || status_.state != SourceState::running) return;
+  for (const auto& [partition, next] : position_.next) {
+    const auto ended = ended_.find(partition);
+    if (ended != ended_.end() && ended->second == next) continue;  // more is not committed yet
+    if (client_->cached_high(settings_.topic, partition).value_or(0) <= next) continue;
+    last_fetch_now_us_ = now_us;
+    client_->fetch_now(settings_.topic, partition);
+    return;
+  }
 }
 
 // Control records alone move the position too, lest lag never becomes zero; not in every epoch,

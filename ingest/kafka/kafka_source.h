@@ -86,6 +86,7 @@ class KafkaSource final : public Source {
   // same; an error when it is another one.
   Result<bool> is_new(const rd_kafka_message_s& message);
   void on_message(const rd_kafka_message_s& message);
+  void fetch_if_behind();
   Result<void> probe();
   bool push(SourceTxn txn);
   bool push_advance();
@@ -117,7 +118,7 @@ class KafkaSource final : public Source {
   int64_t oldest_us_ = 0;
   SourceStatus status_;
   int64_t last_discovery_us_ = 0, last_status_us_ = 0, last_probe_us_ = 0, last_commit_us_ = 0;
-  int64_t last_message_us_ = 0, gone_since_us_ = 0;
+  int64_t last_message_us_ = 0, last_fetch_now_us_ = 0, gone_since_us_ = 0;
   uint64_t quarantined_ = 0;
 
   std::mutex acknowledged_mutex_;
