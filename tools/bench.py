@@ -387,6 +387,8 @@ def footprint(world, quick):
     server.wait_for("SELECT count(*) FROM per_key", [(rows,)], seconds=300)
     time.sleep(1 if quick else 10)
     case = f"{rows}_rows_and_groups"
+    groups, state = server.sql("SELECT state_rows, state_bytes FROM qw.view_status")[0]
+    figure("footprint", case, "state_bytes_per_group", state / groups, "B")
     figure("footprint", case, "memory_bytes_per_row",
            (memory_bytes(pid) - memory) / rows, "B")
     disk = disk_bytes(server.data) - disk

@@ -25,6 +25,7 @@
 
 #include "ingest/postgres/catalog.h"
 #include "ingest/postgres/connection.h"
+#include "ingest/postgres/copy_rows.h"
 #include "ingest/postgres/row_decoder.h"
 #include "ingest/source.h"
 #include "src/base/clock.h"
@@ -64,8 +65,7 @@ class PostgresSource final : public Source {
   Result<void> take_snapshot();
   Result<void> create_slot(PgConnection& replication, PgConnection& normal, std::string& snapshot);
   Result<void> copy_table(PgConnection& connection, uint32_t table);
-  Result<bool> copy_rows(PgConnection& connection, uint32_t table,
-                         const std::vector<TextColumn>& columns);
+  Result<bool> copy_rows(PgConnection& connection, uint32_t table, CopyRows& rows);
   Result<void> estimate_rows(PgConnection& connection);
 
   Result<void> connect_and_check();

@@ -1,8 +1,7 @@
 // The snapshot of a PostgresSource: slot, exported snapshot, COPY.
 //
 // The exporting connection must stay idle until the snapshot has been imported elsewhere; it then
-// becomes the streaming connection. Rows come in COPY's text form: a line per row, columns between
-// tabs, \N for NULL, backslash escapes.
+// becomes the streaming connection. How rows come: copy_rows.h.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -15,43 +14,6 @@ namespace {
 
 constexpr size_t kSliceRows = 20'000;
 constexpr size_t kSliceBytes = 2 << 20;
-
-// Undoes COPY's escapes; `out` is the caller's buffer.
-std::string_view unescape(std::string_view field, std::string& out) {
-  if (field.find('\\') == std::string_view::npos) return field;
-  out.clear();
-  for (size_t at = 0; at < field.size(); at++) {
-    if (field[at] != '\\' || at + 1 == field.size()) {
-      out += field[at];
-      continue;
-    }
-    at++;
-    switch (field[at]) {
-      case 'b':
-        out += '\b';
-        break;
-      case 'f':
-        out += '\f';
-        break;
-      case 'n':
-        out += '\n';
-        break;
-      case 'r':
-        out += '\r';
-        break;
-      case 't':
-        out += '\t';
-        break;
-      case 'v':
-        out += '\v';
-        break;
-      default:
-        out += field[at];
-        break;  // NOLINT: any other character stands for itself
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -149,22 +111,26 @@ Result<void> PostgresSource::take_snapshot() {
 
 Result<void> PostgresSource::copy_table(PgConnection& connection, uint32_t table) {
   const PgTable& pg = pg_tables_[table];
-  std::vector<TextColumn> columns;
+  std::vector<CopyRows::Column> columns;
   std::string names;
   for (uint32_t index = 0; index < pg.columns.size(); index++) {
-    columns.emplace_back(index, tables_[table].columns[index].type, true);
+    const PgColumn& column = pg.columns[index];
+    columns.push_back({column.name, tables_[table].columns[index].type, column.type_oid});
     if (index > 0) names += ", ";
-    names += connection.quote_name(pg.columns[index].name);
+    names += connection.quote_name(column.name);
   }
+  CopyRows rows(std::move(columns));
   // ONLY: rows of inheriting tables are not in the stream of their parent; partitions are.
   const std::string sql =
-      fmt::format("COPY (SELECT {} FROM {}{}.{}{}) TO STDOUT", names, pg.partitioned ? "" : "ONLY ",
-                  connection.quote_name(pg.schema), connection.quote_name(pg.name),
-                  pg.row_filter.empty() ? "" : " WHERE " + pg.row_filter);
+      fmt::format("COPY (SELECT {} FROM {}{}.{}{}) TO STDOUT{}", names,
+                  pg.partitioned ? "" : "ONLY ", connection.quote_name(pg.schema),
+                  connection.quote_name(pg.name),
+                  pg.row_filter.empty() ? "" : " WHERE " + pg.row_filter,
+                  rows.is_binary() ? " (FORMAT binary)" : "");
   QW_TRY(connection.start_copy(sql));
   bool more = true;
   while (more) {
-    QW_ASSIGN_OR_RETURN(more, copy_rows(connection, table, columns));
+    QW_ASSIGN_OR_RETURN(more, copy_rows(connection, table, rows));
     const bool full = txn_.rows >= kSliceRows || txn_bytes_ >= kSliceBytes;
     if (!more || full) report(SourceState::snapshotting);
     if (!full) continue;
@@ -179,35 +145,24 @@ Result<void> PostgresSource::copy_table(PgConnection& connection, uint32_t table
 }
 
 // Reads until a slice is full or nothing has arrived; false at the end of the table.
-Result<bool> PostgresSource::copy_rows(PgConnection& connection, uint32_t table,
-                                       const std::vector<TextColumn>& columns) {
+Result<bool> PostgresSource::copy_rows(PgConnection& connection, uint32_t table, CopyRows& rows) {
   TableWriter& writer = runs_[table].writer;
-  std::string buffer;
-  for (size_t rows = 0; rows < kSliceRows && txn_bytes_ < kSliceBytes; rows++) {
-    std::string_view line;
-    QW_ASSIGN_OR_RETURN(const PgConnection::Read read, connection.read_copy(line));
+  const size_t columns = pg_tables_[table].columns.size();
+  for (size_t taken = 0; taken < kSliceRows && txn_bytes_ < kSliceBytes; taken++) {
+    std::string_view message;
+    QW_ASSIGN_OR_RETURN(const PgConnection::Read read, connection.read_copy(message));
     if (read == PgConnection::Read::end) return false;
     if (read == PgConnection::Read::nothing_yet) {
       QW_TRY(connection.wait_readable(std::chrono::milliseconds(1000)));
       continue;
     }
-    if (!line.empty() && line.back() == '\n') line.remove_suffix(1);
-    const uint32_t row = writer.add(RowOp::insert);
-    txn_bytes_ += line.size() + 16 * columns.size();
-    for (size_t index = 0; index < columns.size(); index++) {
-      const size_t tab = line.find('\t');
-      if ((tab == std::string_view::npos) != (index + 1 == columns.size())) {
-        return fail(protocol_violation("COPY line with another number of columns"));
-      }
-      const std::string_view field = line.substr(0, tab);
-      if (tab != std::string_view::npos) line.remove_prefix(tab + 1);
-      if (field == "\\N") continue;
-      if (auto parsed = columns[index].parse(unescape(field, buffer), writer, row); !parsed) {
-        return fail(std::move(parsed.error())
-                        .in(fmt::format("table {}, column \"{}\"", pg_tables_[table].qualified(),
-                                        pg_tables_[table].columns[index].name)));
-      }
+    auto row = rows.read(message, writer);
+    if (!row) {
+      return fail(std::move(row.error())
+                      .in(fmt::format("table {}", pg_tables_[table].qualified())));
     }
+    if (!*row) continue;
+    txn_bytes_ += message.size() + 16 * columns;
     status_.snapshot_rows_done++;
   }
   return true;

@@ -15,7 +15,10 @@ void unmap_pages(char* pages, size_t size);
 
 inline constexpr size_t kHugePagesMin = size_t{4} << 20;
 
-// For vectors that may grow large.
+// For vectors that may grow large. Below this malloc keeps what it was given back (see main.cc), and
+// memory that comes and goes with each epoch should not be cleared each time.
+inline constexpr size_t kAllocatedPagesMin = size_t{32} << 20;
+
 template <typename T>
 struct PageAllocator {
   using value_type = T;
@@ -25,12 +28,12 @@ struct PageAllocator {
 
   T* allocate(size_t count) {
     const size_t size = count * sizeof(T);
-    if (size >= kHugePagesMin) return reinterpret_cast<T*>(map_pages(size));
+    if (size >= kAllocatedPagesMin) return reinterpret_cast<T*>(map_pages(size));
     return static_cast<T*>(::operator new(size));
   }
   void deallocate(T* at, size_t count) {
     const size_t size = count * sizeof(T);
-    if (size >= kHugePagesMin) return unmap_pages(reinterpret_cast<char*>(at), size);
+    if (size >= kAllocatedPagesMin) return unmap_pages(reinterpret_cast<char*>(at), size);
     ::operator delete(at);
   }
   friend bool operator==(const PageAllocator&, const PageAllocator&) { return true; }

@@ -22,7 +22,7 @@ TEST_CASE("pages are zeroed and aligned, whatever their size") {
 
 TEST_CASE("a vector that grows onto huge pages keeps its values") {
   std::vector<uint64_t, PageAllocator<uint64_t>> values;
-  const uint64_t count = 2 * kHugePagesMin / sizeof(uint64_t);
+  const uint64_t count = 2 * kAllocatedPagesMin / sizeof(uint64_t);
   for (uint64_t i = 0; i < count; ++i) values.push_back(i);
   for (uint64_t i = 0; i < count; i += 1000) CHECK(values[i] == i);
   values.shrink_to_fit();
