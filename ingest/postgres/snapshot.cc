@@ -121,12 +121,11 @@ Result<void> PostgresSource::copy_table(PgConnection& connection, uint32_t table
   }
   CopyRows rows(std::move(columns));
   // ONLY: rows of inheriting tables are not in the stream of their parent; partitions are.
-  const std::string sql =
-      fmt::format("COPY (SELECT {} FROM {}{}.{}{}) TO STDOUT{}", names,
-                  pg.partitioned ? "" : "ONLY ", connection.quote_name(pg.schema),
-                  connection.quote_name(pg.name),
-                  pg.row_filter.empty() ? "" : " WHERE " + pg.row_filter,
-                  rows.is_binary() ? " (FORMAT binary)" : "");
+  const std::string sql = fmt::format(
+      "COPY (SELECT {} FROM {}{}.{}{}) TO STDOUT{}", names, pg.partitioned ? "" : "ONLY ",
+      connection.quote_name(pg.schema), connection.quote_name(pg.name),
+      pg.row_filter.empty() ? "" : " WHERE " + pg.row_filter,
+      rows.is_binary() ? " (FORMAT binary)" : "");
   QW_TRY(connection.start_copy(sql));
   bool more = true;
   while (more) {
@@ -158,8 +157,8 @@ Result<bool> PostgresSource::copy_rows(PgConnection& connection, uint32_t table,
     }
     auto row = rows.read(message, writer);
     if (!row) {
-      return fail(std::move(row.error())
-                      .in(fmt::format("table {}", pg_tables_[table].qualified())));
+      return fail(
+          std::move(row.error()).in(fmt::format("table {}", pg_tables_[table].qualified())));
     }
     if (!*row) continue;
     txn_bytes_ += message.size() + 16 * columns;

@@ -15,8 +15,8 @@ void unmap_pages(char* pages, size_t size);
 
 inline constexpr size_t kHugePagesMin = size_t{4} << 20;
 
-// For vectors that may grow large. Below this malloc keeps what it was given back (see main.cc), and
-// memory that comes and goes with each epoch should not be cleared each time.
+// For vectors that may grow large. Below this malloc keeps what it was given back (see main.cc),
+// and memory that comes and goes with each epoch should not be cleared each time.
 inline constexpr size_t kAllocatedPagesMin = size_t{32} << 20;
 
 template <typename T>

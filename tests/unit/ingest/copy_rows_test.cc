@@ -100,7 +100,7 @@ Result<std::vector<Values>> read_all(CopyRows& rows, const std::vector<TypeId>& 
   return out;
 }
 
-const std::vector<TypeId> kTypes = {TypeId::int4,        TypeId::int8,   TypeId::text,
+const std::vector<TypeId> kTypes = {TypeId::int4,        TypeId::int8,    TypeId::text,
                                     TypeId::timestamptz, TypeId::numeric, TypeId::jsonb,
                                     TypeId::boolean,     TypeId::float8};
 
