@@ -28,6 +28,9 @@ void* Arena::allocate_slow(size_t size, size_t alignment) {
   const size_t doubled =
       blocks_.empty() ? kFirstBlockBytes : std::min(blocks_.back().size * 2, kBlockBytesMax);
   const size_t bytes = std::max(need, doubled);
+  charge_.grow(bytes);
+  // Counted already: not asked about a second time.
+  const MemoryScope::Unbroken unbroken;
   blocks_.push_back({std::unique_ptr<char[]>(new char[bytes]), bytes});
   reserved_ += bytes;
   current_ = blocks_.size();
@@ -44,10 +47,17 @@ void Arena::rewind(Mark mark) {
   if (current_ == 0) cursor_ = 0;
 }
 
+size_t Arena::used_bytes() const {
+  size_t sum = 0;
+  for (size_t i = 0; i < current_; ++i) sum += blocks_[i].size;
+  return sum;
+}
+
 void Arena::shrink(size_t keep_bytes) {
   QW_ASSERT(current_ == 0);
   while (reserved_ > keep_bytes && !blocks_.empty()) {
     reserved_ -= blocks_.back().size;
+    charge_.shrink(blocks_.back().size);
     blocks_.pop_back();
   }
 }

@@ -3,8 +3,9 @@
 // Memory is handed out from blocks and given back all at once by reset(), which keeps the blocks,
 // so a steady epoch allocates nothing. mark()/rewind() free a suffix: an operator rewinds its
 // scratch arena after each batch it has pushed. Nothing with a destructor may live here. Blocks
-// start at 64 KiB and double up to 1 MiB; larger requests get a block of their own. One thread at a
-// time. Tests: tests/unit/base/arena_test.cc.
+// start at 64 KiB and double up to 1 MiB; larger requests get a block of their own. Blocks taken in
+// a MemoryScope count as that query's, and taking one throws when it may not have it
+// (memory_budget.h). One thread at a time. Tests: tests/unit/base/arena_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,8 @@
 #include <string_view>
 #include <type_traits>
 #include <vector>
+
+#include "src/base/memory_budget.h"
 
 namespace qw {
 
@@ -64,6 +67,8 @@ class Arena {
   void reset() { rewind({}); }
   // Bytes of all blocks held, used or not.
   size_t reserved_bytes() const { return reserved_; }
+  // Of those the ones in use; walks through them.
+  size_t used_bytes() const;
   // Gives blocks beyond `keep_bytes` back to the system; only after reset().
   void shrink(size_t keep_bytes);
 
@@ -79,6 +84,7 @@ class Arena {
   size_t current_ = 0;  // index of the block in use + 1; 0 = none yet
   uintptr_t cursor_ = 0, end_ = 0;
   size_t reserved_ = 0;
+  MemoryCharge charge_;
 };
 
 }  // namespace qw
