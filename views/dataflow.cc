@@ -253,15 +253,21 @@ Result<std::vector<std::string>> Dataflow::write_image(StateId state, uint32_t p
   return pieces;
 }
 
-void Dataflow::limit_memory(uint64_t bytes, const std::filesystem::path& dir) {
+void Dataflow::limit_memory(uint64_t bytes, const std::filesystem::path& dir, uint64_t bytes_max) {
   QW_ASSERT(impl_->graph.nodes.empty());
   Graph& graph = impl_->graph;
+  graph.bytes_max = bytes_max;
   graph.residency.set_limit(bytes, std::make_unique<storage::SpillFile>(dir));
   graph.residency.set_fixed([&graph] {
     uint64_t sum = 0;
     for (const auto& [id, state] : graph.states) sum += state->home == nullptr ? state->bytes() : 0;
     return sum;
   });
+}
+
+void Dataflow::change_limit(uint64_t bytes) {
+  QW_ASSERT(!impl_->in_epoch && impl_->graph.residency.limited());
+  impl_->graph.residency.change_limit(bytes);
 }
 
 uint64_t Dataflow::memory_limit() const {

@@ -149,8 +149,13 @@ class Dataflow {
 
   // State beyond `bytes` goes to a file in `dir` (empty: the system's folder for temporary files),
   // as far as it can: see views/README.md. Before any view is added. 0: whatever can go goes after
-  // each epoch.
-  void limit_memory(uint64_t bytes, const std::filesystem::path& dir);
+  // each epoch. When states in memory exceed `bytes_max` for all that, the largest view breaks
+  // (53200).
+  void limit_memory(uint64_t bytes, const std::filesystem::path& dir,
+                    uint64_t bytes_max = UINT64_MAX);
+
+  // Between two epochs, where there is a limit: from now on another one.
+  void change_limit(uint64_t bytes);
 
   // Recovery. Log records at or before a partition's image epoch are skipped by the state itself.
   Result<void> load_image(StateId state, uint32_t partition, Epoch image_epoch,

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "src/base/assert.h"
 #include "views/operators/join.h"
 
@@ -15,6 +17,8 @@ namespace {
 // Rows that wait in front of a node go to the disk beyond this part of the limit.
 constexpr uint64_t kParkedPart = 64;
 constexpr uint64_t kParkedBytesMin = 256 << 10;
+// Batches given out by operators between two looks at the memory of states.
+constexpr uint32_t kCheckBatches = 32;
 
 }  // namespace
 
@@ -25,7 +29,7 @@ void Graph::deliver(const Edge& edge, const Batch& batch) {
 
 void Graph::deliver_present(const Edge& edge, const Batch& batch) {
   Node& node = *edge.to;
-  if (node.host != nullptr && node.host->failed()) return;
+  if (node.dead || (node.host != nullptr && node.host->failed())) return;
   if (node.index != nullptr) {
     for (const Edge& next : node.before) deliver(next, batch);
     const Arena::Mark mark = index_arena_.mark();
@@ -56,6 +60,71 @@ void Graph::drain(Node& node) {
   Batch out;
   while (node.op->produce(out)) {
     for (const Edge& edge : node.outputs) deliver(edge, out);
+    if (!residency.limited() || ++produced_ < kCheckBatches) continue;
+    check_memory();
+    // What is left would go nowhere.
+    if (node.host != nullptr && node.host->failed()) return;
+  }
+}
+
+uint64_t Node::state_bytes() const {
+  if (index != nullptr) return index->bytes();
+  uint64_t sum = 0;
+  if (op == nullptr) return sum;
+  for (const State* state : op->states()) sum += state->bytes();
+  return sum;
+}
+
+// Nothing can leave memory while a batch is under way, and one row that joins a million makes a
+// million rows. What views hold that are broken already goes at the end of the epoch.
+void Graph::check_memory() {
+  produced_ = 0;
+  uint64_t bytes = residency.bytes();
+  if (bytes <= bytes_max) return;
+  for (const auto& node : nodes) {
+    if (!node->dead && failed(*node)) bytes -= std::min(bytes, node->state_bytes());
+  }
+  if (bytes > bytes_max) break_largest(Blame::growth);
+}
+
+// The view whose states take most of the memory, or have grown most in this epoch; false when there
+// is none.
+bool Graph::break_largest(Blame blame) {
+  std::map<ObjectId, uint64_t> held;
+  for (const auto& node : nodes) {
+    if (failed(*node)) continue;
+    uint64_t bytes = node->state_bytes();
+    if (blame == Blame::growth) bytes -= std::min(bytes, node->bytes_before);
+    if (bytes == 0) continue;
+    held[node->index != nullptr ? *node->users.begin() : node->view] += bytes;
+  }
+  const auto largest = std::max_element(
+      held.begin(), held.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (largest == held.end()) return false;
+  hosts.at(largest->first)
+      ->fail(out_of_memory("out of memory")
+                 .with_detail(fmt::format("The states of views take more than the {} MB that they "
+                                          "may have, and nothing more of them can leave memory.",
+                                          bytes_max >> 20))
+                 .with_hint("Start the server with a larger --memory-limit, and make the view "
+                            "again."));
+  return true;
+}
+
+// Broken views keep nothing. Between two epochs, or at the end of one.
+void Graph::free_broken() {
+  newly_broken_ = false;
+  for (const auto& node : nodes) {
+    if (node->dead || !failed(*node)) continue;
+    if (node->index == nullptr && node->op == nullptr) continue;
+    node->dead = true;
+    if (node->parked != nullptr) node->parked.reset();
+    if (Spillable* unit = node->spillable(); unit != nullptr) residency.forget(*unit);
+    if (node->op != nullptr) node->op->reset();
+    if (node->index == nullptr) continue;
+    node->index->clear();
+    const auto known = shared.find(node->share_key);
+    if (known != shared.end() && known->second == node.get()) shared.erase(known);
   }
 }
 
@@ -77,10 +146,18 @@ void Graph::finish_epoch() {
     });
   }
   spread_failures();
+  if (newly_broken_) free_broken();
   residency.end_epoch();
+  while (residency.limited() && residency.bytes() > bytes_max && break_largest(Blame::size)) {
+    spread_failures();
+    free_broken();
+  }
+  if (!residency.limited() || residency.bytes() < bytes_max / 4) return;
+  for (const auto& node : nodes) node->bytes_before = node->state_bytes();
 }
 
 void Graph::finish_node(Node& node) {
+  if (node.dead) return;
   if (node.index != nullptr) {
     release_parked(node);
     if (node.index->negative_rows() == 0) return;
@@ -113,6 +190,8 @@ void Graph::drain_last(Node& node) {
     if (out.empty()) continue;
     for (const Edge& edge : node.outputs) deliver(edge, out);
     residency.relieve();
+    if (++produced_ >= kCheckBatches) check_memory();
+    if (failed(node)) return;
   }
 }
 
@@ -255,6 +334,7 @@ void Graph::spread_failures() {
   for (size_t i = 0; i < todo.size(); ++i) {
     const Error error = *hosts.at(todo[i])->failure();
     broken.push_back(todo[i]);
+    newly_broken_ = true;
     for (const ObjectId reader : readers(todo[i])) {
       ViewHost& host = *hosts.at(reader);
       host.fail(error);

@@ -74,6 +74,10 @@ struct Node {
   ObjectId view;          // who made it; 0 = an arrangement whose maker is gone
   std::string share_key;  // arrangements of relations: what makes two of them the same
   std::unique_ptr<ParkedRows> parked;
+  bool dead = false;          // nobody needs its state any more: all who do are broken
+  uint64_t bytes_before = 0;  // of its states, as the last epoch left them
+
+  uint64_t state_bytes() const;
 
   Spillable* spillable() const { return index != nullptr ? index.get() : op_spillable(); }
   Spillable* op_spillable() const { return op != nullptr ? op->spillable() : nullptr; }
@@ -110,6 +114,10 @@ class Graph {
   std::map<StateId, RowState*> of_output;  // of those: what the view's rows hold
   std::vector<ObjectId> broken;            // not yet told
 
+  // More of states in memory breaks the largest view.
+  uint64_t bytes_max = UINT64_MAX;
+  void check_memory();
+
   // Fails who uses the state.
   void fail_users(const Node& node, const Error& error);
   // New nodes' states may be taken out of memory.
@@ -124,9 +132,14 @@ class Graph {
   void finish_node(Node& node);
   void drain_last(Node& node);
   void release_parked(Node& node);
+  enum class Blame : uint8_t { growth, size };
+  bool break_largest(Blame blame);
+  void free_broken();
   Result<void> bring(std::span<Spillable* const> units, uint32_t partition);
   bool failed(const Node& node) const;
   Arena index_arena_, divide_arena_;
+  uint32_t produced_ = 0;      // batches since memory was looked at
+  bool newly_broken_ = false;  // there are states to be freed
 };
 
 // Adds the nodes of one view. The caller removes what was added when it fails.

@@ -56,6 +56,11 @@ bool BagCall::supports(AggregateKind kind) {
          kind == AggregateKind::avg;
 }
 
+std::string_view BagCall::key_bytes(const KeyWords& words) const {
+  return encoder_.packed() ? words.bytes()
+                           : std::string_view(reinterpret_cast<const char*>(&words), sizeof(words));
+}
+
 void BagCall::order_keys(const Batch& stored, Arena& arena, std::string_view* out) const {
   if (spec_.spelling) {
     for (uint32_t i = 0; i < stored.size(); ++i) out[i] = {};
@@ -64,10 +69,11 @@ void BagCall::order_keys(const Batch& stored, Arena& arena, std::string_view* ou
   order_codec_.encode(stored, fields_, arena, out);
 }
 
-void BagCall::append_record(std::string& out, const Entry* entry, std::string_view row,
+void BagCall::append_record(std::string& out, std::string_view key, std::string_view row,
                             int64_t weight) const {
   append_varint(out, zigzag(weight));
-  encoder_.append(out, entry->key, entry->hash);
+  append_varint(out, key.size());
+  out.append(key);
   append_varint(out, row.size());
   out.append(row);
 }
@@ -86,7 +92,7 @@ void BagCall::update(const Batch& batch, const uint16_t* rows, const int64_t* we
   order_keys(stored, arena, keys);
   for (uint32_t i = 0; i < count; ++i) {
     if (logging) {
-      append_record(log(), entries[i], packed[i], weights[i]);
+      append_record(log(), key_bytes(entries[i]->key), packed[i], weights[i]);
       end_log_record();
     }
     touch(partition_of(entries[i]->hash));
@@ -97,10 +103,20 @@ void BagCall::update(const Batch& batch, const uint16_t* rows, const int64_t* we
 void BagCall::apply(Entry* entry, std::string_view order_key, std::string_view row,
                     int64_t weight) {
   Slot& at = slot(entry);
+  const size_t before = at.bag == nullptr ? 0 : at.bag->rows.size();
+  const int64_t made = at.bag == nullptr ? 1 : 0;
   if (at.bag == nullptr) at.bag = new OrderedBag;  // NOLINT: owned by the slot
-  rows_ -= at.bag->rows.size();
-  at.bag->change(order_key, row, weight, table_.heap(), negative_);
-  rows_ += at.bag->rows.size();
+  at.bag->change(order_key, row, weight, table_.heap(entry->hash), negative_);
+  const auto more = static_cast<int64_t>(at.bag->rows.size()) - static_cast<int64_t>(before);
+  rows_ += static_cast<uint64_t>(more);
+  count_nodes(entry->hash, made, more);
+}
+
+void BagCall::count_nodes(uint64_t hash, int64_t bags, int64_t rows) {
+  const auto bytes =
+      static_cast<uint64_t>(bags * OrderedBag::kBagBytes + rows * OrderedBag::kNodeBytesPerRow);
+  nodes_ += bytes;
+  nodes_of_[partition_of(hash)] += bytes;
 }
 
 bool BagCall::empty(const Entry* entry) const {
@@ -108,19 +124,26 @@ bool BagCall::empty(const Entry* entry) const {
   return at.bag == nullptr || at.bag->rows.empty();
 }
 
-void BagCall::release(char* state) {
-  Slot& at = *reinterpret_cast<Slot*>(state);
+void BagCall::release(Entry* entry) {
+  const Slot& at = slot(entry);
+  if (at.bag != nullptr) rows_ -= at.bag->rows.size();
+  drop(entry);
+}
+
+void BagCall::drop(Entry* entry) {
+  Slot& at = slot(entry);
+  BlobHeap& heap = table_.heap(entry->hash);
   if (at.bag != nullptr) {
-    rows_ -= at.bag->rows.size();
-    at.bag->clear(table_.heap());
+    count_nodes(entry->hash, -1, -static_cast<int64_t>(at.bag->rows.size()));
+    at.bag->clear(heap);
     delete at.bag;
   }
-  if (at.value != nullptr) table_.heap().release(at.value, at.value_size);
+  if (at.value != nullptr) heap.release(at.value, at.value_size);
   at = Slot();
 }
 
 void BagCall::free_retired() {
-  for (const auto& [bytes, size] : retired_) table_.heap().release(bytes, size);
+  for (const Retired& old : retired_) table_.heap(old.hash).release(old.bytes, old.size);
   retired_.clear();
 }
 
@@ -148,11 +171,11 @@ void BagCall::refresh(Entry* entry, const TextStyle& style, Arena& arena) {
       std::string_view(at.value, at.value_size) == value) {
     return;
   }
-  if (at.value != nullptr) retired_.emplace_back(at.value, at.value_size);
+  if (at.value != nullptr) retired_.push_back({at.value, at.value_size, entry->hash});
   at.value = nullptr;
   at.failed = failed ? 1 : 0;
   if (!present) return;
-  at.value = table_.heap().allocate(value.size());
+  at.value = table_.heap(entry->hash).allocate(value.size());
   at.value_size = value.size();
   std::memcpy(at.value, value.data(), value.size());
 }
@@ -236,7 +259,7 @@ void BagCall::dump(uint32_t partition, std::string& out, std::vector<std::string
     const Slot& at = slot(entry);
     if (at.bag == nullptr) return;
     for (const BagRow* row : at.bag->rows) {
-      append_record(out, entry, row->row(), row->weight);
+      append_record(out, key_bytes(entry->key), row->row(), row->weight);
       end_record(out, pieces);
     }
   });
@@ -254,16 +277,21 @@ Result<void> BagCall::replay(std::string_view records) {
     keys.hashes = arena.allocate_array<uint64_t>(kBatchRowsMax);
     while (!records.empty() && keys.count < kBatchRowsMax) {
       const auto weight = read_varint(records);
-      const auto key = encoder_.take(records);
-      if (!weight || !key) return damaged();
+      const auto key_size = read_varint(records);
+      if (!weight || !key_size || *key_size > records.size()) return damaged();
+      const std::string_view key = records.substr(0, *key_size);
+      records.remove_prefix(*key_size);
       const auto row_size = read_varint(records);
       if (!row_size || *row_size > records.size()) return damaged();
       const std::string_view row = records.substr(0, *row_size);
       records.remove_prefix(*row_size);
       if (!stored_codec_.valid(row)) return damaged();
-      if (skips(partition_of(key->hash))) continue;
-      keys.words[keys.count] = key->words;
-      keys.hashes[keys.count++] = key->hash;
+      if (!encoder_.packed() && key.size() != sizeof(KeyWords)) return damaged();
+      const KeyWords words = encoder_.packed() ? KeyWords::of(key) : qw::load<KeyWords>(key.data());
+      const uint64_t hash = encoder_.hash(words);
+      if (skips(partition_of(hash))) continue;
+      keys.words[keys.count] = words;
+      keys.hashes[keys.count++] = hash;
       rows.push_back(row);
       weights.push_back(unzigzag(*weight));
     }

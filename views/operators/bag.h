@@ -5,13 +5,16 @@
 // column (or of all key columns, for spellings), or the error that took its place. Updates only
 // change the bag; refresh() computes the value once per epoch. A bag is a state of its own in the
 // log: its records are the group's key, a row and a weight.
-//   record: varint zigzag weight, key (KeyEncoder), varint row size, row
+//   record: varint zigzag weight, varint key size, key, varint row size, row
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "sql/plan.h"
@@ -53,14 +56,21 @@ class BagCall final : public State {
   void results(std::span<const char* const> states, Arena& arena, std::vector<Vector>& out,
                sql::RowErrors& errors) const;
   bool empty(const Entry* entry) const;
-  void release(char* state);
+  void release(Entry* entry);
+  // The group's partition leaves memory: as release(), but it goes on being counted.
+  void drop(Entry* entry);
   int64_t negative_rows() const { return negative_; }
   bool spelling() const { return spec_.spelling; }
   std::span<const uint32_t> arguments() const { return spec_.arguments; }
   static bool supports(sql::AggregateKind kind);
 
   uint64_t rows() const override { return rows_; }
-  uint64_t bytes() const override { return 0; }  // counted in the group table's heap
+  // Rows are counted in the group table's heap.
+  uint64_t bytes() const override { return nodes_; }
+  uint64_t nodes_bytes(uint32_t partition) const { return nodes_of_[partition]; }
+  // Around the return of a partition.
+  void restoring() { counts_before_ = {rows_, negative_}; }
+  void restored() { std::tie(rows_, negative_) = counts_before_; }
 
   uint32_t offset = 0;
   std::function<void(Entry*)> on_replay;  // tells the group operator which entries it has touched
@@ -73,8 +83,9 @@ class BagCall final : public State {
   void order_keys(const Batch& stored, Arena& arena, std::string_view* out) const;
   Result<std::string> compute(const OrderedBag& bag, const TextStyle& style, Arena& arena) const;
   Vector stored_column(const OrderedBag& bag, uint32_t field, Arena& arena, uint32_t& count) const;
-  void append_record(std::string& out, const Entry* entry, std::string_view row,
+  void append_record(std::string& out, std::string_view key, std::string_view row,
                      int64_t weight) const;
+  std::string_view key_bytes(const KeyWords& words) const;
 
   Spec spec_;
   const KeyEncoder& encoder_;
@@ -85,9 +96,19 @@ class BagCall final : public State {
   KeyCodec order_codec_;
   std::vector<uint32_t> fields_;  // 0, 1, ...: columns of a batch of stored rows
   uint32_t first_argument_ = 0;   // field
-  std::vector<std::pair<char*, uint64_t>> retired_;
+  struct Retired {
+    char* bytes;
+    uint64_t size, hash;
+  };
+  void count_nodes(uint64_t hash, int64_t bags, int64_t rows);
+
+  std::vector<Retired> retired_;
   int64_t negative_ = 0;
   uint64_t rows_ = 0;
+  std::pair<uint64_t, int64_t> counts_before_;
+  // Of B-trees, in memory: of all groups, of those of a partition.
+  uint64_t nodes_ = 0;
+  std::array<uint64_t, kPartitionCount> nodes_of_{};
 };
 
 }  // namespace qw::views

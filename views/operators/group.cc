@@ -155,15 +155,11 @@ Result<void> GroupOperator::add_calls() {
   return {};
 }
 
-void GroupOperator::release_payload(char* payload) {
+void GroupOperator::release_payload(Entry* entry) {
   for (Call& call : calls_) {
-    if (call.sum != nullptr) {
-      call.sum->release(payload + call.sum->offset);
-    } else {
-      call.bag->release(payload + call.bag->offset);
-    }
+    if (call.sum != nullptr) call.sum->release(entry->payload() + call.sum->offset);
   }
-  if (spelling_ != nullptr) spelling_->release(payload + spelling_->offset);
+  each_bag([&](BagCall& bag) { bag.release(entry); });
 }
 
 void GroupOperator::reset() {
@@ -181,13 +177,15 @@ void GroupOperator::reset() {
   }
   if (spelling_ != nullptr) spelling_->free_retired();
   for (uint32_t p = 0; p < kPartitionCount; ++p) {
-    table_.each(p, [&](Entry* entry) { release_payload(entry->payload()); });
+    table_.each(p, [&](Entry* entry) { release_payload(entry); });
   }
   table_.clear();
+  unit_.clear();
   for (auto& gate : gates_) gate->clear();
   epoch_arena_.reset();
   finishing_ = single_row_given_ = false;
   next_dirty_ = 0;
+  dirty_partitions_ = 0;
   last_number_ = 0;
 }
 
@@ -218,6 +216,7 @@ void GroupOperator::mark_dirty(Entry* entry) {
     }
   }
   dirty_.push_back(item);
+  dirty_partitions_ |= uint64_t{1} << partition_of(entry->hash);
   entry->mark = static_cast<uint32_t>(dirty_.size());
 }
 

@@ -14,8 +14,8 @@
 // its neighbours into the windows that it is in. Panes are taken one after the other: those before
 // have their new state, those behind still their old one, so what a window is between two of them
 // cancels.
-//   record of the main state: '+', key (KeyEncoder), slot without bags | '-', key (the number is
-//   there when DISTINCT calls need it)
+//   record of the main state: '+', key, slot without bags | '-', key (sizes as varints; the number
+//   is there when DISTINCT calls need it)
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc, tests/unit/views/oracle_test.cc.
 #pragma once
 
@@ -56,7 +56,9 @@ class GroupOperator final : public Operator {
   bool needs_finish() const override { return true; }
   void reset() override;
   std::vector<State*> states() override;
+  size_t list_bytes() const override { return dirty_.capacity() * sizeof(Dirty); }
   void finish_recovery() override;
+  Spillable* spillable() override { return &unit_; }
 
  private:
   GroupOperator(Host& host, GroupSpec spec);
@@ -66,7 +68,7 @@ class GroupOperator final : public Operator {
   class Main final : public State {
    public:
     explicit Main(GroupOperator& owner) : owner_(owner) {}
-    uint64_t rows() const override { return owner_.table_.size(); }
+    uint64_t rows() const override { return owner_.table_.size() + owner_.unit_.away(); }
     uint64_t bytes() const override { return owner_.table_.bytes(); }
     std::string_view form() const override { return owner_.panes_ ? " of panes" : ""; }
     void log_slot(Entry* entry, bool erased);
@@ -76,6 +78,35 @@ class GroupOperator final : public Operator {
     Result<void> replay(std::string_view records) override;
     void append_slot(std::string& out, Entry* entry) const;
     GroupOperator& owner_;
+  };
+
+  // Slots and bags by partitions. The sets of DISTINCT calls are not among them: their partitions
+  // are others.
+  class Unit final : public Spillable {
+   public:
+    explicit Unit(GroupOperator& owner) : owner_(owner) {}
+    std::vector<State*> parts() override;
+    KeyedTable& spilled_table() override { return owner_.table_; }
+    // A row of a HOP group belongs to several partitions; without columns there is but one.
+    bool can_spill() const override {
+      return !owner_.spec_.groups.empty() && owner_.spec_.hop.count == 1;
+    }
+    const KeyEncoder& key_encoder() const override { return owner_.encoder_; }
+    std::span<const uint32_t> key_columns(uint32_t) const override { return owner_.spec_.groups; }
+    std::vector<Type> row_types(uint32_t) const override { return owner_.spec_.input; }
+    uint64_t busy() const override { return owner_.dirty_partitions_; }
+    uint64_t more_bytes(uint32_t partition) const override;
+    uint64_t more_bytes() const override;
+    void drop_entries(uint32_t partition) override;
+    void restoring(uint32_t partition) override;
+    void restored(uint32_t partition) override;
+    // Groups that are out of memory.
+    uint64_t away() const { return away_; }
+    void clear() { away_ = 0; }
+
+   private:
+    GroupOperator& owner_;
+    uint64_t away_ = 0;
   };
 
   struct Call {
@@ -101,7 +132,6 @@ class GroupOperator final : public Operator {
   struct Emission {
     const char* payload;
     KeyWords key;
-    uint64_t hash;
     int64_t weight;
   };
 
@@ -134,7 +164,16 @@ class GroupOperator final : public Operator {
   bool build(std::vector<Emission>& emissions, Batch& out);
   void drop_unchanged(const std::vector<Emission>& emissions, Batch& out, std::vector<bool>& keep);
   void end_step();
-  void release_payload(char* payload);
+  std::string_view key_bytes(const KeyWords& words) const;
+  void release_payload(Entry* entry);
+  template <typename Visit>
+  void each_bag(Visit&& visit) const {
+    for (const Call& call : calls_) {
+      if (call.bag != nullptr) visit(*call.bag);
+    }
+    if (spelling_ != nullptr) visit(*spelling_);
+  }
+  void refresh_partition(uint32_t partition, Arena& arena);
 
   GroupSpec spec_;
   KeyEncoder encoder_;
@@ -147,9 +186,11 @@ class GroupOperator final : public Operator {
   uint32_t payload_bytes_ = 0;
   bool panes_ = false;
   Main main_{*this};
+  Unit unit_{*this};
 
   Arena accept_arena_, epoch_arena_, out_arena_;
   std::vector<Dirty> dirty_;
+  uint64_t dirty_partitions_ = 0;
   bool finishing_ = false;
   size_t next_dirty_ = 0;
   bool single_row_given_ = false;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "src/base/assert.h"
+#include "src/base/bytes.h"
 #include "src/types/numeric.h"
 #include "src/types/str.h"
 #include "views/operators/group.h"
@@ -108,10 +109,10 @@ void GroupOperator::collect(size_t from, size_t to, std::vector<Emission>& emiss
     }
     if (spelling_ != nullptr) spelling_->refresh(item.entry, style, out_arena_);
     const bool given = item.old != nullptr && (!spec_.single_row || single_row_given_);
-    const Entry& entry = *item.entry;
-    emissions.push_back({given ? item.old : entry.payload(), entry.key, entry.hash,
+    emissions.push_back({given ? item.old : item.entry->payload(), item.entry->key,
                          given ? -multiplicity(item.old) : 0});
-    emissions.push_back({entry.payload(), entry.key, entry.hash, multiplicity(entry.payload())});
+    emissions.push_back(
+        {item.entry->payload(), item.entry->key, multiplicity(item.entry->payload())});
   }
 }
 
@@ -134,14 +135,10 @@ void GroupOperator::collect_windows(size_t from, size_t to, std::vector<Emission
   const auto count = static_cast<uint32_t>(to - from);
   const uint32_t windows = spec_.hop.count;
   auto* own = arena.allocate_array<KeyWords>(count);
-  auto* hashes = arena.allocate_array<uint64_t>(count);
-  for (uint32_t i = 0; i < count; ++i) {
-    own[i] = dirty_[from + i].entry->key;
-    hashes[i] = dirty_[from + i].entry->hash;
-  }
+  for (uint32_t i = 0; i < count; ++i) own[i] = dirty_[from + i].entry->key;
   Batch batch;
   batch.rows = count;
-  encoder_.decode({own, count}, hashes, arena, batch.columns);
+  encoder_.decode({own, count}, arena, batch.columns);
   std::vector<uint32_t> columns(spec_.groups.size());
   std::iota(columns.begin(), columns.end(), 0U);
   // Keys and entries by steps of a slide, from windows - 1 before to windows - 1 behind.
@@ -206,9 +203,9 @@ void GroupOperator::windows_of(size_t pane, const std::vector<KeyBatch>& keys,
     merge(now, old);
     merge(now, item.entry->payload());
     if (item.old != nullptr) merge(old, item.old);
-    const KeyBatch& of = keys[own - n];
-    emissions.push_back({old, of.words[at], of.hashes[at], -multiplicity(old)});
-    emissions.push_back({now, of.words[at], of.hashes[at], multiplicity(now)});
+    const KeyWords& key = keys[own - n].words[at];
+    emissions.push_back({old, key, -multiplicity(old)});
+    emissions.push_back({now, key, multiplicity(now)});
   }
 }
 
@@ -218,15 +215,13 @@ bool GroupOperator::build(std::vector<Emission>& emissions, Batch& out) {
   out = Batch();
   out.rows = count;
   auto* keys = arena.allocate_array<KeyWords>(count);
-  auto* hashes = arena.allocate_array<uint64_t>(count);
   auto* weights = arena.allocate_column<int64_t>(count);
   auto* states = arena.allocate_array<const char*>(count);
   for (uint32_t i = 0; i < count; ++i) {
     keys[i] = emissions[i].key;
-    hashes[i] = emissions[i].hash;
     weights[i] = emissions[i].weight;
   }
-  encoder_.decode({keys, count}, hashes, arena, out.columns);
+  encoder_.decode({keys, count}, arena, out.columns);
   sql::RowErrors errors;
   if (spelling_ != nullptr) {
     for (uint32_t i = 0; i < count; ++i) states[i] = emissions[i].payload + spelling_->offset;
@@ -292,12 +287,13 @@ void GroupOperator::end_step() {
       }
     }
     if (empty) {
-      release_payload(entry->payload());
+      release_payload(entry);
       table_.erase(entry);
     }
   }
   if (!dirty_.empty() && spec_.single_row) single_row_given_ = true;
   dirty_.clear();
+  dirty_partitions_ = 0;
   next_dirty_ = 0;
   epoch_arena_.reset();
   for (Call& call : calls_) {
@@ -306,9 +302,16 @@ void GroupOperator::end_step() {
   if (spelling_ != nullptr) spelling_->free_retired();
 }
 
+std::string_view GroupOperator::key_bytes(const KeyWords& words) const {
+  return encoder_.packed() ? words.bytes()
+                           : std::string_view(reinterpret_cast<const char*>(&words), sizeof(words));
+}
+
 void GroupOperator::Main::append_slot(std::string& out, Entry* entry) const {
+  const std::string_view key = owner_.key_bytes(entry->key);
   out.push_back('+');
-  owner_.encoder_.append(out, entry->key, entry->hash);
+  append_varint(out, key.size());
+  out.append(key);
   const auto& counts = entry->as<Counts>();
   append_varint(out, zigzag(counts.rows[0]));
   append_varint(out, zigzag(counts.rows[1]));
@@ -320,8 +323,10 @@ void GroupOperator::Main::append_slot(std::string& out, Entry* entry) const {
 
 void GroupOperator::Main::log_slot(Entry* entry, bool erased) {
   if (erased) {
+    const std::string_view key = owner_.key_bytes(entry->key);
     log().push_back('-');
-    owner_.encoder_.append(log(), entry->key, entry->hash);
+    append_varint(log(), key.size());
+    log().append(key);
   } else {
     append_slot(log(), entry);
   }
@@ -342,11 +347,17 @@ Result<void> GroupOperator::Main::replay(std::string_view records) {
   while (!records.empty()) {
     const char op = records.front();
     records.remove_prefix(1);
-    auto key = owner_.encoder_.take(records);
-    if (!key) return damaged();
-    const bool skip = skips(partition_of(key->hash));
+    const auto size = read_varint(records);
+    if (!size || *size > records.size()) return damaged();
+    const std::string_view bytes = records.substr(0, *size);
+    records.remove_prefix(*size);
+    if (!owner_.encoder_.packed() && bytes.size() != sizeof(KeyWords)) return damaged();
+    KeyWords words =
+        owner_.encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
+    uint64_t hash = owner_.encoder_.hash(words);
+    const bool skip = skips(partition_of(hash));
     Entry* entry = nullptr;
-    if (!skip) owner_.table_.find_or_add({1, &key->words, &key->hash}, &entry);
+    if (!skip) owner_.table_.find_or_add({1, &words, &hash}, &entry);
     // Records of partitions that the image holds already are read into a slot nobody sees.
     const size_t misalignment = reinterpret_cast<uintptr_t>(skipped.data()) % 16;
     char* payload = skip ? skipped.data() + (16 - misalignment) % 16 : entry->payload();
@@ -383,36 +394,72 @@ Result<void> GroupOperator::Main::replay(std::string_view records) {
   return {};
 }
 
+// After records have been taken in: empty slots go, and what bags have given out is computed anew.
+void GroupOperator::refresh_partition(uint32_t partition, Arena& arena) {
+  const TextStyle& style = host().context().style;
+  std::vector<Entry*> gone;
+  table_.each(partition, [&](Entry* entry) {
+    const auto& counts = entry->as<Counts>();
+    bool empty = counts.rows[0] == 0 && counts.rows[1] == 0 && !spec_.single_row;
+    each_bag([&](BagCall& bag) {
+      empty = empty && bag.empty(entry);
+      bag.refresh(entry, style, arena);
+    });
+    if (empty) gone.push_back(entry);
+    arena.reset();
+  });
+  for (Entry* entry : gone) {
+    release_payload(entry);
+    table_.erase(entry);
+  }
+  each_bag([](BagCall& bag) { bag.free_retired(); });
+}
+
 void GroupOperator::finish_recovery() {
   Arena arena;
-  const TextStyle& style = host().context().style;
-  for (uint32_t p = 0; p < kPartitionCount; ++p) {
-    std::vector<Entry*> gone;
-    table_.each(p, [&](Entry* entry) {
-      const auto& counts = entry->as<Counts>();
-      bool empty = counts.rows[0] == 0 && counts.rows[1] == 0 && !spec_.single_row;
-      for (const Call& call : calls_) {
-        if (call.bag == nullptr) continue;
-        empty = empty && call.bag->empty(entry);
-        call.bag->refresh(entry, style, arena);
-      }
-      if (spelling_ != nullptr) {
-        empty = empty && spelling_->empty(entry);
-        spelling_->refresh(entry, style, arena);
-      }
-      if (empty) gone.push_back(entry);
-      arena.reset();
-    });
-    for (Entry* entry : gone) {
-      release_payload(entry->payload());
-      table_.erase(entry);
-    }
-  }
-  for (Call& call : calls_) {
-    if (call.bag != nullptr) call.bag->free_retired();
-  }
-  if (spelling_ != nullptr) spelling_->free_retired();
+  for (uint32_t p = 0; p < kPartitionCount; ++p) refresh_partition(p, arena);
   single_row_given_ = spec_.single_row;
+}
+
+// ---- out of memory and back ---------------------------------------------------------------------
+
+std::vector<State*> GroupOperator::Unit::parts() {
+  std::vector<State*> parts{&owner_.main_};
+  owner_.each_bag([&](BagCall& bag) { parts.push_back(&bag); });
+  return parts;
+}
+
+uint64_t GroupOperator::Unit::more_bytes(uint32_t partition) const {
+  uint64_t sum = 0;
+  owner_.each_bag([&](const BagCall& bag) { sum += bag.nodes_bytes(partition); });
+  return sum;
+}
+
+uint64_t GroupOperator::Unit::more_bytes() const {
+  uint64_t sum = 0;
+  owner_.each_bag([&](const BagCall& bag) { sum += bag.bytes(); });
+  return sum;
+}
+
+void GroupOperator::Unit::drop_entries(uint32_t partition) {
+  owner_.table_.each(partition, [&](Entry* entry) {
+    for (Call& call : owner_.calls_) {
+      if (call.sum != nullptr) call.sum->release(entry->payload() + call.sum->offset);
+    }
+    owner_.each_bag([&](BagCall& bag) { bag.drop(entry); });
+    ++away_;
+  });
+}
+
+void GroupOperator::Unit::restoring(uint32_t) {
+  owner_.each_bag([](BagCall& bag) { bag.restoring(); });
+}
+
+void GroupOperator::Unit::restored(uint32_t partition) {
+  owner_.each_bag([](BagCall& bag) { bag.restored(); });
+  Arena arena;
+  owner_.refresh_partition(partition, arena);
+  away_ -= std::min(away_, owner_.table_.live(partition));
 }
 
 }  // namespace qw::views

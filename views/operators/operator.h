@@ -56,6 +56,8 @@ class Operator {
   virtual std::vector<State*> states() { return {}; }
   // The state whose rows are the operator's output: column i of it is output column i.
   virtual RowState* output_state() { return nullptr; }
+  // Lists that grow with the input of a query, beside states and arenas.
+  virtual size_t list_bytes() const { return 0; }
   // After images and logs have been loaded: what was emitted before is what the states say.
   virtual void finish_recovery() {}
 

@@ -27,14 +27,53 @@ void PartitionedState::clear() {
   for (uint32_t p = 0; p < kPartitionCount; ++p) {
     table_.each(p, [&](Entry* entry) {
       if (entry->as<Slot>().bag == nullptr) return;
-      entry->as<Slot>().bag->clear(table_.heap());
+      entry->as<Slot>().bag->clear(heap(entry));
       delete entry->as<Slot>().bag;
     });
   }
   table_.clear();
   dirty_.clear();
-  rows_ = 0;
+  rows_ = nodes_ = 0;
+  nodes_of_ = {};
   negative_ = 0;
+}
+
+void PartitionedState::count_nodes(const Entry* entry, int64_t bags, int64_t rows) {
+  const auto bytes =
+      static_cast<uint64_t>(bags * OrderedBag::kBagBytes + rows * OrderedBag::kNodeBytesPerRow);
+  nodes_ += bytes;
+  nodes_of_[partition_of(entry->hash)] += bytes;
+}
+
+uint64_t PartitionedState::busy() const {
+  uint64_t partitions = 0;
+  for (const Entry* entry : dirty_) partitions |= uint64_t{1} << partition_of(entry->hash);
+  return partitions;
+}
+
+void PartitionedState::drop_entries(uint32_t partition) {
+  table_.each(partition, [&](Entry* entry) {
+    Slot& slot = entry->as<Slot>();
+    if (slot.bag == nullptr) return;
+    count_nodes(entry, -1, -static_cast<int64_t>(slot.bag->rows.size()));
+    slot.bag->clear(heap(entry));
+    delete slot.bag;
+    slot.bag = nullptr;
+  });
+}
+
+void PartitionedState::restoring(uint32_t) {
+  rows_before_ = rows_;
+  negative_before_ = negative_;
+  std::swap(dirty_, dirty_before_);
+}
+
+void PartitionedState::restored(uint32_t) {
+  on_return_();
+  QW_ASSERT(dirty_.empty());
+  std::swap(dirty_, dirty_before_);
+  rows_ = rows_before_;
+  negative_ = negative_before_;
 }
 
 std::string_view PartitionedState::order_key(const BagRow& row) const {
@@ -61,9 +100,7 @@ void PartitionedState::update(const Batch& batch, Arena& arena) {
     const int64_t weight = batch.weight(batch.row(i));
     Entry* entry = entries[i];
     if (weight == 0) continue;
-    if (absorbing_) {
-      if (skips(partition_of(keys.hashes[i]))) continue;
-    } else {
+    if (!absorbing_) {
       if (logging) log_row(rows[i], weight);
       touch(partition_of(keys.hashes[i]));
     }
@@ -72,13 +109,18 @@ void PartitionedState::update(const Batch& batch, Arena& arena) {
       dirty_.push_back(entry);
     }
     Slot& slot = entry->as<Slot>();
-    if (slot.bag == nullptr) slot.bag = new OrderedBag;  // NOLINT: owned by the slot
+    if (slot.bag == nullptr) {
+      slot.bag = new OrderedBag;  // NOLINT: owned by the slot
+      count_nodes(entry, 1, 0);
+    }
     key.assign(order[i]);
     key.append(rest[i]);
     append<uint32_t>(key, static_cast<uint32_t>(order[i].size()));
-    rows_ -= slot.bag->rows.size();
-    slot.bag->change(key, rows[i], weight, table_.heap(), negative_);
-    rows_ += slot.bag->rows.size();
+    const size_t before = slot.bag->rows.size();
+    slot.bag->change(key, rows[i], weight, heap(entry), negative_);
+    const auto more = static_cast<int64_t>(slot.bag->rows.size()) - static_cast<int64_t>(before);
+    rows_ += static_cast<uint64_t>(more);
+    count_nodes(entry, 0, more);
   }
 }
 
@@ -119,6 +161,7 @@ void PartitionedState::settle(Entry* entry) {
   entry->mark = 0;
   Slot& slot = entry->as<Slot>();
   if (slot.bag != nullptr && !slot.bag->rows.empty()) return;
+  if (slot.bag != nullptr) count_nodes(entry, -1, 0);
   delete slot.bag;
   table_.erase(entry);
 }
@@ -126,14 +169,19 @@ void PartitionedState::settle(Entry* entry) {
 void PartitionedState::forget(Entry* entry, OrderedBag::Rows::iterator at) {
   if (logging && (*at)->weight != 0) log_row((*at)->row(), -(*at)->weight);
   bag(entry).total -= (*at)->weight;
-  bag(entry).erase(at, table_.heap());
+  erase(entry, at);
+}
+
+void PartitionedState::erase(Entry* entry, OrderedBag::Rows::iterator at) {
+  bag(entry).erase(at, heap(entry));
   --rows_;
+  count_nodes(entry, 0, -1);
 }
 
 void PartitionedState::absorb(const Batch& batch) {
   Arena arena;
   absorbing_ = true;
-  update(batch, arena);
+  update(wanted(batch, encoder_, partition_, arena), arena);
   absorbing_ = false;
 }
 

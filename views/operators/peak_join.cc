@@ -37,10 +37,10 @@ PeakJoinOperator::PeakJoinOperator(Host& host, PeakJoinSpec spec)
   QW_ASSERT(spec_.row_key.size() == spec_.peak_key.size());
 }
 
-PeakJoinOperator::Stored* PeakJoinOperator::make(std::string_view key, std::string_view row,
-                                                 int64_t weight) {
-  auto* stored =
-      reinterpret_cast<Stored*>(table_.heap().allocate(sizeof(Stored) + key.size() + row.size()));
+PeakJoinOperator::Stored* PeakJoinOperator::make(uint64_t hash, std::string_view key,
+                                                 std::string_view row, int64_t weight) {
+  auto* stored = reinterpret_cast<Stored*>(
+      table_.heap(hash).allocate(sizeof(Stored) + key.size() + row.size()));
   *stored = {nullptr, weight, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(row.size())};
   char* bytes = reinterpret_cast<char*>(stored + 1);
   if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
@@ -48,13 +48,30 @@ PeakJoinOperator::Stored* PeakJoinOperator::make(std::string_view key, std::stri
   return stored;
 }
 
-void PeakJoinOperator::release(Stored* stored) {
-  table_.heap().release(reinterpret_cast<char*>(stored), stored->bytes());
+void PeakJoinOperator::release(uint64_t hash, Stored* stored) {
+  table_.heap(hash).release(reinterpret_cast<char*>(stored), stored->bytes());
+}
+
+void PeakJoinOperator::release_array(const Entry* entry) {
+  const Slot& slot = entry->as<Slot>();
+  if (slot.capacity == 0) return;
+  table_.heap(entry->hash)
+      .release(reinterpret_cast<char*>(slot.rows), slot.capacity * sizeof(Stored*));
+}
+
+void PeakJoinOperator::Unit::drop_entries(uint32_t partition) {
+  owner_.table_.each(partition, [&](Entry* entry) {
+    const Slot& slot = entry->as<Slot>();
+    if (slot.peak != nullptr) owner_.release(entry->hash, slot.peak);
+    for (Stored* row : slot.kept()) owner_.release(entry->hash, row);
+    owner_.release_array(entry);
+  });
 }
 
 PeakJoinOperator::Dirty& PeakJoinOperator::dirty(Entry* entry) {
   if (entry->mark == 0) {
     dirty_.push_back({entry, entry->as<Slot>().peak, nullptr, nullptr});
+    dirty_partitions_ |= uint64_t{1} << partition_of(entry->hash);
     entry->mark = static_cast<uint32_t>(dirty_.size());
   }
   return dirty_[entry->mark - 1];
@@ -167,9 +184,9 @@ void PeakJoinOperator::accept_peaks(const Batch& batch) {
       return;
     }
     if (weight == 1) {
-      slot.peak = make(in.order[i], packed[i], 1);
+      slot.peak = make(in.keys.hashes[i], in.order[i], packed[i], 1);
     } else {
-      if (slot.peak != item.before) release(slot.peak);
+      if (slot.peak != item.before) release(in.keys.hashes[i], slot.peak);
       slot.peak = nullptr;
     }
   }
@@ -181,18 +198,18 @@ void PeakJoinOperator::finish() {
   emissions_.clear();
 }
 
-void PeakJoinOperator::keep(Slot& slot, const Stored& row) {
+void PeakJoinOperator::keep(Entry* entry, const Stored& row) {
+  Slot& slot = entry->as<Slot>();
   if (slot.count == slot.capacity) {
     const uint32_t capacity = slot.capacity == 0 ? 2 : slot.capacity * 2;
-    auto** larger = reinterpret_cast<Stored**>(table_.heap().allocate(capacity * sizeof(Stored*)));
+    auto** larger =
+        reinterpret_cast<Stored**>(table_.heap(entry->hash).allocate(capacity * sizeof(Stored*)));
     std::copy_n(slot.rows, slot.count, larger);
-    if (slot.capacity != 0) {
-      table_.heap().release(reinterpret_cast<char*>(slot.rows), slot.capacity * sizeof(Stored*));
-    }
+    release_array(entry);
     slot.rows = larger;
     slot.capacity = capacity;
   }
-  slot.rows[slot.count++] = make(row.key(), row.row(), row.weight);
+  slot.rows[slot.count++] = make(entry->hash, row.key(), row.row(), row.weight);
   ++rows_.count;
 }
 
@@ -219,23 +236,23 @@ void PeakJoinOperator::settle(Dirty& item) {
         continue;
       }
       rows_.log(item.entry, *row, -row->weight);
-      retired_.push_back(row);
+      retired_.push_back({item.entry->hash, row});
       --rows_.count;
     }
     slot.count = left;
   }
-  if (before != now && before != nullptr) retired_.push_back(before);
+  if (before != now && before != nullptr) retired_.push_back({item.entry->hash, before});
   peaks_.count += (now != nullptr ? 1U : 0U) - (before != nullptr ? 1U : 0U);
   for (const Stored* row = item.first; row != nullptr; row = row->next) {
     if (outranked(row->key(), slot)) continue;
     if (is_answer(*row, slot)) emissions_.push_back({row, now, row->weight});
     rows_.log(item.entry, *row, row->weight);
-    keep(slot, *row);
+    keep(item.entry, *row);
   }
 }
 
 void PeakJoinOperator::end_step() {
-  for (Stored* stored : retired_) release(stored);
+  for (const Retired& old : retired_) release(old.hash, old.stored);
   retired_.clear();
   emissions_.clear();
   next_emission_ = 0;
@@ -251,16 +268,14 @@ bool PeakJoinOperator::produce(Batch& out) {
     if (emissions_.empty()) {
       for (const Dirty& item : dirty_) {
         item.entry->mark = 0;
-        Slot& slot = item.entry->as<Slot>();
+        const Slot& slot = item.entry->as<Slot>();
         if (slot.peak != nullptr || slot.count != 0) continue;
-        if (slot.capacity != 0) {
-          table_.heap().release(reinterpret_cast<char*>(slot.rows),
-                                slot.capacity * sizeof(Stored*));
-        }
+        release_array(item.entry);
         table_.erase(item.entry);
       }
       end_step();
       dirty_.clear();
+      dirty_partitions_ = 0;
       epoch_arena_.reset();
       finishing_ = false;
       return false;
@@ -293,19 +308,13 @@ bool PeakJoinOperator::produce(Batch& out) {
 void PeakJoinOperator::reset() {
   end_step();
   for (const Dirty& item : dirty_) {
-    if (item.before != nullptr && item.before != item.entry->as<Slot>().peak) release(item.before);
+    if (item.before != nullptr && item.before != item.entry->as<Slot>().peak) {
+      release(item.entry->hash, item.before);
+    }
   }
   dirty_.clear();
-  for (uint32_t p = 0; p < kPartitionCount; ++p) {
-    table_.each(p, [&](Entry* entry) {
-      const Slot& slot = entry->as<Slot>();
-      if (slot.peak != nullptr) release(slot.peak);
-      for (Stored* row : slot.kept()) release(row);
-      if (slot.capacity != 0) {
-        table_.heap().release(reinterpret_cast<char*>(slot.rows), slot.capacity * sizeof(Stored*));
-      }
-    });
-  }
+  dirty_partitions_ = 0;
+  for (uint32_t p = 0; p < kPartitionCount; ++p) unit_.drop_entries(p);
   table_.clear();
   epoch_arena_.reset();
   rows_.count = peaks_.count = 0;
@@ -343,15 +352,15 @@ void PeakJoinOperator::Side::absorb(const Batch& batch) {
     Slot& slot = in.entries[i]->as<Slot>();
     const int64_t weight = batch.weight(in.rows.row(i));
     if (port_ == kPeaks) {
-      if (slot.peak != nullptr) owner.release(slot.peak);
+      if (slot.peak != nullptr) owner.release(in.keys.hashes[i], slot.peak);
       count += (weight > 0 ? 1U : 0U) - (slot.peak != nullptr ? 1U : 0U);
-      slot.peak = weight > 0 ? owner.make(in.order[i], packed[i], 1) : nullptr;
+      slot.peak = weight > 0 ? owner.make(in.keys.hashes[i], in.order[i], packed[i], 1) : nullptr;
       continue;
     }
     if (weight > 0) {
-      Stored* row = owner.make(in.order[i], packed[i], weight);
-      owner.keep(slot, *row);
-      owner.release(row);
+      Stored* row = owner.make(in.keys.hashes[i], in.order[i], packed[i], weight);
+      owner.keep(in.entries[i], *row);
+      owner.release(in.keys.hashes[i], row);
       continue;
     }
     for (uint32_t r = 0; r < slot.count && weight < 0; ++r) {
@@ -360,7 +369,7 @@ void PeakJoinOperator::Side::absorb(const Batch& batch) {
       std::copy(slot.rows + r + 1, slot.rows + slot.count, slot.rows + r);
       --slot.count;
       --count;
-      owner.release(row);
+      owner.release(in.keys.hashes[i], row);
       break;
     }
   }
@@ -369,10 +378,7 @@ void PeakJoinOperator::Side::absorb(const Batch& batch) {
     if (entry->mark == UINT32_MAX) continue;
     const Slot& slot = entry->as<Slot>();
     if (slot.peak != nullptr || slot.count != 0) continue;
-    if (slot.capacity != 0) {
-      owner.table_.heap().release(reinterpret_cast<char*>(slot.rows),
-                                  slot.capacity * sizeof(Stored*));
-    }
+    owner.release_array(entry);
     owner.table_.erase(entry);
   }
 }

@@ -12,6 +12,8 @@
 // Epoch thread. Tests: tests/unit/views/oracle_test.cc (random joins with peaks).
 #pragma once
 
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "src/types/key_codec.h"
@@ -43,6 +45,7 @@ class PeakJoinOperator final : public Operator {
   bool needs_finish() const override { return true; }
   void reset() override;
   std::vector<State*> states() override { return {&rows_, &peaks_}; }
+  Spillable* spillable() override { return &unit_; }
 
  private:
   // A stored row: its value as an order key (best first), then the packed row.
@@ -91,6 +94,34 @@ class PeakJoinOperator final : public Operator {
     PeakJoinOperator& owner_;
     uint32_t port_;
   };
+  // Both sides by partitions of groups.
+  class Unit final : public Spillable {
+   public:
+    explicit Unit(PeakJoinOperator& owner) : owner_(owner) {}
+    std::vector<State*> parts() override { return {&owner_.rows_, &owner_.peaks_}; }
+    KeyedTable& spilled_table() override { return owner_.table_; }
+    // Without columns there is but one partition.
+    bool can_spill() const override { return !owner_.spec_.row_key.empty(); }
+    const KeyEncoder& key_encoder() const override { return owner_.encoder_; }
+    std::span<const uint32_t> key_columns(uint32_t port) const override {
+      return port == kRows ? owner_.spec_.row_key : owner_.spec_.peak_key;
+    }
+    std::vector<Type> row_types(uint32_t port) const override {
+      return port == kRows ? owner_.spec_.rows : owner_.spec_.peaks;
+    }
+    uint64_t busy() const override { return owner_.dirty_partitions_; }
+    void drop_entries(uint32_t partition) override;
+    void restoring(uint32_t) override {
+      counts_before_ = {owner_.rows_.count, owner_.peaks_.count};
+    }
+    void restored(uint32_t) override {
+      std::tie(owner_.rows_.count, owner_.peaks_.count) = counts_before_;
+    }
+
+   private:
+    PeakJoinOperator& owner_;
+    std::pair<uint64_t, uint64_t> counts_before_;
+  };
   struct Keyed {
     Batch rows;  // without those that have no group or no value
     KeyBatch keys;
@@ -105,10 +136,11 @@ class PeakJoinOperator final : public Operator {
   bool outranked(std::string_view key, const Slot& slot) const;
   Dirty& dirty(Entry* entry);
   void settle(Dirty& item);
-  void keep(Slot& slot, const Stored& row);
+  void keep(Entry* entry, const Stored& row);
   void end_step();
-  Stored* make(std::string_view key, std::string_view row, int64_t weight);
-  void release(Stored* stored);
+  Stored* make(uint64_t hash, std::string_view key, std::string_view row, int64_t weight);
+  void release(uint64_t hash, Stored* stored);
+  void release_array(const Entry* entry);
 
   PeakJoinSpec spec_;
   KeyEncoder encoder_;
@@ -116,10 +148,16 @@ class PeakJoinOperator final : public Operator {
   std::vector<uint32_t> all_rows_, all_peaks_;
   KeyedTable table_;
   Side rows_, peaks_;
+  Unit unit_{*this};
   Arena arena_, epoch_arena_, out_arena_;
   std::vector<Dirty> dirty_;
   std::vector<Emission> emissions_;
-  std::vector<Stored*> retired_;  // still named by emissions_
+  struct Retired {
+    uint64_t hash;
+    Stored* stored;
+  };
+  std::vector<Retired> retired_;  // still named by emissions_
+  uint64_t dirty_partitions_ = 0;
   size_t next_dirty_ = 0, next_emission_ = 0;
   bool finishing_ = false;
 };

@@ -17,7 +17,9 @@ TopKOperator::TopKOperator(Host& host, const sql::TopK& plan, std::vector<Type> 
       rising_column_(plan.order.empty() ? 0 : plan.order[0].column),
       limit_(plan.limit.value_or(std::numeric_limits<int64_t>::max())),
       offset_(plan.offset),
-      state_(std::move(types), plan.partition, plan.order) {}
+      state_(std::move(types), plan.partition, plan.order) {
+  state_.on_return([this] { finish_recovery(); });
+}
 
 void TopKOperator::accept(uint32_t, const Batch& batch) {
   finishing_ = false;

@@ -30,6 +30,8 @@ class TopKOperator final : public Operator {
   bool needs_finish() const override { return true; }
   void reset() override;
   std::vector<State*> states() override { return {&state_}; }
+  size_t list_bytes() const override { return state_.list_bytes(); }
+  Spillable* spillable() override { return &state_; }
   void finish_recovery() override;
 
  private:

@@ -22,22 +22,32 @@ TopRowsState::TopRowsState(std::vector<Type> types, const sql::TopK& plan)
   for (uint32_t c = 0; c < types.size(); ++c) all_columns_.push_back(c);
 }
 
-void TopRowsState::release(TopRow* row) {
-  table_.heap().release(reinterpret_cast<char*>(row),
-                        sizeof(TopRow) + row->key_size + row->row_size);
+void TopRowsState::release(uint64_t hash, TopRow* row) {
+  table_.heap(hash).release(reinterpret_cast<char*>(row),
+                            sizeof(TopRow) + row->key_size + row->row_size);
+}
+
+void TopRowsState::release_array(const Entry* entry) {
+  const Slot& slot = entry->as<Slot>();
+  if (slot.capacity == 0) return;
+  table_.heap(entry->hash)
+      .release(reinterpret_cast<char*>(slot.many), slot.capacity * sizeof(TopRow*));
+}
+
+// The heap goes as a whole, but pieces beyond its classes are freed one by one.
+void TopRowsState::drop_entries(uint32_t partition) {
+  table_.each(partition, [&](Entry* entry) {
+    for (TopRow* row : entry->as<Slot>().rows()) release(entry->hash, row);
+  });
 }
 
 void TopRowsState::clear() {
-  // The heap goes as a whole, but pieces beyond its classes are freed one by one.
-  for (uint32_t p = 0; p < kPartitionCount; ++p) {
-    table_.each(p, [&](Entry* entry) {
-      for (TopRow* row : entry->as<Slot>().rows()) release(row);
-    });
-  }
-  for (TopRow* row : retired_) release(row);
+  for (uint32_t p = 0; p < kPartitionCount; ++p) drop_entries(p);
+  for (const Retired& old : retired_) release(old.hash, old.row);
   retired_.clear();
   table_.clear();
   dirty_.clear();
+  dirty_partitions_ = 0;
   epoch_arena_.reset();
   rows_ = 0;
 }
@@ -68,17 +78,17 @@ void TopRowsState::mark_dirty(Entry* entry) {
   std::copy(rows.begin(), rows.end(), old);
   dirty_.push_back({entry, {old, rows.size()}});
   entry->mark = 1;
+  dirty_partitions_ |= uint64_t{1} << partition_of(entry->hash);
 }
 
-void TopRowsState::grow(Slot& slot) {
-  BlobHeap& heap = table_.heap();
+void TopRowsState::grow(Entry* entry) {
+  Slot& slot = entry->as<Slot>();
+  BlobHeap& heap = table_.heap(entry->hash);
   const uint32_t capacity = std::min(limit_, slot.capacity == 0 ? 4 : slot.capacity * 2);
   auto** many = reinterpret_cast<TopRow**>(heap.allocate(capacity * sizeof(TopRow*)));
   const std::span<TopRow* const> rows = slot.rows();
   std::copy(rows.begin(), rows.end(), many);
-  if (slot.capacity != 0) {
-    heap.release(reinterpret_cast<char*>(slot.many), slot.capacity * sizeof(TopRow*));
-  }
+  release_array(entry);
   slot.many = many;
   slot.capacity = capacity;
 }
@@ -89,8 +99,8 @@ void TopRowsState::insert(Entry* entry, std::string_view order, std::string_view
   while (at > 0 && before(order, row, *slot.rows()[at - 1])) --at;
   if (at == limit_) return;
   if (!replaying_ && entry->mark == 0) mark_dirty(entry);
-  auto* kept =
-      reinterpret_cast<TopRow*>(table_.heap().allocate(sizeof(TopRow) + order.size() + row.size()));
+  auto* kept = reinterpret_cast<TopRow*>(
+      table_.heap(entry->hash).allocate(sizeof(TopRow) + order.size() + row.size()));
   *kept = {static_cast<uint32_t>(order.size()), static_cast<uint32_t>(row.size())};
   char* bytes = reinterpret_cast<char*>(kept + 1);
   if (!order.empty()) std::memcpy(bytes, order.data(), order.size());
@@ -98,9 +108,9 @@ void TopRowsState::insert(Entry* entry, std::string_view order, std::string_view
   if (slot.count == limit_) {
     TopRow* gone = slot.rows()[slot.count - 1];
     if (replaying_) {
-      release(gone);
+      release(entry->hash, gone);
     } else {
-      retired_.push_back(gone);
+      retired_.push_back({entry->hash, gone});
     }
     --slot.count;
     --rows_;
@@ -111,7 +121,7 @@ void TopRowsState::insert(Entry* entry, std::string_view order, std::string_view
     slot.count = 1;
     return;
   }
-  if (slot.capacity == 0 || slot.count == slot.capacity) grow(slot);
+  if (slot.capacity == 0 || slot.count == slot.capacity) grow(entry);
   std::copy_backward(slot.many + at, slot.many + slot.count, slot.many + slot.count + 1);
   slot.many[at] = kept;
   ++slot.count;
@@ -184,7 +194,6 @@ uint32_t TopRowsState::candidates(const KeyGroups& groups, Entry* const* entries
     const uint16_t i = from[n];
     const Entry* entry = entries[groups.of[i]];
     const Slot& slot = entry->as<Slot>();
-    if (replaying_ && skips(partition_of(entry->hash))) continue;
     out[used] = i;
     used += slot.count < limit_ || order[i] <= slot.rows()[slot.count - 1]->key() ? 1U : 0U;
   }
@@ -247,7 +256,8 @@ void TopRowsState::end_epoch() {
     }
   }
   dirty_.clear();
-  for (TopRow* row : retired_) release(row);
+  dirty_partitions_ = 0;
+  for (const Retired& old : retired_) release(old.hash, old.row);
   retired_.clear();
   epoch_arena_.reset();
 }
@@ -255,7 +265,7 @@ void TopRowsState::end_epoch() {
 void TopRowsState::absorb(const Batch& batch) {
   Arena arena;
   replaying_ = true;
-  const bool grows = update(batch, arena);
+  const bool grows = update(wanted(batch, encoder_, partition_, arena), arena);
   QW_ASSERT(grows);
   replaying_ = false;
 }

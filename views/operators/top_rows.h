@@ -16,6 +16,7 @@
 #include "src/types/key_codec.h"
 #include "views/operators/operator.h"
 #include "views/state/keyed_table.h"
+#include "views/state/residency.h"
 #include "views/state/state.h"
 
 namespace qw::views {
@@ -29,7 +30,7 @@ struct TopRow {
   }
 };
 
-class TopRowsState final : public RowState {
+class TopRowsState final : public RowState, public Spillable {
  public:
   struct Slot {
     uint32_t count, capacity;  // capacity 0: at most one row, in `one`
@@ -56,6 +57,20 @@ class TopRowsState final : public RowState {
   uint64_t bytes() const override { return table_.bytes(); }
   void clear();
 
+  std::vector<State*> parts() override { return {this}; }
+  KeyedTable& spilled_table() override { return table_; }
+  // Without columns there is but one partition.
+  bool can_spill() const override { return !partition_.empty(); }
+  const KeyEncoder& key_encoder() const override { return encoder_; }
+  std::span<const uint32_t> key_columns(uint32_t) const override { return partition_; }
+  std::vector<Type> row_types(uint32_t) const override {
+    return {codec().types().begin(), codec().types().end()};
+  }
+  uint64_t busy() const override { return dirty_partitions_; }
+  void drop_entries(uint32_t partition) override;
+  void restoring(uint32_t) override { rows_before_ = rows_; }
+  void restored(uint32_t) override { rows_ = rows_before_; }
+
  private:
   void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
   void absorb(const Batch& batch) override;
@@ -69,8 +84,9 @@ class TopRowsState final : public RowState {
   bool before(std::string_view order, std::string_view row, const TopRow& other);
   std::string_view rest_key(std::string_view row, Arena& arena) const;
   void mark_dirty(Entry* entry);
-  void release(TopRow* row);
-  void grow(Slot& slot);
+  void release(uint64_t hash, TopRow* row);
+  void release_array(const Entry* entry);
+  void grow(Entry* entry);
 
   uint32_t limit_;
   std::vector<uint32_t> partition_, order_columns_, rest_columns_, all_columns_;
@@ -78,9 +94,14 @@ class TopRowsState final : public RowState {
   KeyCodec order_codec_, rest_codec_;
   KeyedTable table_;
   std::vector<Dirty> dirty_;
-  std::vector<TopRow*> retired_;  // pushed out in this epoch: `old` may still name them
+  struct Retired {
+    uint64_t hash;
+    TopRow* row;
+  };
+  std::vector<Retired> retired_;  // pushed out in this epoch: `old` may still name them
+  uint64_t dirty_partitions_ = 0;
   Arena epoch_arena_, tie_arena_;
-  uint64_t rows_ = 0;
+  uint64_t rows_ = 0, rows_before_ = 0;
   bool replaying_ = false;
 };
 
@@ -100,6 +121,7 @@ class TopRowsOperator final : public Operator {
   void reset() override;
   std::vector<State*> states() override { return {&state_}; }
   RowState* output_state() override { return &state_; }
+  Spillable* spillable() override { return &state_; }
 
  private:
   struct Emission {

@@ -27,7 +27,9 @@ WindowOperator::WindowOperator(Host& host, const sql::Window& plan, std::vector<
       own_calls_(plan.calls),
       call_types_(types_of_calls(plan.calls)),
       call_codec_(call_types_),
-      state_(std::move(input), plan.partition, plan.order) {}
+      state_(std::move(input), plan.partition, plan.order) {
+  state_.on_return([this] { finish_recovery(); });
+}
 
 void WindowOperator::accept(uint32_t, const Batch& batch) {
   finishing_ = false;
@@ -44,7 +46,7 @@ void WindowOperator::finish() {
 }
 
 // The row's copies now have these values; what they had before is taken back.
-void WindowOperator::replace(BagRow* row, std::span<const std::string_view> values) {
+void WindowOperator::replace(Entry* entry, BagRow* row, std::span<const std::string_view> values) {
   std::string_view old(row->extra == nullptr ? "" : row->extra, row->extra_size);
   std::string all;
   bool same = static_cast<int64_t>(values.size()) == row->emitted;
@@ -67,12 +69,12 @@ void WindowOperator::replace(BagRow* row, std::span<const std::string_view> valu
     if (has) emissions_.push_back({row->row(), values[i], 1});
   }
   if (same) return;
-  if (row->extra != nullptr) retired_.emplace_back(row->extra, row->extra_size);
+  if (row->extra != nullptr) retired_.push_back({entry, row->extra, row->extra_size});
   row->extra = nullptr;
   row->extra_size = all.size();
   row->emitted = static_cast<int64_t>(values.size());
   if (all.empty()) return;
-  row->extra = state_.heap().allocate(all.size());
+  row->extra = state_.heap(entry).allocate(all.size());
   std::memcpy(row->extra, all.data(), all.size());
 }
 
@@ -120,7 +122,7 @@ void WindowOperator::compute(Entry* entry) {
   size_t at = 0;
   for (BagRow* row : bag.rows) {
     const auto copies = static_cast<size_t>(std::max<int64_t>(row->weight, 0));
-    replace(row, {values.data() + at, copies});
+    replace(entry, row, {values.data() + at, copies});
     at += copies;
   }
 }
@@ -134,17 +136,17 @@ void WindowOperator::drop_gone(Entry* entry) {
       continue;
     }
     const std::string key(row->key()), bytes(row->row());
-    bag.erase(it, state_.heap());
+    state_.erase(entry, it);
     it = bag.rows.lower_bound(OrderedBag::Less::Probe{key, bytes});
   }
   state_.settle(entry);
 }
 
 void WindowOperator::end_step() {
+  for (const Retired& old : retired_) state_.heap(old.entry).release(old.bytes, old.size);
+  retired_.clear();
   for (Entry* entry : walked_) drop_gone(entry);
   walked_.clear();
-  for (const auto& [bytes, size] : retired_) state_.heap().release(bytes, size);
-  retired_.clear();
   emissions_.clear();
   next_emission_ = 0;
   step_arena_.reset();

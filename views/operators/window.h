@@ -43,6 +43,8 @@ class WindowOperator final : public Operator {
   bool needs_finish() const override { return true; }
   void reset() override;
   std::vector<State*> states() override { return {&state_}; }
+  size_t list_bytes() const override { return state_.list_bytes(); }
+  Spillable* spillable() override { return &state_; }
   void finish_recovery() override;
 
  private:
@@ -51,8 +53,13 @@ class WindowOperator final : public Operator {
     std::string_view row, values;
     int64_t weight;
   };
+  struct Retired {
+    const Entry* entry;
+    char* bytes;
+    uint64_t size;
+  };
   void compute(Entry* entry);
-  void replace(BagRow* row, std::span<const std::string_view> values);
+  void replace(Entry* entry, BagRow* row, std::span<const std::string_view> values);
   void drop_gone(Entry* entry);
   void end_step();
 
@@ -62,7 +69,7 @@ class WindowOperator final : public Operator {
   PartitionedState state_;
   Arena arena_, step_arena_, out_arena_;
   std::vector<Emission> emissions_;
-  std::vector<std::pair<char*, uint64_t>> retired_;
+  std::vector<Retired> retired_;
   std::vector<Entry*> walked_;
   size_t next_dirty_ = 0, next_emission_ = 0;
   bool finishing_ = false;

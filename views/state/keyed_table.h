@@ -75,8 +75,6 @@ class KeyedTable {
   }
   // Memory for whatever hangs on an entry of this hash.
   BlobHeap& heap(uint64_t hash) { return heaps_ == nullptr ? heap_ : heaps_[partition_of(hash)]; }
-  // The same, of a table that is never split.
-  BlobHeap& heap() { return heap_; }
   void clear();
 
   // From now on a heap per partition; the table is empty.

@@ -56,6 +56,9 @@ class OrderedBag {
   void erase(Rows::iterator at, BlobHeap& heap);
   void clear(BlobHeap& heap);
 
+  // About what the objects and their B-trees take beside the rows.
+  static constexpr int64_t kBagBytes = 80, kNodeBytesPerRow = 12;
+
   Rows rows;
   int64_t total = 0;    // sum of weights
   int64_t emitted = 0;  // rows with emitted != 0

@@ -46,10 +46,14 @@ void Residency::add(Spillable& unit) {
 void Residency::remove(Spillable& unit) {
   if (unit.home_ == nullptr) return;
   QW_ASSERT(unit.home_ == this);
-  for (uint32_t p = 0; unit.partitions_ != nullptr && p < kPartitionCount; ++p) forget(unit, p);
-  set_absent(unit, 0);
+  forget(unit);
   unit.home_ = nullptr;
   std::erase(units_, &unit);
+}
+
+void Residency::forget(Spillable& unit) {
+  for (uint32_t p = 0; unit.partitions_ != nullptr && p < kPartitionCount; ++p) forget(unit, p);
+  set_absent(unit, 0);
 }
 
 void Residency::set_absent(Spillable& unit, uint64_t absent) {

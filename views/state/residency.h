@@ -15,8 +15,7 @@
 //
 // Nobody may hold entries of a table while partitions go: relieve() is called between top-level
 // batches only, and leaves alone what busy() names. Epoch thread. Tests:
-// tests/unit/views/oracle_test.cc (everything goes after every epoch),
-// tests/unit/views/residency_test.cc.
+// tests/unit/views/oracle_test.cc (everything goes after every epoch), tests/e2e/memory_test.py.
 #pragma once
 
 #include <array>
@@ -90,6 +89,8 @@ class Residency {
   // 0 = whatever can go goes whenever it can.
   void set_limit(uint64_t bytes, std::unique_ptr<storage::SpillFile> file);
   bool limited() const { return file_ != nullptr; }
+  // Another number of bytes, where there is a limit.
+  void change_limit(uint64_t bytes) { limit_ = bytes; }
   uint64_t limit() const { return limit_; }
   storage::SpillFile& file() { return *file_; }
   // What states hold that cannot go; counted against the limit.
@@ -97,6 +98,8 @@ class Residency {
 
   void add(Spillable& unit);
   void remove(Spillable& unit);
+  // The unit's entries are about to be cleared: none is out of memory any more.
+  void forget(Spillable& unit);
 
   // Whether anything is out of memory.
   bool some_absent() const { return absent_ != 0; }

@@ -8,6 +8,25 @@ namespace {
 constexpr size_t kPieceBytes = 256 << 10;
 }
 
+void append_varint(std::string& out, uint64_t value) {
+  while (value >= 0x80) {
+    out.push_back(static_cast<char>(value | 0x80));
+    value >>= 7;
+  }
+  out.push_back(static_cast<char>(value));
+}
+
+std::optional<uint64_t> read_varint(std::string_view& bytes) {
+  uint64_t value = 0;
+  for (uint32_t shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
+    const auto byte = static_cast<uint8_t>(bytes.front());
+    bytes.remove_prefix(1);
+    value |= uint64_t{byte & 0x7fU} << shift;
+    if ((byte & 0x80U) == 0) return value;
+  }
+  return std::nullopt;
+}
+
 State::~State() = default;
 
 void State::end_record(std::string& out, std::vector<std::string>& pieces) {
@@ -96,6 +115,21 @@ void RowState::append_row(std::string& out, std::string_view row, int64_t weight
   append_varint(out, zigzag(weight));
   append_varint(out, row.size());
   out.append(row);
+}
+
+Batch RowState::wanted(const Batch& batch, const KeyEncoder& encoder, std::span<const uint32_t> key,
+                       Arena& arena) {
+  KeyBatch keys;
+  encoder.encode(batch, key, arena, keys);
+  auto* rows = arena.allocate_array<uint16_t>(keys.count + 1);
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < keys.count; ++i) {
+    rows[count] = static_cast<uint16_t>(batch.row(i));
+    count += skips(partition_of(keys.hashes[i])) ? 0U : 1U;
+  }
+  Batch out = batch;
+  if (count < keys.count) out.select(rows, count);
+  return out;
 }
 
 void RowState::log_row(std::string_view row, int64_t weight) {

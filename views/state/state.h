@@ -25,9 +25,17 @@
 #include "src/types/batch.h"
 #include "src/types/row_codec.h"
 #include "views/state/keys.h"
-#include "views/state/varint.h"
 
 namespace qw::views {
+
+void append_varint(std::string& out, uint64_t value);
+std::optional<uint64_t> read_varint(std::string_view& bytes);
+constexpr uint64_t zigzag(int64_t value) {
+  return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
+}
+constexpr int64_t unzigzag(uint64_t value) {
+  return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
+}
 
 class Spillable;
 
@@ -121,6 +129,9 @@ class RowState : public State {
  protected:
   // Takes rows back in; the batch has one column per type and weights.
   virtual void absorb(const Batch& batch) = 0;
+  // Of a batch that absorb() got, the rows of partitions that are wanted.
+  Batch wanted(const Batch& batch, const KeyEncoder& encoder, std::span<const uint32_t> key,
+               Arena& arena);
   void log_row(std::string_view row, int64_t weight);
   static void append_row(std::string& out, std::string_view row, int64_t weight);
   Result<void> replay(std::string_view records) final;
