@@ -38,9 +38,14 @@ void add_serve_flags(CLI::App& app, qw::server::ServeOptions& options) {
         "EPHEMERAL");
   named(app.add_option("--init", options.init_file, "SQL to run before listening"), "INIT");
   named(app.add_flag("--demo", options.demo, "make the demo's source and views"), "DEMO");
-  named(app.add_option("--memory-limit", options.memory_limit_bytes, "bytes, or 512MB, 4GB")
+  named(app.add_option("--memory-limit", options.memory_limit_bytes,
+                       "512MB, 4GB; half of the machine's if left out")
             ->transform(CLI::AsSizeValue(false)),
         "MEMORY_LIMIT");
+  named(app.add_option("--state-memory", options.state_memory_bytes,
+                       "of it for the states of views; three eighths if left out")
+            ->transform(CLI::AsSizeValue(false)),
+        "STATE_MEMORY");
   named(app.add_flag("--die-with-parent", options.die_with_parent, "exit when the parent does"),
         "DIE_WITH_PARENT");
   named(app.add_flag("--ready-json", options.ready_json, "print one JSON line once listening"),

@@ -41,6 +41,7 @@ struct DatabaseOptions {
   bool may_create = true;              // false: a directory without data is an error
   bool ephemeral = false;              // private temporary directory, gone at close
   size_t memory_limit_bytes = 0;       // 0 = half of the machine's memory
+  size_t state_memory_bytes = 0;       // of it for states of views; 0 = three eighths
   Clock* clock = nullptr;              // nullptr = the system's; must outlive the database
   Measurement* measurement = nullptr;  // as the clock
   // Rows that a view being made reads per epoch; 0 = as suits what else goes on.
@@ -175,6 +176,8 @@ class Database {
   virtual Result<std::unique_ptr<Session>> connect(const SessionOptions& options) = 0;
   // A CancelRequest: nothing happens when no session has this pid and key.
   virtual void cancel(int32_t backend_pid, uint32_t key) = 0;
+  // The largest message that a client may send.
+  virtual size_t message_bytes_max() const = 0;
   // Every session's statement fails with 57P01, new ones are refused.
   virtual void begin_shutdown() = 0;
   // Verifies checksums and recomputes every view; what is wrong, one line each.

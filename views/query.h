@@ -2,8 +2,10 @@
 //
 // Sources are cursors of the caller; answers are pulled batch by batch, so nothing is computed
 // before it is asked for and a reader that stops, stops the work. A Query may be started again
-// (with other parameters) after it has ended. One thread at a time; the cancel flag may be set from
-// any thread. Tests: tests/unit/views/query_test.cc.
+// (with other parameters) after it has ended. In a MemoryScope what it keeps is charged to the
+// scope's account: it then fails with 53200, or MemoryExhausted is thrown, after which it can only
+// be destroyed. One thread at a time; the cancel flag may be set from any thread. Tests:
+// tests/unit/views/query_test.cc.
 #pragma once
 
 #include <atomic>
@@ -54,7 +56,7 @@ class QuerySources {
 
 struct QueryLimits {
   const std::atomic<bool>* cancelled = nullptr;  // 57014 soon after it turns true
-  uint64_t memory_bytes_max = 0;                 // 53200 above; 0 = no limit
+  uint64_t cache_bytes_max = 64 << 20;           // for answers that are kept to be faster
 };
 
 class Query {

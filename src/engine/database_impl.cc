@@ -1,8 +1,6 @@
 // DatabaseImpl: see database_impl.h.
 #include "src/engine/database_impl.h"
 
-#include <sys/sysinfo.h>
-
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,23 +29,18 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options)
 }  // namespace qw
 
 namespace qw::engine {
-namespace {
-
-uint64_t default_memory_limit() {
-  struct sysinfo info {};
-  if (sysinfo(&info) != 0) return uint64_t{1} << 30;
-  return uint64_t{info.totalram} * info.mem_unit / 2;
-}
-
-}  // namespace
-
 DatabaseImpl::DatabaseImpl(const DatabaseOptions& options)
     : clock_(options.clock == nullptr ? &system_clock_ : options.clock),
-      memory_limit_(options.memory_limit_bytes == 0 ? default_memory_limit()
-                                                    : options.memory_limit_bytes),
+      memory_(MemoryShares::of(options.memory_limit_bytes == 0 ? available_memory() / 2
+                                                               : options.memory_limit_bytes)),
+      query_memory_(std::make_shared<MemoryBudget>(memory_.queries, memory_.process)),
       statement_timer_(system_clock_) {}
 
 Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::open(const DatabaseOptions& options) {
+  if (options.memory_limit_bytes != 0 && options.memory_limit_bytes < MemoryShares::kLimitMin) {
+    return fail(invalid_parameter_value(
+        fmt::format("the memory limit is at least {} MB", MemoryShares::kLimitMin >> 20)));
+  }
   std::unique_ptr<DatabaseImpl> database(new DatabaseImpl(options));
   QW_TRY(database->start(options));
   return database;
@@ -55,17 +48,22 @@ Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::open(const DatabaseOptions& 
 
 Result<void> DatabaseImpl::start(const DatabaseOptions& options) {
   started_us_ = clock_->now_us();
+  if (options.state_memory_bytes != 0) {
+    memory_.states = std::min<uint64_t>(options.state_memory_bytes, memory_.states_max);
+  }
   storage::StoreOptions store_options;
   store_options.dir = options.data_dir;
   store_options.ephemeral = options.ephemeral;
   store_options.may_create = options.may_create;
   store_options.clock = clock_;
+  store_options.overlay_bytes_max = memory_.overlay;
   QW_ASSIGN_OR_RETURN(store_, storage::Store::open(store_options));
   const storage::Catalog::Beside beside{store_->identity(), store_->epoch() == Epoch{}};
   QW_ASSIGN_OR_RETURN(
       stored_,
       storage::Catalog::open(options.ephemeral ? std::filesystem::path() : store_->path(), beside));
-  loop_ = std::make_unique<EpochLoop>(*store_, *clock_, options.measurement);
+  loop_ = std::make_unique<EpochLoop>(*store_, *clock_, memory_, options.measurement);
+  loop_->dataflow().limit_memory(memory_.states, store_->path(), memory_.states_max);
   if (options.backfill_slice_rows != 0) loop_->set_slice_rows(options.backfill_slice_rows);
   sources_ = std::make_unique<SourceHost>(*loop_, *clock_);
   definitions_ = std::make_unique<Definitions>(*store_, *stored_, *loop_, *sources_, *clock_);

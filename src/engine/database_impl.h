@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "src/base/clock.h"
+#include "src/base/memory_budget.h"
 #include "src/engine/advisory_locks.h"
 #include "src/engine/definitions.h"
 #include "src/engine/epoch_loop.h"
+#include "src/engine/memory_shares.h"
 #include "src/engine/source_host.h"
 #include "src/engine/statement_timer.h"
 #include "src/quickwater.h"
@@ -39,6 +41,7 @@ class DatabaseImpl final : public Database {
 
   Result<std::unique_ptr<Session>> connect(const SessionOptions& options) override;
   void cancel(int32_t backend_pid, uint32_t key) override;
+  size_t message_bytes_max() const override { return memory_.message; }
   void begin_shutdown() override;
   Result<std::vector<std::string>> check() override;
 
@@ -48,7 +51,9 @@ class DatabaseImpl final : public Database {
   SourceHost& sources() { return *sources_; }
   Definitions& definitions() { return *definitions_; }
   Clock& clock() { return *clock_; }
-  uint64_t memory_limit() const { return memory_limit_; }
+  const MemoryShares& memory() const { return memory_; }
+  // What running statements may take together.
+  const std::shared_ptr<MemoryBudget>& query_memory() const { return query_memory_; }
   void forget(SessionImpl* session);
   std::vector<Activity> activity() const;
   bool cancel_backend(int32_t pid, bool terminate);
@@ -62,7 +67,8 @@ class DatabaseImpl final : public Database {
 
   SystemClock system_clock_;
   Clock* clock_;
-  uint64_t memory_limit_ = 0;
+  MemoryShares memory_;
+  std::shared_ptr<MemoryBudget> query_memory_;
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<storage::Catalog> stored_;
   std::unique_ptr<EpochLoop> loop_;

@@ -291,7 +291,10 @@ std::map<StateId, uint64_t> stored_bytes(const storage::Store& store,
 
 void Definitions::recover_states() {
   views::Dataflow& dataflow = loop_->dataflow();
-  if (dataflow.memory_limit() == 0) {
+  uint64_t expected = 0;
+  for (const auto& [state, bytes] : stored_bytes(*store_, dataflow))
+    expected += bytes * kMemoryPerStored;
+  if (dataflow.memory_limit() == 0 || expected <= dataflow.memory_limit()) {
     recover_on_two_threads();
   } else {
     recover_in_parts();

@@ -127,13 +127,14 @@ class Changer {
     SnapshotSources sources(*work_->view, *transaction_->snapshot,
                             transaction_->writes.empty() ? nullptr : &transaction_->writes,
                             system_rows(*session_, *transaction_, *work_->view));
-    const views::QueryLimits limits{&session_->cancelled(), session_->database().memory_limit()};
+    const views::QueryLimits limits = session_->query_limits();
     QW_TRY(query->start(context_, sources, limits));
     Batch batch;
     while (true) {
       QW_ASSIGN_OR_RETURN(const bool more, query->next(batch));
       if (!more) break;
       QW_TRY(on_batch(batch));
+      QW_TRY(session_->check_writes(writes_.bytes()));
     }
     query->close();
     if (plan == work_->plan) work_->spare = std::move(query);
@@ -579,6 +580,7 @@ Result<ChangeResult> change_once(SessionImpl& session, Statement& statement,
     changer.writes().move_into(*alone);
   } else {
     QW_TRY(check_unique(*transaction, changer.writes().relation(), changer.writes()));
+    QW_TRY(session.check_writes(changer.writes().bytes()));
     changer.writes().merge_into(transaction->writes);
   }
   return result;
@@ -638,7 +640,8 @@ struct CopyLoader::Impl {
       full.columns.push_back(source >= 0 ? input.columns[static_cast<size_t>(source)]
                                          : made[next_default++]);
     }
-    return changer->insert_batch(full);
+    QW_TRY(changer->insert_batch(full));
+    return session->check_writes(changer->writes().bytes());
   }
 };
 
@@ -692,6 +695,7 @@ Result<void> settle(SessionImpl& session, Transaction& transaction, StatementWri
   if (writes.empty()) return {};
   if (!session.alone() || !transaction.writes.empty()) {
     QW_TRY(check_unique(transaction, writes.relation(), writes));
+    QW_TRY(session.check_writes(writes.bytes()));
     writes.merge_into(transaction.writes);
     return {};
   }

@@ -106,8 +106,7 @@ Result<bool> EpochLoop::write(ClientWrite write) {
   bool wake = false;
   {
     std::unique_lock lock(mutex_);
-    room_.wait(lock,
-               [&] { return stopping_ || fatal_ || items_bytes_ < limits::kIngestQueueBytesMax; });
+    room_.wait(lock, [&] { return stopping_ || fatal_ || items_bytes_ < memory_.queue; });
     if (fatal_) return fail(*fatal_);
     if (stopping_) return fail(admin_shutdown("the database is shutting down"));
     items_bytes_ += size;
@@ -132,9 +131,7 @@ bool EpochLoop::ingest(SourceFeed& feed, ingest::SourceTxn txn) {
   const auto closed = [&] {
     return std::find(closed_feeds_.begin(), closed_feeds_.end(), &feed) != closed_feeds_.end();
   };
-  room_.wait(lock, [&] {
-    return stopping_ || fatal_ || closed() || items_bytes_ < limits::kIngestQueueBytesMax;
-  });
+  room_.wait(lock, [&] { return stopping_ || fatal_ || closed() || items_bytes_ < memory_.queue; });
   while (measurement_ != nullptr && measurement_->hold_sources && !stopping_ && !closed()) {
     room_.wait_for(lock, std::chrono::milliseconds(1));
   }
@@ -229,7 +226,7 @@ void EpochLoop::await_writers(std::unique_lock<std::mutex>& lock) {
 std::vector<EpochLoop::Taken> EpochLoop::take_items() {
   std::vector<Taken> taken;
   size_t bytes = 0;
-  while (!items_.empty() && bytes < limits::kEpochInputBytesMax) {
+  while (!items_.empty() && bytes < memory_.epoch_input) {
     Item& front = items_.front();
     const bool alone = std::holds_alternative<ExclusiveItem>(front);
     if (alone && !taken.empty()) break;

@@ -46,6 +46,7 @@
 #include "src/base/result.h"
 #include "src/base/thread.h"
 #include "src/engine/backfill.h"
+#include "src/engine/memory_shares.h"
 #include "src/engine/relation_delta.h"
 #include "src/engine/secondary_index.h"
 #include "src/engine/view_errors.h"
@@ -84,7 +85,8 @@ class SourceFeed {
 
 class EpochLoop {
  public:
-  EpochLoop(storage::Store& store, Clock& clock, Measurement* measurement = nullptr);
+  EpochLoop(storage::Store& store, Clock& clock, const MemoryShares& memory,
+            Measurement* measurement = nullptr);
   EpochLoop(const EpochLoop&) = delete;
   EpochLoop& operator=(const EpochLoop&) = delete;
   ~EpochLoop();
@@ -244,6 +246,7 @@ class EpochLoop {
   void finish_views(Deltas& deltas);
   void note_broken();
   void schedule_images(storage::EpochWrite& write);
+  void balance_memory();
   void finish_backfills();
 
   // epoch_build.cc.
@@ -251,6 +254,7 @@ class EpochLoop {
 
   storage::Store* store_;
   Clock* clock_;
+  const MemoryShares memory_;
   Measurement* measurement_;
 
   // Epoch thread.
@@ -275,6 +279,8 @@ class EpochLoop {
   std::vector<storage::MetaPut> meta_;
   int64_t image_budget_ = 0;
   size_t image_cursor_ = 0;
+  uint64_t state_limit_ = 0;  // what states may have just now
+  int64_t balanced_us_ = 0, trim_next_us_ = 0;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_epoch_, wake_commit_, room_, committed_;

@@ -1,4 +1,6 @@
 // EpochLoop: what one epoch does; see epoch_loop.h.
+#include <malloc.h>
+
 #include <algorithm>
 #include <memory>
 #include <mutex>
@@ -11,6 +13,7 @@
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
 #include "src/base/log.h"
+#include "src/base/memory_budget.h"
 #include "src/engine/epoch_loop.h"
 
 namespace qw::engine {
@@ -26,6 +29,8 @@ constexpr int64_t kImageRecordBytes = 64;
 constexpr int64_t kBackfillEpochUs = 20'000, kQuietEpochUs = 100'000;
 constexpr uint32_t kQuietEpochs = 16;
 constexpr uint64_t kSliceRowsMax = 256 << 10;
+// The process is measured so often at most, and the allocator's free memory given back.
+constexpr int64_t kBalanceUs = 5'000, kTrimUs = 200'000;
 
 std::string sequence_key(ObjectId relation) { return fmt::format("sequence/{}", relation); }
 
@@ -46,7 +51,18 @@ class EpochLoop::ViewSink final : public views::DeltaSink, public views::ErrorSi
       loop_->measurement_->view_rows += batch.size();
       if (loop_->measurement_->drop_view_rows) return;
     }
-    if (RelationDeltaBuilder* builder = loop_->builder(view_)) builder->add_weighted(batch);
+    RelationDeltaBuilder* builder = loop_->builder(view_);
+    if (builder == nullptr) return;
+    builder->add_weighted(batch);
+    if (builder->bytes() <= loop_->memory_.view_output) return;
+    // More than an epoch may hold: a cross join, say. What it has put out is not kept.
+    loop_->dataflow_.break_view(
+        view_, out_of_memory("out of memory")
+                   .with_detail(fmt::format("One change makes more than {} MB of the view's rows.",
+                                            loop_->memory_.view_output >> 20))
+                   .with_hint("Start the server with a larger --memory-limit, and make the view "
+                              "again."));
+    builder->release();
   }
   void add(const Error& error, int64_t weight) override {
     loop_->view_errors_.add(view_, error, weight);
@@ -58,8 +74,9 @@ class EpochLoop::ViewSink final : public views::DeltaSink, public views::ErrorSi
 };
 
 // Here, where ViewSink is complete.
-EpochLoop::EpochLoop(storage::Store& store, Clock& clock, Measurement* measurement)
-    : store_(&store), clock_(&clock), measurement_(measurement) {}
+EpochLoop::EpochLoop(storage::Store& store, Clock& clock, const MemoryShares& memory,
+                     Measurement* measurement)
+    : store_(&store), clock_(&clock), memory_(memory), measurement_(measurement) {}
 
 EpochLoop::~EpochLoop() { stop(); }
 
@@ -96,6 +113,7 @@ void EpochLoop::forget_relation(ObjectId relation) {
 // Also begins an epoch anew: whatever items did so far is forgotten.
 Result<void> EpochLoop::begin_epoch() {
   active_.clear();
+  balance_memory();
   unstored_.clear();
   for (auto& [index, claims] : claims_) claims.clear();
   entry_bytes_.reset();
@@ -247,6 +265,38 @@ bool EpochLoop::fail_items_of(ObjectId relation, std::vector<Taken>& items, cons
 }
 
 // ---- the dataflow -----------------------------------------------------------------------------
+
+// What epochs work with, and what the allocator keeps, is not counted anywhere: when the process
+// comes near to its limit, what can be given back is, and states have less room until it is far
+// from it again.
+void EpochLoop::balance_memory() {
+  const int64_t now_us = clock_->monotonic_us();
+  if (memory_.process == 0 || now_us - balanced_us_ < kBalanceUs) return;
+  balanced_us_ = now_us;
+  const uint64_t limit = memory_.process, high = limit / 4 * 3;
+  uint64_t bytes = anonymous_memory();
+  if (state_limit_ == 0) state_limit_ = memory_.states;
+  if (bytes < high) {
+    if (state_limit_ == memory_.states) return;
+    if (bytes > limit / 8 * 5) return;
+    state_limit_ = std::min(memory_.states, state_limit_ + memory_.states / 16 + 1);
+    dataflow_.change_limit(state_limit_);
+    return;
+  }
+  for (auto& [relation, builder] : builders_) builder->release();
+  if (now_us >= trim_next_us_) {
+    ::malloc_trim(0);
+    // A large heap takes long: a twentieth of the time is enough.
+    const int64_t end_us = clock_->monotonic_us();
+    trim_next_us_ = end_us + std::max(kTrimUs, 20 * (end_us - now_us));
+    bytes = anonymous_memory();
+  }
+  if (bytes < high) return;
+  const uint64_t held = std::min(dataflow_.bytes(), state_limit_);
+  const uint64_t less = std::min(bytes - high, held / 2);
+  state_limit_ = std::max(held - less, memory_.states / 16);
+  dataflow_.change_limit(state_limit_);
+}
 
 storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfills) {
   epoch_.value += 1;

@@ -69,6 +69,13 @@ class KeyedChanges {
   void erase_all();
   void erase_stored(std::string_view key, std::string_view row);
 
+  // Between two epochs: gives memory back.
+  void release() {
+    log_ = {};
+    map_ = {};
+    net_ = {};
+  }
+
   // Sorted by key, each key once, without those whose row is what it was.
   Result<std::span<const Net>> finish();
 

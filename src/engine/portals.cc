@@ -26,6 +26,64 @@ namespace {
 
 namespace ast = sql::ast;
 
+// A query that took more is not kept to be run again.
+constexpr uint64_t kSpareBytesMax = 4 << 20;
+// A statement that took more leaves something behind that is worth being given back.
+constexpr uint64_t kLargeBytes = 16 << 20;
+
+// Runs a statement within the memory of queries. One that has failed lets go of everything at once,
+// whenever the client closes it.
+class GuardedPortal final : public Portal {
+ public:
+  GuardedPortal(SessionImpl& session, MemoryAccount account, std::unique_ptr<Portal> portal)
+      : session_(&session), account_(std::move(account)), portal_(std::move(portal)) {}
+  ~GuardedPortal() override {
+    portal_.reset();
+    if (account_.taken > kLargeBytes) account_.budget->trim();
+  }
+  const Schema& columns() const override {
+    static const Schema none;
+    return portal_ == nullptr ? none : portal_->columns();
+  }
+  bool returns_rows() const override { return portal_ != nullptr && portal_->returns_rows(); }
+  Result<bool> next(Batch& rows) override {
+    return guarded([&] { return portal_->next(rows); });
+  }
+  std::string command_tag() const override {
+    return portal_ == nullptr ? "" : portal_->command_tag();
+  }
+  bool wants_copy_in() const override { return portal_ != nullptr && portal_->wants_copy_in(); }
+  Result<void> copy_in(std::string_view bytes) override {
+    return guarded([&] { return portal_->copy_in(bytes); });
+  }
+  Result<void> copy_finish() override {
+    return guarded([&] { return portal_->copy_finish(); });
+  }
+  bool is_copy_out() const override { return portal_ != nullptr && portal_->is_copy_out(); }
+  Result<bool> copy_out(std::string& bytes) override {
+    return guarded([&] { return portal_->copy_out(bytes); });
+  }
+  uint32_t copy_columns() const override {
+    return portal_ == nullptr ? 0 : portal_->copy_columns();
+  }
+  bool copy_binary() const override { return portal_ != nullptr && portal_->copy_binary(); }
+
+ private:
+  template <typename Work>
+  auto guarded(Work&& work) -> decltype(work()) {
+    if (portal_ == nullptr) return fail(internal_error("the statement has failed"));
+    auto done = MemoryScope::guard(account_, work);
+    if (done || done.error().code() != SqlState("53200")) return done;
+    portal_.reset();
+    account_.budget->trim();
+    return fail(session_->failed(std::move(done).error()));
+  }
+
+  SessionImpl* session_;
+  MemoryAccount account_;
+  std::unique_ptr<Portal> portal_;
+};
+
 // ---- queries ----------------------------------------------------------------------------------
 
 // One run of a plan over the transaction's snapshot.
@@ -33,11 +91,11 @@ class QueryRun {
  public:
   QueryRun(SessionImpl& session, std::shared_ptr<BoundWork> work, std::vector<Datum> parameters)
       : session_(&session), work_(std::move(work)), parameters_(std::move(parameters)) {}
+  // A large one is not kept: it would keep its memory, too.
   ~QueryRun() {
-    if (query_) {
-      query_->close();
-      if (!work_->spare) work_->spare = std::move(query_);
-    }
+    if (query_ == nullptr || broken_ || large_ || work_->spare) return;
+    query_->close();
+    work_->spare = std::move(query_);
   }
   QueryRun(const QueryRun&) = delete;
   QueryRun& operator=(const QueryRun&) = delete;
@@ -56,13 +114,18 @@ class QueryRun {
     sources_.emplace(view, *transaction_->snapshot,
                      transaction_->writes.empty() ? nullptr : &transaction_->writes,
                      system_rows(*session_, *transaction_, view));
-    const views::QueryLimits limits{&session_->cancelled(), session_->database().memory_limit()};
+    const views::QueryLimits limits = session_->query_limits();
     return query_->start(context_, *sources_, limits);
   }
 
   Result<bool> next(Batch& batch) {
     if (session_->cancelled()) return fail(session_->cancel_error());
-    return query_->next(batch);
+    broken_ = true;  // should what follows throw
+    auto more = query_->next(batch);
+    broken_ = false;
+    const MemoryAccount* account = MemoryScope::current();
+    large_ = account != nullptr && account->taken > kSpareBytesMax;
+    return more;
   }
 
  private:
@@ -73,6 +136,7 @@ class QueryRun {
   sql::EvalContext context_;
   std::optional<SnapshotSources> sources_;
   std::unique_ptr<views::Query> query_;
+  bool broken_ = false, large_ = false;
 };
 
 class QueryPortal final : public RowsPortal {
@@ -294,6 +358,10 @@ Result<std::unique_ptr<Portal>> started(Args&&... args) {
   return std::unique_ptr<Portal>(std::move(portal));
 }
 
+Result<std::unique_ptr<Portal>> make_unguarded(SessionImpl& session,
+                                               std::shared_ptr<Statement> statement,
+                                               std::vector<Datum> parameters);
+
 Result<sql::PlanPtr> optimise_read(sql::PlanPtr plan, const BoundWork& work) {
   return sql::optimize(std::move(plan), sql::OptimizeFor::read, *work.view->catalog);
 }
@@ -417,6 +485,19 @@ Result<void> plan_work(SessionImpl& session, const Statement& statement, BoundWo
 Result<std::unique_ptr<Portal>> make_portal(SessionImpl& session,
                                             std::shared_ptr<Statement> statement,
                                             std::vector<Datum> parameters) {
+  MemoryAccount account = session.new_account();
+  auto portal = MemoryScope::guard(account, [&] {
+    return make_unguarded(session, std::move(statement), std::move(parameters));
+  });
+  if (!portal) return portal;
+  return std::make_unique<GuardedPortal>(session, std::move(account), std::move(*portal));
+}
+
+namespace {
+
+Result<std::unique_ptr<Portal>> make_unguarded(SessionImpl& session,
+                                               std::shared_ptr<Statement> statement,
+                                               std::vector<Datum> parameters) {
   if (statement->blank()) return std::make_unique<BlankPortal>();
   const sql::BoundStatement& bound = statement->work().bound;
   // DECLARE binds its query, and runs it when rows are fetched.
@@ -451,5 +532,7 @@ Result<std::unique_ptr<Portal>> make_portal(SessionImpl& session,
   }
   return std::make_unique<UtilityPortal>(session, std::move(statement), std::move(parameters));
 }
+
+}  // namespace
 
 }  // namespace qw::engine

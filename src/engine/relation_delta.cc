@@ -18,6 +18,9 @@
 namespace qw::engine {
 namespace {
 
+// Memory of an epoch's changes that stays for the next one.
+constexpr size_t kKeptBytes = 16 << 20;
+
 KeyedChanges::Op keyed_op(ingest::RowOp op) {
   switch (op) {
     case ingest::RowOp::insert:
@@ -51,8 +54,27 @@ void RelationDeltaBuilder::begin(const storage::Snapshot& latest, uint64_t next_
   net_keys_.clear();
   net_rows_.clear();
   net_weights_.clear();
+  // A large epoch's memory is given back by halves while epochs are small.
+  const bool large = arena_.reserved_bytes() > kKeptBytes;
+  const bool shrinks = large && arena_.used_bytes() < arena_.reserved_bytes() / 4;
   arena_.reset();
+  if (shrinks) arena_.shrink(arena_.reserved_bytes() / 2);
   scratch_.reset();
+}
+
+void RelationDeltaBuilder::release() {
+  keyed_.release();
+  order_ = {};
+  of_key_ = {};
+  scratch_.reset();
+  scratch_.shrink(0);
+  counts_ = {};
+  weighted_ = {};
+  net_keys_ = {};
+  net_rows_ = {};
+  net_weights_ = {};
+  arena_.reset();
+  arena_.shrink(0);
 }
 
 Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
@@ -298,7 +320,8 @@ void RelationDeltaBuilder::add_weighted(const Batch& batch) {
       for (uint32_t i = 0; i < size; ++i) {
         const int64_t weight = batch.weight(batch.row(i));
         shrank_ |= weight < 0;
-        for (int64_t copy = 0; copy < weight; ++copy) net_rows_.push_back(rows[i]);
+        net_rows_.insert(net_rows_.end(), static_cast<size_t>(std::max<int64_t>(weight, 0)),
+                         rows[i]);
       }
       break;
     case KeyMode::multiset:

@@ -76,6 +76,13 @@ class RelationDeltaBuilder {
   Net net() const { return {net_keys_, net_rows_, net_weights_}; }
   void each_batch(const std::function<void(const Batch&)>& on_batch);
   uint64_t next_sequence() const { return next_sequence_; }
+  // Of what has come in in this epoch.
+  size_t bytes() const {
+    return arena_.used_bytes() + weighted_.size() * sizeof(Weighted) +
+           counts_.size() * 2 * kCountBytes + net_rows_.size() * sizeof(std::string_view);
+  }
+  // Forgets the epoch's changes, and their memory.
+  void release();
   // Whether columns of a chunk are still needed.
   bool borrows() const { return came_whole_ && !came_.empty(); }
 
@@ -99,6 +106,7 @@ class RelationDeltaBuilder {
   Result<std::string_view> fill_kept(const ingest::TableChunk& chunk, uint32_t row,
                                      std::string_view stored);
 
+  static constexpr size_t kCountBytes = sizeof(std::string_view) + sizeof(int64_t) + 1;
   std::shared_ptr<const RelationLayout> layout_;
   const storage::Snapshot* latest_ = nullptr;
   uint64_t next_sequence_ = 0;

@@ -108,8 +108,36 @@ Result<void> SessionImpl::begin_block(bool read_only) {
   return {};
 }
 
-Result<void> SessionImpl::commit_writes() {
-  if (!transaction_ || transaction_->writes.empty()) return {};
+MemoryAccount SessionImpl::new_account() const { return {database_->query_memory()}; }
+
+template <typename Work>
+auto SessionImpl::guarded(Work&& work) -> decltype(work()) {
+  MemoryAccount account = new_account();
+  return MemoryScope::guard(account, std::forward<Work>(work));
+}
+
+views::QueryLimits SessionImpl::query_limits() const {
+  views::QueryLimits limits;
+  limits.cancelled = &cancelled_;
+  limits.cache_bytes_max = std::min(limits.cache_bytes_max, database_->memory().queries / 4);
+  return limits;
+}
+
+Result<void> SessionImpl::check_writes(size_t more) const {
+  const uint64_t bytes = more + (transaction_ ? transaction_->writes.bytes() : 0);
+  const uint64_t most = database_->memory().writes;
+  if (bytes > most) {
+    return fail(out_of_memory("out of memory")
+                    .with_detail(fmt::format("The transaction writes {} MB; {} MB are allowed.",
+                                             bytes >> 20, most >> 20))
+                    .with_hint("Write in several transactions, or start the server with a larger "
+                               "--memory-limit."));
+  }
+  return database_->query_memory()->room_for(more);
+}
+
+// As one request; the transaction has none left.
+ClientWrite SessionImpl::take_writes() {
   ClientWrite write;
   for (const auto& [relation, table] : transaction_->writes.tables()) {
     ClientWrite::Table out;
@@ -130,6 +158,13 @@ Result<void> SessionImpl::commit_writes() {
     write.tables.push_back(std::move(out));
   }
   transaction_->writes.clear();
+  return write;
+}
+
+Result<void> SessionImpl::commit_writes() {
+  if (!transaction_ || transaction_->writes.empty()) return {};
+  QW_ASSIGN_OR_RETURN(ClientWrite write,
+                      guarded([&]() -> Result<ClientWrite> { return take_writes(); }));
   QW_ASSIGN_OR_RETURN(const bool committed, commit(std::move(write)));
   if (!committed) {
     return fail(serialization_failure("could not serialize access due to concurrent update")
@@ -253,14 +288,22 @@ Result<void> SessionImpl::before_definition(const std::string& what) {
 // ---- statements -------------------------------------------------------------------------------
 
 Result<std::shared_ptr<Session::Script>> SessionImpl::parse(std::string_view sql) {
+  auto script = guarded([&] { return parse_script(sql); });
+  if (!script) mark_failed();
+  return script;
+}
+
+// What a parser makes of a text takes many times its size.
+constexpr size_t kParsedPerByte = 64;
+
+Result<std::shared_ptr<Session::Script>> SessionImpl::parse_script(std::string_view sql) {
+  if (sql.size() > MemoryAccount::kSmallBytes / kParsedPerByte) {
+    QW_TRY(database_->query_memory()->room_for(sql.size() * kParsedPerByte));
+  }
   auto script = std::make_shared<Script>();
   script->text = sql;
-  auto parsed = sql::parse(script->text);
-  if (!parsed) {
-    mark_failed();
-    return fail(std::move(parsed).error());
-  }
-  for (sql::ParsedStatement& statement : *parsed) {
+  QW_ASSIGN_OR_RETURN(auto parsed, sql::parse(script->text));
+  for (sql::ParsedStatement& statement : parsed) {
     script->statements.push_back(
         std::make_shared<const sql::ParsedStatement>(std::move(statement)));
   }
@@ -274,7 +317,7 @@ Result<std::unique_ptr<Portal>> SessionImpl::run(const Script& script, size_t in
     mark_failed();
     return fail(std::move(allowed).error());
   }
-  if (auto bound = bind(*statement); !bound) {
+  if (auto bound = guarded([&] { return bind(*statement); }); !bound) {
     mark_failed();
     return fail(std::move(bound).error());
   }
@@ -299,7 +342,7 @@ Result<std::shared_ptr<Prepared>> SessionImpl::prepare(std::string_view sql,
     mark_failed();
     return fail(std::move(allowed).error());
   }
-  if (auto bound = bind(*statement); !bound) {
+  if (auto bound = guarded([&] { return bind(*statement); }); !bound) {
     mark_failed();
     return fail(std::move(bound).error());
   }
@@ -356,7 +399,7 @@ Result<std::unique_ptr<Portal>> SessionImpl::execute(std::shared_ptr<Prepared> p
     mark_failed();
     return fail(std::move(allowed).error());
   }
-  if (auto bound = bind(*statement); !bound) {
+  if (auto bound = guarded([&] { return bind(*statement); }); !bound) {
     mark_failed();
     return fail(std::move(bound).error());
   }

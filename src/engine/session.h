@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "sql/function.h"
+#include "src/base/memory_budget.h"
 #include "src/engine/epoch_loop.h"
 #include "src/engine/session_calls.h"
 #include "src/engine/settings.h"
@@ -24,6 +25,7 @@
 #include "src/engine/txn_buffer.h"
 #include "src/quickwater.h"
 #include "storage/rows.h"
+#include "views/query.h"
 
 namespace qw {
 
@@ -130,10 +132,20 @@ class SessionImpl final : public Session {
   sql::EvalContext eval_context(const Transaction& transaction, const CatalogView& view,
                                 std::span<const Datum> parameters);
   Result<void> bind(Statement& statement);
+  // Of a statement: what it takes is counted there.
+  MemoryAccount new_account() const;
+  views::QueryLimits query_limits() const;
+  // 53200 when the transaction's writes, `more` bytes of them new, are larger than they may be.
+  Result<void> check_writes(size_t more) const;
   std::map<std::string, SqlCursor, std::less<>>& cursors() { return cursors_; }
   std::map<std::string, std::shared_ptr<Prepared>, std::less<>>& prepared() { return prepared_; }
 
  private:
+  // Within the memory of queries: what may throw.
+  template <typename Work>
+  auto guarded(Work&& work) -> decltype(work());
+  Result<std::shared_ptr<Script>> parse_script(std::string_view sql);
+  ClientWrite take_writes();
   sql::EvalContext name_context(const CatalogView& view) const;
   Result<std::unique_ptr<Portal>> open(std::shared_ptr<Statement> statement,
                                        std::vector<Datum> parameters);

@@ -39,6 +39,7 @@ RowWrite& StatementWrites::entry(std::string_view key, std::string_view seen) {
     indexed_ = true;
     for (uint32_t i = 0; i < writes_.size(); ++i) index_.emplace(writes_[i].key, i);
   }
+  list_.hold(list_bytes());
   writes_.push_back({keep(key), keep(seen), {}, 0});
   if (indexed_) {
     index_.emplace(writes_.back().key, static_cast<uint32_t>(writes_.size() - 1));
@@ -60,11 +61,13 @@ void StatementWrites::add_copies(std::string_view row, int64_t count) {
   if (!writes_.empty() && writes_.back().key == row && (writes_.back().count > 0) == (count > 0)) {
     writes_.back().count += count;
   } else {
+    list_.hold(list_bytes());
     writes_.push_back({keep(row), {}, {}, count});
   }
 }
 
 void StatementWrites::merge_into(TxnBuffer& buffer) const {
+  const MemoryScope::Unbroken unbroken;
   for (const RowWrite& write : writes_) buffer.add(layout_->id(), layout_->mode(), write);
 }
 
@@ -75,6 +78,7 @@ void StatementWrites::move_into(ClientWrite& write) {
   bytes_ = std::make_unique<Arena>();
   indexed_ = false;
   index_.clear();
+  list_.clear();
 }
 
 }  // namespace qw::engine

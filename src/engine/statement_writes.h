@@ -43,6 +43,7 @@ class StatementWrites {
   void add_copies(std::string_view row, int64_t count);
 
   bool empty() const { return writes_.empty(); }
+  size_t bytes() const { return bytes_->reserved_bytes() + list_bytes(); }
   ObjectId relation() const { return layout_->id(); }
   // Keyed: each key once. The bytes stay here.
   std::span<const RowWrite> list() const { return writes_; }
@@ -53,9 +54,13 @@ class StatementWrites {
 
  private:
   static constexpr size_t kNotFound = SIZE_MAX;
+  using IndexSlot = std::pair<std::string_view, uint64_t>;
   std::string_view keep(std::string_view bytes) {
     return bytes.data() == nullptr ? std::string_view()
                                    : std::string_view(bytes_->copy(bytes), bytes.size());
+  }
+  size_t list_bytes() const {
+    return writes_.capacity() * sizeof(RowWrite) + index_.capacity() * sizeof(IndexSlot);
   }
   size_t find(std::string_view key) const;
   RowWrite& entry(std::string_view key, std::string_view seen);
@@ -68,6 +73,7 @@ class StatementWrites {
   // Positions by key, once `indexed_`; until then keys ascend. Keyed tables only.
   bool indexed_ = false;
   absl::flat_hash_map<std::string_view, uint32_t, StringHash, StringEqual> index_;
+  MemoryCharge list_;
 };
 
 }  // namespace qw::engine

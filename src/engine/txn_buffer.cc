@@ -23,6 +23,7 @@ void TxnBuffer::add(ObjectId relation, KeyMode mode, const RowWrite& write) {
     entry.expected = keep(write.expected);
     entry.row = keep(write.row);
     entry.count = write.count;
+    nodes_.hold(++entries_ * kEntryBytes);
     const auto made = table.emplace(keep(write.key), entry).first;
     if (marked_) replaced_.push_back({relation, made->first, std::nullopt});
     return;
@@ -55,7 +56,9 @@ void TxnBuffer::clear() {
   marked_ = false;
   replaced_.clear();
   tables_.clear();
-  bytes_.reset();
+  entries_ = 0;
+  nodes_.clear();
+  bytes_ = Arena();
 }
 
 }  // namespace qw::engine

@@ -37,6 +37,7 @@ class TxnBuffer {
   // Adds one write; a second write of a key replaces its row and keeps what was first expected.
   void add(ObjectId relation, KeyMode mode, const RowWrite& write);
   const std::map<ObjectId, Table>& tables() const { return tables_; }
+  size_t bytes() const { return bytes_.reserved_bytes() + entries_ * kEntryBytes; }
   void clear();
 
  private:
@@ -49,6 +50,9 @@ class TxnBuffer {
   std::map<ObjectId, Table> tables_;
   bool marked_ = false;
   std::vector<Replaced> replaced_;
+  static constexpr size_t kEntryBytes = 128;
+  size_t entries_ = 0;  // ever made
+  MemoryCharge nodes_;
   Arena bytes_;
 };
 

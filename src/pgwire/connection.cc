@@ -87,7 +87,7 @@ bool Connection::ready() {
 
 bool Connection::process_input() {
   while (true) {
-    auto message = next_message(in_.bytes(), in_at_, !started_);
+    auto message = next_message(in_.bytes(), in_at_, !started_, database_->message_bytes_max());
     if (!message) {
       send_error(message.error(), "FATAL");
       return false;

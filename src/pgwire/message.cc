@@ -10,7 +10,8 @@
 
 namespace qw::pgwire {
 
-Result<std::optional<Message>> next_message(std::string_view bytes, size_t& at, bool startup) {
+Result<std::optional<Message>> next_message(std::string_view bytes, size_t& at, bool startup,
+                                            size_t bytes_max) {
   const size_t header = startup ? 4 : 5;
   if (bytes.size() - at < header) return std::optional<Message>();
   const auto length = load_be<int32_t>(bytes.data() + at + header - 4);
@@ -18,6 +19,13 @@ Result<std::optional<Message>> next_message(std::string_view bytes, size_t& at, 
   if (length < 4 || static_cast<size_t>(length) > limit) {
     return fail(protocol_violation(startup ? std::string("invalid length of startup packet")
                                            : fmt::format("invalid message length {}", length)));
+  }
+  if (static_cast<size_t>(length) > bytes_max) {
+    return fail(
+        out_of_memory("out of memory")
+            .with_detail(fmt::format("A message has {} bytes; {} are allowed.", length, bytes_max))
+            .with_hint("Send it in parts, as COPY does, or start the server with a larger "
+                       "--memory-limit."));
   }
   const size_t total = header - 4 + static_cast<size_t>(length);
   if (bytes.size() - at < total) return std::optional<Message>();

@@ -22,8 +22,9 @@ struct Message {
 };
 
 // Looks at `bytes` from `at`: a complete message moves `at` behind it, nothing = more bytes needed.
-// 08P01 when the length cannot be right.
-Result<std::optional<Message>> next_message(std::string_view bytes, size_t& at, bool startup);
+// 08P01 when the length cannot be right, 53200 when it is more than `bytes_max`.
+Result<std::optional<Message>> next_message(std::string_view bytes, size_t& at, bool startup,
+                                            size_t bytes_max);
 // The type of the message that would come next, 0 = not there yet.
 char peek_type(std::string_view bytes, size_t at);
 

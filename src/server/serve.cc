@@ -1,6 +1,7 @@
 // Serve: see serve.h.
 #include "src/server/serve.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -135,12 +136,20 @@ int serve(const ServeOptions& options) {
   const int parent = options.die_with_parent ? watch_parent() : -1;
   if (parent == -2) return EX_OK;
 
+  // What the allocator keeps for itself is part of the promise (see main()).
+  if (const size_t limit = options.memory_limit_bytes; limit != 0) {
+    ::mallopt(M_MMAP_THRESHOLD,
+              static_cast<int>(std::clamp<size_t>(limit / 64, 1 << 20, 32 << 20)));
+    ::mallopt(M_TRIM_THRESHOLD,
+              static_cast<int>(std::clamp<size_t>(limit / 32, 1 << 20, 256 << 20)));
+  }
   DatabaseOptions database_options;
   // $TMPDIR chooses where private data lies.
   database_options.data_dir =
       options.ephemeral ? std::filesystem::temp_directory_path().string() : options.data_dir;
   database_options.ephemeral = options.ephemeral;
   database_options.memory_limit_bytes = options.memory_limit_bytes;
+  database_options.state_memory_bytes = options.state_memory_bytes;
   auto database = Database::open(database_options);
   if (!database) return report(database.error());
   if (!options.init_file.empty()) {

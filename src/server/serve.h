@@ -15,6 +15,7 @@ struct ServeOptions {
   std::string init_file;
   bool demo = false;
   uint64_t memory_limit_bytes = 0;
+  uint64_t state_memory_bytes = 0;
   bool die_with_parent = false;
   bool ready_json = false;
 };

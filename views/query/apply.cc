@@ -7,8 +7,6 @@
 namespace qw::views {
 namespace {
 
-constexpr size_t kAnswersBytesMax = 64 << 20;
-
 void append_key(const Datum& value, std::string& key) {
   key.push_back(value.is_null() ? 'n' : 'v');
   if (value.is_null()) return;
@@ -74,11 +72,10 @@ Result<ApplyStream::Rows> ApplyStream::answer(uint32_t row) {
     rows->add(batch);
   }
   answers_bytes_ += rows->bytes() + key.size() + 64;
-  if (answers_bytes_ > kAnswersBytesMax) {
+  if (answers_bytes_ > host().limits().cache_bytes_max) {
     answers_.clear();
     answers_bytes_ = 0;
   }
-  holds(answers_bytes_);
   return answers_.emplace(std::move(key), std::move(rows)).first->second;
 }
 
@@ -272,7 +269,10 @@ void RecursiveStream::keep_new(const Batch& batch) {
     encoder_.encode(batch, columns_, arena_, keys);
     auto* entries = arena_.allocate_array<Entry*>(keys.count + 1);
     auto* selection = arena_.allocate_array<uint16_t>(keys.count + 1);
-    seen_.find_or_add(keys, entries);
+    {
+      const MemoryScope::Unbroken unbroken;
+      seen_.find_or_add(keys, entries);
+    }
     uint32_t count = 0;
     for (uint32_t i = 0; i < keys.count; ++i) {
       if (entries[i]->mark != 0) continue;
@@ -282,7 +282,7 @@ void RecursiveStream::keep_new(const Batch& batch) {
     in_.select(selection, count);
   }
   next_rows_.add(in_);
-  holds(next_rows_.bytes() + working_->bytes() + seen_.bytes());
+  holds(next_rows_.list_bytes() + working_->list_bytes() + seen_.bytes());
 }
 
 Result<bool> RecursiveStream::next(Batch& out) {

@@ -87,8 +87,11 @@ Result<void> HashJoinStream::build() {
         null_rows_.add(nulls);
       }
     }
-    index_.update(batch, build_arena_);
-    holds(index_.bytes() + null_rows_.bytes());
+    {
+      const MemoryScope::Unbroken unbroken;
+      index_.update(batch, build_arena_);
+    }
+    holds(index_.bytes() + null_rows_.list_bytes());
   }
   if (pads_right()) {
     for (uint32_t p = 0; p < kPartitionCount; ++p) {

@@ -71,7 +71,7 @@ Result<void> SortStream::fill() {
       rows_.push_back({load_be<uint64_t>(first), keys[i], rows[i], order_++});
     }
     if (wanted_ < (uint64_t{1} << 32) && rows_.size() > 2 * wanted_ + 2 * kBatchRowsMax) prune();
-    holds(kept_.reserved_bytes() + spare_.reserved_bytes() + rows_.capacity() * sizeof(Row));
+    holds(rows_.capacity() * sizeof(Row));
   }
   std::sort(rows_.begin(), rows_.end(), less);
   filled_ = true;

@@ -101,7 +101,7 @@ Result<bool> SpoolStream::next(Batch& out) {
   arena_.reset();
   out = spool_->rows().batch(at_, arena_);
   at_ += out.rows;
-  holds(spool_->rows().bytes());
+  holds(spool_->rows().list_bytes());
   return true;
 }
 

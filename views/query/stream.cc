@@ -10,10 +10,6 @@ Result<void> QueryHost::check() const {
   if (limits_.cancelled != nullptr && limits_.cancelled->load(std::memory_order_relaxed)) {
     return qw::fail(query_canceled("canceling statement due to user request"));
   }
-  if (limits_.memory_bytes_max != 0 && charged_ > static_cast<int64_t>(limits_.memory_bytes_max)) {
-    return qw::fail(
-        out_of_memory("out of memory").with_detail("The query needs more memory than it may use."));
-  }
   return {};
 }
 
@@ -81,12 +77,25 @@ Result<bool> OperatorStream::next(Batch& out) {
       ++input_;
       continue;
     }
-    op_->accept(static_cast<uint32_t>(input_), in_);
-    size_t bytes = 0;
-    for (const State* state : op_->states()) bytes += state->bytes();
-    holds(bytes);
+    accept();
     producing_ = true;
   }
+}
+
+// State is not left half changed: whether there was room for it is asked afterwards.
+void OperatorStream::accept() {
+  const std::vector<State*> states = op_->states();
+  if (states.empty()) {
+    op_->accept(static_cast<uint32_t>(input_), in_);
+    return;
+  }
+  {
+    const MemoryScope::Unbroken unbroken;
+    op_->accept(static_cast<uint32_t>(input_), in_);
+  }
+  size_t bytes = op_->list_bytes();
+  for (const State* state : states) bytes += state->bytes();
+  holds(bytes);
 }
 
 void OperatorStream::restart() {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "src/base/memory_budget.h"
 #include "views/operators/operator.h"
 #include "views/program_maker.h"
 #include "views/query.h"
@@ -33,19 +34,17 @@ class QueryHost final : public Host {
     sources_ = &sources;
     limits_ = limits;
     failure_.reset();
-    charged_ = 0;
   }
   // 57014, 53200, or the first row's error.
   Result<void> check() const;
   QuerySources& sources() { return *sources_; }
-  void charge(int64_t bytes) { charged_ += bytes; }
+  const QueryLimits& limits() const { return limits_; }
 
  private:
   sql::EvalContext* context_ = nullptr;
   QuerySources* sources_ = nullptr;
   QueryLimits limits_;
   std::optional<Error> failure_;
-  int64_t charged_ = 0;
 };
 
 class Stream {
@@ -60,15 +59,12 @@ class Stream {
 
  protected:
   QueryHost& host() const { return host_; }
-  // What the stream holds now; the difference to the last call is charged to the query.
-  void holds(size_t bytes) {
-    host_.charge(static_cast<int64_t>(bytes) - static_cast<int64_t>(held_));
-    held_ = bytes;
-  }
+  // What the stream holds now beside its arenas, which count themselves. May throw.
+  void holds(size_t bytes) { charge_.hold(bytes); }
 
  private:
   QueryHost& host_;
-  size_t held_ = 0;
+  MemoryCharge charge_;
 };
 using StreamPtr = std::unique_ptr<Stream>;
 
@@ -96,6 +92,8 @@ class OperatorStream final : public Stream {
   void restart() override;
 
  private:
+  void accept();
+
   std::unique_ptr<Operator> op_;
   std::vector<StreamPtr> inputs_;
   size_t input_ = 0;
@@ -124,9 +122,9 @@ class RowBuffer {
   // Up to kBatchRowsMax rows from position `from`; the batch borrows from `arena` and the buffer.
   Batch batch(size_t from, Arena& arena) const;
   size_t size() const { return rows_.size(); }
-  size_t bytes() const {
-    return arena_.reserved_bytes() + rows_.capacity() * sizeof(std::string_view);
-  }
+  // With and without the arena, which counts itself.
+  size_t bytes() const { return arena_.reserved_bytes() + list_bytes(); }
+  size_t list_bytes() const { return rows_.capacity() * sizeof(std::string_view); }
   void clear();
   std::string_view row(size_t index) const { return rows_[index]; }
   const RowCodec& codec() const { return codec_; }
