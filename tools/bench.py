@@ -371,6 +371,49 @@ def copy(world, rows, rounds, we, they):
     figure("insert", f"copy/{rows}", "rows_per_second", ours, "1/s", theirs)
 
 
+def memory(world, quick):
+    """A join whose state is four times what the whole server may use and more, against the same
+    with memory enough: making the view over what is there, then changes at random keys."""
+    rows = 200_000 if quick else 10_000_000  # on either side
+    limit = 64 if quick else 512             # MB; a row of the state takes about 100 bytes
+    for case, megabytes in (("limited", limit), ("unlimited", 32 * 1024)):
+        server = world.server("--memory-limit", f"{megabytes}MB", data=f"memory-{case}")
+        with Peak(server) as peak:
+            measure_memory(server, case, rows)
+        figure("memory", case, "limit", megabytes, "MB")
+        figure("memory", case, "peak", peak.bytes / 2**20, "MB")
+        server.stop()
+        shutil.rmtree(server.data)
+
+
+def measure_memory(server, case, rows):
+    server.script("CREATE TABLE fact (id bigint PRIMARY KEY, k bigint, v bigint); "
+                  "CREATE TABLE dim (k bigint PRIMARY KEY, w bigint, note text)")
+    # A permutation, so that neither side comes in the order of the other.
+    key = f"g * 7919 % {rows}"
+    for first in range(0, rows, 100_000):
+        last = first + 99_999
+        server.sql(f"INSERT INTO fact SELECT g, {key}, g % 1000 "
+                   f"FROM generate_series({first}, {last}) g")
+        server.sql(f"INSERT INTO dim SELECT g, g % 77, 'note ' || g "
+                   f"FROM generate_series({first}, {last}) g")
+    began = time.monotonic()
+    server.sql("CREATE MATERIALIZED VIEW joined AS SELECT f.id, f.v, d.w FROM fact f "
+               "JOIN dim d ON d.k = f.k")
+    seconds = time.monotonic() - began
+    figure("memory", case, "hydrated", 2 * rows / seconds, "rows/s")
+    changes, began = 0, time.monotonic()
+    for low in range(20):
+        server.sql(f"UPDATE dim SET w = w + 100 WHERE k >= {low * 10_000} "
+                   f"AND k < {(low + 1) * 10_000 - 1}")
+        changes += 9_999
+    figure("memory", case, "updated", changes / (time.monotonic() - began), "rows/s")
+    # Each fact meets one row of the other side.
+    count, values, weights = server.sql("SELECT count(*), sum(v), sum(w) FROM joined")[0]
+    w = server.sql("SELECT sum(w) FROM dim")[0][0]
+    assert (count, values, weights) == (rows, sum(range(1000)) * (rows // 1000), w), (count, values)
+
+
 def footprint(world, quick):
     """Memory and disk per row of a keyed table with a view that has a group per row."""
     rows = 20_000 if quick else 5_000_000
@@ -606,8 +649,8 @@ def measure_freshness(server, case, count, rate, change, finish=lambda: None):
 BENCHMARKS = {
     "nexmark": nexmark, "upsert": upsert, "backfill": backfill, "retract": retract,
     "recovery": recovery, "start": start, "point-read": point_read, "scan-read": scan_read,
-    "insert": insert, "footprint": footprint, "kafka-json": kafka_json, "cdc": cdc,
-    "cdc-snapshot": cdc_snapshot, "freshness": freshness,
+    "insert": insert, "footprint": footprint, "memory": memory, "kafka-json": kafka_json,
+    "cdc": cdc, "cdc-snapshot": cdc_snapshot, "freshness": freshness,
 }
 
 

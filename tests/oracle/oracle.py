@@ -1,6 +1,6 @@
 """IVM oracle: random views over random changes, held against PostgreSQL after every epoch.
 
-    oracle.py [--cases N] [--seed N] [--case I] [--against DSN]
+    oracle.py [--cases N] [--seed N] [--case I] [--against DSN] [--state-memory SIZE]
     oracle.py --long --from N --count N [--memory-limit SIZE]
 
 A case makes tables, then runs steps; a step is one transaction of random changes. Views are made
@@ -358,6 +358,7 @@ def main():
     parser.add_argument("--from", dest="first", type=int, default=0)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--memory-limit", default=None)
+    parser.add_argument("--state-memory", default=None)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--case", type=int, default=None)
     parser.add_argument("--against", default=None)
@@ -369,6 +370,8 @@ def main():
     if options.seed is None:
         options.seed = LONG_SEED if options.long else random.randrange(1 << 31)
     limit = ("--memory-limit", options.memory_limit) if options.memory_limit else ()
+    if options.state_memory:
+        limit += ("--state-memory", options.state_memory)
     print(f"     seed {options.seed}", flush=True)
     world = World(options.against, limit)
     failures = 0

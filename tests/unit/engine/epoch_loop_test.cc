@@ -75,7 +75,7 @@ class World {
     storage::StoreOptions options;
     options.kv = kv;
     store = value_of(storage::Store::open(options));
-    loop = std::make_unique<EpochLoop>(*store, *clock_);
+    loop = std::make_unique<EpochLoop>(*store, *clock_, MemoryShares::of(uint64_t{1} << 30));
     for (const auto& relation : {relation_of(kTable, true), relation_of(kOther, true),
                                  relation_of(kBag, false), relation_of(kEvents, false, true)}) {
       layouts[relation.id] = std::make_shared<RelationLayout>(relation);
