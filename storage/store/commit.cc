@@ -21,9 +21,13 @@ namespace {
 // Dirty pages that an epoch's own folds may add at once.
 constexpr uint64_t kDirectPagesMax = 4096;
 constexpr uint64_t kDirectAppendPagesMax = 32768;
+// The same of a fold that writes little more than the log record, which it saves, and a later fold.
+constexpr uint64_t kDirectCheapPagesMax = 16384;
+constexpr uint64_t kCheapFactor = 4;
 // Whatever the estimate says: so many changes of one transaction stay below LMDB's dirty list even
 // if each of them splits a page and needs an overflow page.
 constexpr size_t kSliceRowsMax = limits::kStoreDirtyEntriesMax / 4;
+constexpr uint64_t kPageBytes = 4096;
 constexpr size_t kLogErasesPerCommit = 2048;
 constexpr size_t kDropRowsPerCommit = 16384;
 constexpr size_t kDropChunksPerCommit = 256;
@@ -37,6 +41,17 @@ size_t level_of(const Run& run) {
     ++level;
   }
   return level;
+}
+
+// Whether a fold that pays rides in the epoch's transaction. The estimate may be wrong; LMDB's dirty
+// list holds even when each row has a leaf of its own, and what its bytes can split.
+bool goes_direct(const FoldCost& cost) {
+  if (cost.appends) return cost.pages <= kDirectAppendPagesMax;
+  if (cost.pages <= kDirectPagesMax && cost.rows <= kSliceRowsMax) return true;
+  const bool cheap = cost.pages * kPageBytes <= kCheapFactor * cost.change_bytes;
+  const uint64_t dirty_max = cost.rows + cost.change_bytes / (kPageBytes / 4);
+  return cheap && cost.pages <= kDirectCheapPagesMax &&
+         dirty_max <= limits::kStoreDirtyEntriesMax / 4 * 3;
 }
 
 // Merges the newest runs until no level's prefix holds kRunsPerLevel of them: a level-n run has
@@ -174,9 +189,7 @@ Result<bool> Store::Impl::Commit::fold_now(Epoch epoch, RelationState& relation)
   QW_ASSIGN_OR_RETURN(KvRead * read, base());
   QW_ASSIGN_OR_RETURN(const FoldCost cost, estimate_fold(*txn, *read, relation, relation.runs));
   if (!cost.pays()) return false;
-  const bool direct = cost.appends ? cost.pages <= kDirectAppendPagesMax
-                                   : cost.pages <= kDirectPagesMax && cost.rows <= kSliceRowsMax;
-  if (!direct) {
+  if (!goes_direct(cost)) {
     start_pass(relation, cost.pages_per_row());
     return false;
   }
