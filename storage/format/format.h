@@ -19,7 +19,7 @@
 
 namespace qw::storage {
 
-inline constexpr uint32_t kFormatVersion = 2;
+inline constexpr uint32_t kFormatVersion = 3;
 inline constexpr size_t kChecksumBytes = 8;
 
 inline uint64_t checksum(Table table, std::string_view key, std::string_view rest) {

@@ -43,8 +43,8 @@ size_t level_of(const Run& run) {
   return level;
 }
 
-// Whether a fold that pays rides in the epoch's transaction. The estimate may be wrong; LMDB's dirty
-// list holds even when each row has a leaf of its own, and what its bytes can split.
+// Whether a fold that pays rides in the epoch's transaction. The estimate may be wrong; LMDB's
+// dirty list holds even when each row has a leaf of its own, and what its bytes can split.
 bool goes_direct(const FoldCost& cost) {
   if (cost.appends) return cost.pages <= kDirectAppendPagesMax;
   if (cost.pages <= kDirectPagesMax && cost.rows <= kSliceRowsMax) return true;

@@ -56,11 +56,6 @@ bool BagCall::supports(AggregateKind kind) {
          kind == AggregateKind::avg;
 }
 
-std::string_view BagCall::key_bytes(const KeyWords& words) const {
-  return encoder_.packed() ? words.bytes()
-                           : std::string_view(reinterpret_cast<const char*>(&words), sizeof(words));
-}
-
 void BagCall::order_keys(const Batch& stored, Arena& arena, std::string_view* out) const {
   if (spec_.spelling) {
     for (uint32_t i = 0; i < stored.size(); ++i) out[i] = {};
@@ -69,11 +64,10 @@ void BagCall::order_keys(const Batch& stored, Arena& arena, std::string_view* ou
   order_codec_.encode(stored, fields_, arena, out);
 }
 
-void BagCall::append_record(std::string& out, std::string_view key, std::string_view row,
+void BagCall::append_record(std::string& out, const Entry* entry, std::string_view row,
                             int64_t weight) const {
   append_varint(out, zigzag(weight));
-  append_varint(out, key.size());
-  out.append(key);
+  encoder_.append(out, entry->key, entry->hash);
   append_varint(out, row.size());
   out.append(row);
 }
@@ -92,7 +86,7 @@ void BagCall::update(const Batch& batch, const uint16_t* rows, const int64_t* we
   order_keys(stored, arena, keys);
   for (uint32_t i = 0; i < count; ++i) {
     if (logging) {
-      append_record(log(), key_bytes(entries[i]->key), packed[i], weights[i]);
+      append_record(log(), entries[i], packed[i], weights[i]);
       end_log_record();
     }
     touch(partition_of(entries[i]->hash));
@@ -259,7 +253,7 @@ void BagCall::dump(uint32_t partition, std::string& out, std::vector<std::string
     const Slot& at = slot(entry);
     if (at.bag == nullptr) return;
     for (const BagRow* row : at.bag->rows) {
-      append_record(out, key_bytes(entry->key), row->row(), row->weight);
+      append_record(out, entry, row->row(), row->weight);
       end_record(out, pieces);
     }
   });
@@ -277,21 +271,16 @@ Result<void> BagCall::replay(std::string_view records) {
     keys.hashes = arena.allocate_array<uint64_t>(kBatchRowsMax);
     while (!records.empty() && keys.count < kBatchRowsMax) {
       const auto weight = read_varint(records);
-      const auto key_size = read_varint(records);
-      if (!weight || !key_size || *key_size > records.size()) return damaged();
-      const std::string_view key = records.substr(0, *key_size);
-      records.remove_prefix(*key_size);
+      const auto key = encoder_.take(records);
+      if (!weight || !key) return damaged();
       const auto row_size = read_varint(records);
       if (!row_size || *row_size > records.size()) return damaged();
       const std::string_view row = records.substr(0, *row_size);
       records.remove_prefix(*row_size);
       if (!stored_codec_.valid(row)) return damaged();
-      if (!encoder_.packed() && key.size() != sizeof(KeyWords)) return damaged();
-      const KeyWords words = encoder_.packed() ? KeyWords::of(key) : qw::load<KeyWords>(key.data());
-      const uint64_t hash = encoder_.hash(words);
-      if (skips(partition_of(hash))) continue;
-      keys.words[keys.count] = words;
-      keys.hashes[keys.count++] = hash;
+      if (skips(partition_of(key->hash))) continue;
+      keys.words[keys.count] = key->words;
+      keys.hashes[keys.count++] = key->hash;
       rows.push_back(row);
       weights.push_back(unzigzag(*weight));
     }

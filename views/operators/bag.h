@@ -5,7 +5,7 @@
 // column (or of all key columns, for spellings), or the error that took its place. Updates only
 // change the bag; refresh() computes the value once per epoch. A bag is a state of its own in the
 // log: its records are the group's key, a row and a weight.
-//   record: varint zigzag weight, varint key size, key, varint row size, row
+//   record: varint zigzag weight, key (KeyEncoder), varint row size, row
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
 
@@ -83,9 +83,8 @@ class BagCall final : public State {
   void order_keys(const Batch& stored, Arena& arena, std::string_view* out) const;
   Result<std::string> compute(const OrderedBag& bag, const TextStyle& style, Arena& arena) const;
   Vector stored_column(const OrderedBag& bag, uint32_t field, Arena& arena, uint32_t& count) const;
-  void append_record(std::string& out, std::string_view key, std::string_view row,
+  void append_record(std::string& out, const Entry* entry, std::string_view row,
                      int64_t weight) const;
-  std::string_view key_bytes(const KeyWords& words) const;
 
   Spec spec_;
   const KeyEncoder& encoder_;

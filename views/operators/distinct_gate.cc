@@ -3,31 +3,7 @@
 
 #include <algorithm>
 
-#include "src/base/bytes.h"
-
 namespace qw::views {
-namespace {
-
-void append_record(std::string& out, uint32_t filter, int64_t weight, std::string_view key) {
-  append_varint(out, filter);
-  append_varint(out, zigzag(weight));
-  append_varint(out, key.size());
-  out.append(key);
-}
-
-void append_bits(std::string& out, uint64_t bits, std::string_view key) {
-  append_varint(out, bits);
-  append_varint(out, key.size());
-  out.append(key);
-}
-
-}  // namespace
-
-std::string_view DistinctGate::key_bytes(const KeyWords& words) const {
-  return encoder_.packed() ? words.bytes()
-                           : std::string_view(reinterpret_cast<const char*>(&words), sizeof(words));
-}
-
 void DistinctGate::change(Entry* entry, uint32_t filter, int64_t weight, int64_t* effective) {
   if (bits_) {
     uint64_t& bits = entry->as<uint64_t>();
@@ -109,7 +85,9 @@ int64_t* DistinctGate::pass(const uint16_t* live, const int64_t* weights, uint32
       continue;
     }
     if (logging) {
-      append_record(log(), filter, weight, key_bytes(groups_.keys.words[group]));
+      append_varint(log(), filter);
+      append_varint(log(), zigzag(weight));
+      encoder_.append(log(), groups_.keys.words[group], groups_.keys.hashes[group]);
       end_log_record();
     }
     touch(partition_of(groups_.keys.hashes[group]));
@@ -124,7 +102,8 @@ void DistinctGate::end() {
     if (set_[g] == 0) continue;
     touch(partition_of(groups_.keys.hashes[g]));
     if (!logging) continue;
-    append_bits(log(), set_[g], key_bytes(groups_.keys.words[g]));
+    append_varint(log(), set_[g]);
+    encoder_.append(log(), groups_.keys.words[g], groups_.keys.hashes[g]);
     end_log_record();
   }
 }
@@ -132,14 +111,17 @@ void DistinctGate::end() {
 void DistinctGate::dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) {
   table_.each(partition, [&](Entry* entry) {
     if (bits_) {
-      append_bits(out, entry->as<uint64_t>(), key_bytes(entry->key));
+      append_varint(out, entry->as<uint64_t>());
+      encoder_.append(out, entry->key, entry->hash);
       end_record(out, pieces);
       return;
     }
     const auto* counts = reinterpret_cast<const int64_t*>(entry->payload());
     for (uint32_t f = 0; f < filters_; ++f) {
       if (counts[f] == 0) continue;
-      append_record(out, f, counts[f], key_bytes(entry->key));
+      append_varint(out, f);
+      append_varint(out, zigzag(counts[f]));
+      encoder_.append(out, entry->key, entry->hash);
       end_record(out, pieces);
     }
   });
@@ -148,16 +130,12 @@ void DistinctGate::dump(uint32_t partition, std::string& out, std::vector<std::s
 // The entry of the key in front of `records`, made if need be, and null for one of another part;
 // the key is taken off.
 Result<Entry*> DistinctGate::replay_key(std::string_view& records) {
-  const auto size = read_varint(records);
-  if (!size || *size > records.size() || (!encoder_.packed() && *size != sizeof(KeyWords))) {
-    return fail(data_corrupted("state record is damaged"));
-  }
-  const std::string_view bytes = records.substr(0, *size);
-  records.remove_prefix(*size);
-  KeyWords words = encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
-  uint64_t hash = encoder_.hash(words);
+  auto key = encoder_.take(records);
+  if (!key) return fail(data_corrupted("state record is damaged"));
   Entry* entry = nullptr;
-  if (!skips(partition_of(hash))) table_.find_or_add({1, &words, &hash}, &entry);
+  if (!skips(partition_of(key->hash))) {
+    table_.find_or_add({1, &key->words, &key->hash}, &entry);
+  }
   return entry;
 }
 

@@ -2,11 +2,11 @@
 // the like: one table (group, value) -> a count per FILTER, shared by all calls over the same
 // columns. A group goes by a number that its owner gives it, so that keys stay short.
 //
-//   record: varint filter, varint zigzag weight, varint key size, key
+//   record: varint filter, varint zigzag weight, key (KeyEncoder)
 //
 // Where rows only come, a bit per filter takes the place of the count, and only the first row of a
 // value is worth a record:
-//   record: varint bits that were set, varint key size, key
+//   record: varint bits that were set, key
 // A row's weight becomes +1, 0 or -1 at once: the sum over an epoch depends on the final counts
 // only. Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
@@ -54,7 +54,6 @@ class DistinctGate final : public State {
   Result<void> replay_bits(std::string_view records);
   void change(Entry* entry, uint32_t filter, int64_t weight, int64_t* effective);
   void erase_if_empty(Entry* entry);
-  std::string_view key_bytes(const KeyWords& words) const;
 
   std::vector<uint32_t> arguments_;
   KeyEncoder encoder_;

@@ -14,8 +14,8 @@
 // its neighbours into the windows that it is in. Panes are taken one after the other: those before
 // have their new state, those behind still their old one, so what a window is between two of them
 // cancels.
-//   record of the main state: '+', key, slot without bags | '-', key (sizes as varints; the number
-//   is there when DISTINCT calls need it)
+//   record of the main state: '+', key (KeyEncoder), slot without bags | '-', key (the number is
+//   there when DISTINCT calls need it)
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc, tests/unit/views/oracle_test.cc.
 #pragma once
 
@@ -132,6 +132,7 @@ class GroupOperator final : public Operator {
   struct Emission {
     const char* payload;
     KeyWords key;
+    uint64_t hash;
     int64_t weight;
   };
 
@@ -164,7 +165,6 @@ class GroupOperator final : public Operator {
   bool build(std::vector<Emission>& emissions, Batch& out);
   void drop_unchanged(const std::vector<Emission>& emissions, Batch& out, std::vector<bool>& keep);
   void end_step();
-  std::string_view key_bytes(const KeyWords& words) const;
   void release_payload(Entry* entry);
   template <typename Visit>
   void each_bag(Visit&& visit) const {

@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "src/base/assert.h"
-#include "src/base/bytes.h"
 #include "src/types/numeric.h"
 #include "src/types/str.h"
 #include "views/operators/group.h"
@@ -109,10 +108,10 @@ void GroupOperator::collect(size_t from, size_t to, std::vector<Emission>& emiss
     }
     if (spelling_ != nullptr) spelling_->refresh(item.entry, style, out_arena_);
     const bool given = item.old != nullptr && (!spec_.single_row || single_row_given_);
-    emissions.push_back({given ? item.old : item.entry->payload(), item.entry->key,
+    const Entry& entry = *item.entry;
+    emissions.push_back({given ? item.old : entry.payload(), entry.key, entry.hash,
                          given ? -multiplicity(item.old) : 0});
-    emissions.push_back(
-        {item.entry->payload(), item.entry->key, multiplicity(item.entry->payload())});
+    emissions.push_back({entry.payload(), entry.key, entry.hash, multiplicity(entry.payload())});
   }
 }
 
@@ -135,10 +134,14 @@ void GroupOperator::collect_windows(size_t from, size_t to, std::vector<Emission
   const auto count = static_cast<uint32_t>(to - from);
   const uint32_t windows = spec_.hop.count;
   auto* own = arena.allocate_array<KeyWords>(count);
-  for (uint32_t i = 0; i < count; ++i) own[i] = dirty_[from + i].entry->key;
+  auto* hashes = arena.allocate_array<uint64_t>(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    own[i] = dirty_[from + i].entry->key;
+    hashes[i] = dirty_[from + i].entry->hash;
+  }
   Batch batch;
   batch.rows = count;
-  encoder_.decode({own, count}, arena, batch.columns);
+  encoder_.decode({own, count}, hashes, arena, batch.columns);
   std::vector<uint32_t> columns(spec_.groups.size());
   std::iota(columns.begin(), columns.end(), 0U);
   // Keys and entries by steps of a slide, from windows - 1 before to windows - 1 behind.
@@ -203,9 +206,9 @@ void GroupOperator::windows_of(size_t pane, const std::vector<KeyBatch>& keys,
     merge(now, old);
     merge(now, item.entry->payload());
     if (item.old != nullptr) merge(old, item.old);
-    const KeyWords& key = keys[own - n].words[at];
-    emissions.push_back({old, key, -multiplicity(old)});
-    emissions.push_back({now, key, multiplicity(now)});
+    const KeyBatch& of = keys[own - n];
+    emissions.push_back({old, of.words[at], of.hashes[at], -multiplicity(old)});
+    emissions.push_back({now, of.words[at], of.hashes[at], multiplicity(now)});
   }
 }
 
@@ -215,13 +218,15 @@ bool GroupOperator::build(std::vector<Emission>& emissions, Batch& out) {
   out = Batch();
   out.rows = count;
   auto* keys = arena.allocate_array<KeyWords>(count);
+  auto* hashes = arena.allocate_array<uint64_t>(count);
   auto* weights = arena.allocate_column<int64_t>(count);
   auto* states = arena.allocate_array<const char*>(count);
   for (uint32_t i = 0; i < count; ++i) {
     keys[i] = emissions[i].key;
+    hashes[i] = emissions[i].hash;
     weights[i] = emissions[i].weight;
   }
-  encoder_.decode({keys, count}, arena, out.columns);
+  encoder_.decode({keys, count}, hashes, arena, out.columns);
   sql::RowErrors errors;
   if (spelling_ != nullptr) {
     for (uint32_t i = 0; i < count; ++i) states[i] = emissions[i].payload + spelling_->offset;
@@ -302,16 +307,9 @@ void GroupOperator::end_step() {
   if (spelling_ != nullptr) spelling_->free_retired();
 }
 
-std::string_view GroupOperator::key_bytes(const KeyWords& words) const {
-  return encoder_.packed() ? words.bytes()
-                           : std::string_view(reinterpret_cast<const char*>(&words), sizeof(words));
-}
-
 void GroupOperator::Main::append_slot(std::string& out, Entry* entry) const {
-  const std::string_view key = owner_.key_bytes(entry->key);
   out.push_back('+');
-  append_varint(out, key.size());
-  out.append(key);
+  owner_.encoder_.append(out, entry->key, entry->hash);
   const auto& counts = entry->as<Counts>();
   append_varint(out, zigzag(counts.rows[0]));
   append_varint(out, zigzag(counts.rows[1]));
@@ -323,10 +321,8 @@ void GroupOperator::Main::append_slot(std::string& out, Entry* entry) const {
 
 void GroupOperator::Main::log_slot(Entry* entry, bool erased) {
   if (erased) {
-    const std::string_view key = owner_.key_bytes(entry->key);
     log().push_back('-');
-    append_varint(log(), key.size());
-    log().append(key);
+    owner_.encoder_.append(log(), entry->key, entry->hash);
   } else {
     append_slot(log(), entry);
   }
@@ -347,17 +343,11 @@ Result<void> GroupOperator::Main::replay(std::string_view records) {
   while (!records.empty()) {
     const char op = records.front();
     records.remove_prefix(1);
-    const auto size = read_varint(records);
-    if (!size || *size > records.size()) return damaged();
-    const std::string_view bytes = records.substr(0, *size);
-    records.remove_prefix(*size);
-    if (!owner_.encoder_.packed() && bytes.size() != sizeof(KeyWords)) return damaged();
-    KeyWords words =
-        owner_.encoder_.packed() ? KeyWords::of(bytes) : qw::load<KeyWords>(bytes.data());
-    uint64_t hash = owner_.encoder_.hash(words);
-    const bool skip = skips(partition_of(hash));
+    auto key = owner_.encoder_.take(records);
+    if (!key) return damaged();
+    const bool skip = skips(partition_of(key->hash));
     Entry* entry = nullptr;
-    if (!skip) owner_.table_.find_or_add({1, &words, &hash}, &entry);
+    if (!skip) owner_.table_.find_or_add({1, &key->words, &key->hash}, &entry);
     // Records of partitions that the image holds already are read into a slot nobody sees.
     const size_t misalignment = reinterpret_cast<uintptr_t>(skipped.data()) % 16;
     char* payload = skip ? skipped.data() + (16 - misalignment) % 16 : entry->payload();

@@ -50,7 +50,7 @@ inline bool same_key(const Entry* entry, const KeyWords& key, uint64_t hash) {
     return entry->hash == hash && entry->key.high == key.high &&
            std::memcmp(entry->key.bytes().data(), key.bytes().data(), key.high) == 0;
   } else {
-    return entry->key.low == key.low && entry->key.high == key.high;
+    return entry->hash == hash && entry->key.low == key.low && entry->key.high == key.high;
   }
 }
 

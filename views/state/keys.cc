@@ -8,11 +8,14 @@
 
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
+#include "views/state/varint.h"
 
 namespace qw::views {
 namespace {
 
-constexpr uint32_t kInlineBytesMax = 15, kNullByte = 15, kInlineColumnsMax = 8;
+constexpr uint32_t kInlineBytesMax = 16, kInlineColumnsMax = 8;
+// Where null bits go in a hash: no table looks for a key by these.
+constexpr uint32_t kHashNullShift = 40;
 
 bool inline_type(const Type& type, Identity identity) {
   switch (type.physical()) {
@@ -48,9 +51,10 @@ inline uint64_t bits_of(double value) {
   return load<uint64_t>(&(value = value == 0.0 ? 0.0 : value));
 }
 
+// `nulls`: where null bits go, per key; null: into the words.
 template <typename T>
 void put_column(const Batch& batch, const Vector& vector, uint32_t offset, uint32_t null_bit,
-                KeyWords* words) {
+                KeyWords* words, uint8_t* nulls) {
   const uint32_t shift = (offset % 8) * 8, count = batch.size();
   const T* values = vector.values<T>();
   const bool high = offset >= 8;
@@ -66,7 +70,11 @@ void put_column(const Batch& batch, const Vector& vector, uint32_t offset, uint3
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t slot = vector.slot(batch.row(i));
     if (vector.validity != nullptr && !bit_get(vector.validity, slot)) {
-      words[i].high |= null_mark;
+      if (nulls == nullptr) {
+        words[i].high |= null_mark;
+      } else {
+        nulls[i] = static_cast<uint8_t>(nulls[i] | 1U << null_bit);
+      }
     } else if (high) {
       words[i].high |= bits_of(values[slot]) << shift;
     } else {
@@ -76,15 +84,15 @@ void put_column(const Batch& batch, const Vector& vector, uint32_t offset, uint3
 }
 
 template <typename T>
-void take_column(std::span<const KeyWords> keys, uint32_t offset, uint32_t null_bit, Vector& out,
-                 Arena& arena) {
+void take_column(std::span<const KeyWords> keys, const uint8_t* nulls, uint32_t offset,
+                 uint32_t null_bit, Vector& out, Arena& arena) {
   const uint32_t shift = (offset % 8) * 8, count = static_cast<uint32_t>(keys.size());
   T* values = out.values<T>();
   for (uint32_t i = 0; i < count; ++i) {
     const uint64_t word = offset >= 8 ? keys[i].high : keys[i].low;
     const uint64_t bits = word >> shift;
     std::memcpy(&values[i], &bits, sizeof(T));
-    if ((keys[i].high >> (56 + null_bit)) & 1U) out.set_null(i, count, arena);
+    if (nulls[i] >> null_bit & 1U) out.set_null(i, count, arena);
   }
 }
 
@@ -106,6 +114,7 @@ KeyEncoder::KeyEncoder(std::vector<Type> types, Identity identity)
   }
   packed_ = packed_ || bytes > kInlineBytesMax || types_.size() > kInlineColumnsMax;
   if (packed_) return;
+  full_ = bytes == kInlineBytesMax;
   std::vector<uint32_t> order(types_.size());
   std::iota(order.begin(), order.end(), 0U);
   std::stable_sort(order.begin(), order.end(),
@@ -155,30 +164,66 @@ void group_keys(const KeyBatch& keys, bool packed, Arena& arena, KeyGroups& out)
   out.keys.count = found;
 }
 
+uint8_t KeyEncoder::null_bits(const KeyWords& words, uint64_t hash) const {
+  return static_cast<uint8_t>(full_ ? (hash ^ hash_words(words.low, words.high)) >> kHashNullShift
+                                    : words.high >> 56);
+}
+
+void KeyEncoder::append(std::string& out, const KeyWords& words, uint64_t hash) const {
+  if (packed_) {
+    append_varint(out, words.high);
+    out.append(words.bytes());
+    return;
+  }
+  if (full_) out.push_back(static_cast<char>(null_bits(words, hash)));
+  append_varint(out, words.low);
+  append_varint(out, words.high);
+}
+
+std::optional<KeyEncoder::Key> KeyEncoder::take(std::string_view& records) const {
+  if (packed_) {
+    const auto size = read_varint(records);
+    if (!size || *size > records.size()) return std::nullopt;
+    const KeyWords words = KeyWords::of(records.substr(0, *size));
+    records.remove_prefix(*size);
+    return Key{words, hash(words)};
+  }
+  uint64_t nulls = 0;
+  if (full_) {
+    if (records.empty()) return std::nullopt;
+    nulls = static_cast<uint8_t>(records.front());
+    records.remove_prefix(1);
+  }
+  const auto low = read_varint(records), high = read_varint(records);
+  if (!low || !high) return std::nullopt;
+  const KeyWords words{*low, *high};
+  return Key{words, hash(words) ^ nulls << kHashNullShift};
+}
+
 void KeyEncoder::encode_inline(const Batch& batch, std::span<const uint32_t> columns,
-                               KeyWords* words) const {
+                               KeyWords* words, uint8_t* nulls) const {
   for (uint32_t c = 0; c < types_.size(); ++c) {
     const Vector& vector = batch.columns[columns[c]];
     switch (types_[c].physical()) {
       case Physical::b1:
       case Physical::i1:
-        put_column<uint8_t>(batch, vector, offset_[c], c, words);
+        put_column<uint8_t>(batch, vector, offset_[c], c, words, nulls);
         break;
       case Physical::i16:
-        put_column<uint16_t>(batch, vector, offset_[c], c, words);
+        put_column<uint16_t>(batch, vector, offset_[c], c, words, nulls);
         break;
       case Physical::i32:
       case Physical::u32:
-        put_column<uint32_t>(batch, vector, offset_[c], c, words);
+        put_column<uint32_t>(batch, vector, offset_[c], c, words, nulls);
         break;
       case Physical::i64:
-        put_column<uint64_t>(batch, vector, offset_[c], c, words);
+        put_column<uint64_t>(batch, vector, offset_[c], c, words, nulls);
         break;
       case Physical::f32:
-        put_column<float>(batch, vector, offset_[c], c, words);
+        put_column<float>(batch, vector, offset_[c], c, words, nulls);
         break;
       case Physical::f64:
-        put_column<double>(batch, vector, offset_[c], c, words);
+        put_column<double>(batch, vector, offset_[c], c, words, nulls);
         break;
       case Physical::wide16:
       case Physical::numeric:
@@ -198,9 +243,18 @@ void KeyEncoder::encode(const Batch& batch, std::span<const uint32_t> columns, A
   out.hashes = arena.allocate_column<uint64_t>(count);
   if (!packed_) {
     std::memset(static_cast<void*>(out.words), 0, sizeof(KeyWords) * count);
-    encode_inline(batch, columns, out.words);
+    uint8_t* nulls = nullptr;
+    for (uint32_t c = 0; full_ && nulls == nullptr && c < types_.size(); ++c) {
+      if (batch.columns[columns[c]].validity == nullptr) continue;
+      nulls = arena.allocate_array<uint8_t>(count + 1);
+      std::memset(nulls, 0, count);
+    }
+    encode_inline(batch, columns, out.words, nulls);
     for (uint32_t i = 0; i < count; ++i) {
       out.hashes[i] = hash_words(out.words[i].low, out.words[i].high);
+    }
+    for (uint32_t i = 0; nulls != nullptr && i < count; ++i) {
+      out.hashes[i] ^= uint64_t{nulls[i]} << kHashNullShift;
     }
     return;
   }
@@ -216,7 +270,7 @@ void KeyEncoder::encode(const Batch& batch, std::span<const uint32_t> columns, A
   }
 }
 
-void KeyEncoder::decode(std::span<const KeyWords> keys, Arena& arena,
+void KeyEncoder::decode(std::span<const KeyWords> keys, const uint64_t* hashes, Arena& arena,
                         std::vector<Vector>& out) const {
   const uint32_t count = static_cast<uint32_t>(keys.size());
   if (packed_) {
@@ -226,24 +280,26 @@ void KeyEncoder::decode(std::span<const KeyWords> keys, Arena& arena,
     return;
   }
   out.clear();
+  auto* nulls = arena.allocate_array<uint8_t>(count + 1);
+  for (uint32_t i = 0; i < count; ++i) nulls[i] = null_bits(keys[i], hashes[i]);
   for (uint32_t c = 0; c < types_.size(); ++c) {
     Vector vector = Vector::flat(types_[c], count, arena);
     switch (types_[c].physical()) {
       case Physical::b1:
       case Physical::i1:
-        take_column<uint8_t>(keys, offset_[c], c, vector, arena);
+        take_column<uint8_t>(keys, nulls, offset_[c], c, vector, arena);
         break;
       case Physical::i16:
-        take_column<uint16_t>(keys, offset_[c], c, vector, arena);
+        take_column<uint16_t>(keys, nulls, offset_[c], c, vector, arena);
         break;
       case Physical::i32:
       case Physical::u32:
       case Physical::f32:
-        take_column<uint32_t>(keys, offset_[c], c, vector, arena);
+        take_column<uint32_t>(keys, nulls, offset_[c], c, vector, arena);
         break;
       case Physical::i64:
       case Physical::f64:
-        take_column<uint64_t>(keys, offset_[c], c, vector, arena);
+        take_column<uint64_t>(keys, nulls, offset_[c], c, vector, arena);
         break;
       case Physical::wide16:
       case Physical::numeric:

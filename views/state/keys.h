@@ -1,15 +1,21 @@
 // KeyEncoder: the key columns of a batch as things that hash tables compare.
 //
-// Columns of fixed width with at most 15 bytes in sum become 16 bytes inline: widest first, so that
-// none straddles a word, the last byte holds the null bits. Anything else becomes packed key bytes
-// (RowCodec::pack_keys: equal under PostgreSQL's equality exactly if the bytes are equal). With
-// `Identity::exact` the packed row itself is the key, so that 1.0 and 1.00 are two keys.
+// Columns of fixed width with at most 16 bytes in sum become 16 bytes inline: widest first, so that
+// none straddles a word, the last byte holds the null bits. Where the columns fill it, the null
+// bits are in the hash instead (XOR), and keys are the same when words and hashes are. Anything
+// else becomes packed key bytes (RowCodec::pack_keys: equal under PostgreSQL's equality exactly if
+// the bytes are equal). With `Identity::exact` the packed row itself is the key, so that 1.0
+// and 1.00 are two keys.
+//   record: inline: [null bits 1 byte, where they are in the hash,] both words as varints
+//           packed: size as a varint, bytes
 // Immutable. Tests: tests/unit/views/state_test.cc.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -69,19 +75,32 @@ class KeyEncoder {
   // Keys of the live rows; `columns[i]` is the batch column of key column i.
   void encode(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
               KeyBatch& out) const;
+  // The key as part of a record, and back, taken off the front of `records`, to which packed keys
+  // refer; nullopt: damaged.
+  void append(std::string& out, const KeyWords& words, uint64_t hash) const;
+  struct Key {
+    KeyWords words;
+    uint64_t hash;
+  };
+  std::optional<Key> take(std::string_view& records) const;
   // The key columns of stored keys as flat vectors. Of values with several spellings
   // (has_spellings() in src/types/key_codec.h) the canonical one: which it was is lost.
-  void decode(std::span<const KeyWords> keys, Arena& arena, std::vector<Vector>& out) const;
+  void decode(std::span<const KeyWords> keys, const uint64_t* hashes, Arena& arena,
+              std::vector<Vector>& out) const;
+  // Of a key without NULLs.
   uint64_t hash(const KeyWords& words) const {
     return packed_ ? hash_bytes(words.bytes()) : hash_words(words.low, words.high);
   }
 
  private:
-  void encode_inline(const Batch& batch, std::span<const uint32_t> columns, KeyWords* words) const;
+  void encode_inline(const Batch& batch, std::span<const uint32_t> columns, KeyWords* words,
+                     uint8_t* nulls) const;
+  uint8_t null_bits(const KeyWords& words, uint64_t hash) const;
 
   std::vector<Type> types_;
   Identity identity_;
   bool packed_ = false;
+  bool full_ = false;             // inline, without a byte for null bits
   std::vector<uint32_t> offset_;  // inline: byte of each column
   RowCodec codec_;
 };

@@ -8,25 +8,6 @@ namespace {
 constexpr size_t kPieceBytes = 256 << 10;
 }
 
-void append_varint(std::string& out, uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<char>(value));
-}
-
-std::optional<uint64_t> read_varint(std::string_view& bytes) {
-  uint64_t value = 0;
-  for (uint32_t shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
-    const auto byte = static_cast<uint8_t>(bytes.front());
-    bytes.remove_prefix(1);
-    value |= uint64_t{byte & 0x7fU} << shift;
-    if ((byte & 0x80U) == 0) return value;
-  }
-  return std::nullopt;
-}
-
 State::~State() = default;
 
 void State::end_record(std::string& out, std::vector<std::string>& pieces) {

@@ -25,17 +25,9 @@
 #include "src/types/batch.h"
 #include "src/types/row_codec.h"
 #include "views/state/keys.h"
+#include "views/state/varint.h"
 
 namespace qw::views {
-
-void append_varint(std::string& out, uint64_t value);
-std::optional<uint64_t> read_varint(std::string_view& bytes);
-constexpr uint64_t zigzag(int64_t value) {
-  return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
-}
-constexpr int64_t unzigzag(uint64_t value) {
-  return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
-}
 
 class Spillable;
 

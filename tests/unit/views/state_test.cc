@@ -1,8 +1,11 @@
 // Keyed tables and heaps against plain maps.
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "views/state/keyed_table.h"
@@ -59,6 +62,91 @@ TEST_CASE("a keyed table agrees with a map under random adds and erases") {
     uint64_t seen = 0;
     for (uint32_t p = 0; p < kPartitionCount; ++p) table.each(p, [&](Entry*) { ++seen; });
     CHECK(seen == model.size());
+  }
+}
+
+namespace {
+
+// Column `c` of `rows` rows that have every combination of `values` and NULL (the last one).
+Vector combined(TypeId type, std::span<const int64_t> values, uint32_t c, uint32_t rows,
+                Arena& arena) {
+  const auto choices = static_cast<uint32_t>(values.size() + 1);
+  Vector vector = Vector::flat(type, rows, arena);
+  for (uint32_t i = 0; i < rows; ++i) {
+    uint32_t at = i;
+    for (uint32_t skipped = 0; skipped < c; ++skipped) at /= choices;
+    at %= choices;
+    const int64_t value = at < values.size() ? values[at] : 0;
+    if (vector.type.bytes() == 8) vector.values<int64_t>()[i] = value;
+    if (vector.type.bytes() == 4) vector.values<int32_t>()[i] = static_cast<int32_t>(value);
+    if (vector.type.bytes() == 2) vector.values<int16_t>()[i] = static_cast<int16_t>(value);
+    if (at == values.size()) vector.set_null(i, rows, arena);
+  }
+  return vector;
+}
+
+}  // namespace
+
+TEST_CASE("keys with and without NULLs are told apart, recorded and taken apart again") {
+  const int64_t values[] = {0, 1, -1, 256};
+  const std::vector<std::vector<TypeId>> cases = {
+      {TypeId::int8, TypeId::int8},
+      {TypeId::int8, TypeId::timestamp},
+      {TypeId::int4, TypeId::int8, TypeId::int4},
+      {TypeId::int4, TypeId::int4, TypeId::int4, TypeId::int4},
+      {TypeId::int8, TypeId::int4},
+      {TypeId::int8, TypeId::int8, TypeId::int2},
+  };
+  for (const std::vector<TypeId>& ids : cases) {
+    Arena arena;
+    uint32_t rows = 1;
+    for (size_t c = 0; c < ids.size(); ++c) rows *= 5;
+    Batch batch;
+    batch.rows = rows;
+    std::vector<Type> types;
+    std::vector<uint32_t> columns;
+    for (uint32_t c = 0; c < ids.size(); ++c) {
+      types.emplace_back(ids[c]);
+      columns.push_back(c);
+      batch.columns.push_back(combined(ids[c], values, c, rows, arena));
+    }
+    const KeyEncoder encoder(types);
+    CHECK(encoder.packed() == (ids.back() == TypeId::int2));
+    KeyBatch keys;
+    encoder.encode(batch, columns, arena, keys);
+    KeyGroups groups;
+    group_keys(keys, encoder.packed(), arena, groups);
+    CHECK(groups.keys.count == rows);
+    KeyedTable table(encoder.packed(), 8);
+    std::vector<Entry*> entries(rows), found(rows);
+    table.find_or_add(keys, entries.data());
+    CHECK(table.size() == rows);
+    // As records, and back.
+    std::string records;
+    for (const Entry* entry : entries) encoder.append(records, entry->key, entry->hash);
+    std::string_view rest = records;
+    for (uint32_t i = 0; i < rows; ++i) {
+      auto key = encoder.take(rest);
+      REQUIRE(key);
+      table.find({1, &key->words, &key->hash}, &found[i]);
+      REQUIRE(found[i] == entries[i]);
+    }
+    CHECK(rest.empty());
+    std::string_view damaged = std::string_view(records).substr(0, 1);
+    CHECK(!encoder.take(damaged));
+    std::vector<Vector> back;
+    encoder.decode({keys.words, rows}, keys.hashes, arena, back);
+    for (uint32_t c = 0; c < ids.size(); ++c) {
+      for (uint32_t i = 0; i < rows; ++i) {
+        REQUIRE(back[c].is_null(i) == batch.columns[c].is_null(i));
+        if (back[c].is_null(i)) continue;
+        const uint32_t bytes = back[c].type.bytes();
+        const auto at = [&](const Vector& vector) {
+          return static_cast<const char*>(vector.data) + size_t{bytes} * i;
+        };
+        REQUIRE(std::memcmp(at(back[c]), at(batch.columns[c]), bytes) == 0);
+      }
+    }
   }
 }
 
