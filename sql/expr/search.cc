@@ -47,15 +47,11 @@ size_t find_nth(std::string_view text, char separator, size_t from, int64_t nth,
   const __m128i wanted = _mm_set1_epi8(separator);
   size_t at = from;
   for (; at + kStep <= text.size(); at += kStep) {
+    // One by one: there are few, and counting them is a library call on plain x86-64.
     uint32_t found = equal16(load16(text.data() + at), wanted);
-    const int64_t here = std::popcount(found);
-    if (seen + here < nth) {
-      seen += here;
-      continue;
+    for (; found != 0; found &= found - 1) {
+      if (++seen == nth) return at + static_cast<size_t>(std::countr_zero(found));
     }
-    for (; ++seen < nth; found &= found - 1) {
-    }
-    return at + static_cast<size_t>(std::countr_zero(found));
   }
   for (; at < text.size(); ++at) {
     if (text[at] == separator && ++seen == nth) return at;

@@ -320,8 +320,7 @@ void RelationDeltaBuilder::add_weighted(const Batch& batch) {
       for (uint32_t i = 0; i < size; ++i) {
         const int64_t weight = batch.weight(batch.row(i));
         shrank_ |= weight < 0;
-        net_rows_.insert(net_rows_.end(), static_cast<size_t>(std::max<int64_t>(weight, 0)),
-                         rows[i]);
+        for (int64_t copy = 0; copy < weight; ++copy) net_rows_.push_back(rows[i]);
       }
       break;
     case KeyMode::multiset:

@@ -191,13 +191,13 @@ TEST_CASE("what came while a fold was on is folded without another commit") {
   Rows model;
   const auto write_all = [&](char row) {
     Changes changes;
-    for (int i = 0; i < 12000; ++i) changes[fmt::format("{:06}", i)] = std::string(1500, row);
+    for (int i = 0; i < 24000; ++i) changes[fmt::format("{:06}", i)] = std::string(1500, row);
     write_rows(*store, kTable, changes, model);
   };
   write_all('a');
   write_all('b');  // more pages than a commit takes in at once
   write_all('c');
-  REQUIRE(store->stats().overlay_bytes > 12000 * 1500);
+  REQUIRE(store->stats().overlay_bytes > 24000 * 1500);
   for (bool more = true; more;) more = value_of(store->maintain());
   CHECK(store->stats().overlay_bytes == 0);
   const std::vector<std::pair<std::string, std::string>> rows(model.begin(), model.end());
