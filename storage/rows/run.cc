@@ -5,6 +5,10 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
@@ -73,11 +77,65 @@ char* write_record(char* to, std::string_view key, bool erased, std::string_view
   return to;
 }
 
+constexpr size_t kSpareBytesMin = 256 << 10, kSpareBytesMax = 16 << 20;
+
+// Memory of runs that are gone, for those that come. The run of an epoch lives for a commit or two,
+// and a page fresh from the system costs more than what is written to it.
+class Spare {
+ public:
+  static Spare& instance() {
+    static Spare spare;
+    return spare;
+  }
+  Spare() = default;
+  Spare(const Spare&) = delete;
+  Spare& operator=(const Spare&) = delete;
+  ~Spare() {
+    for (const auto& [bytes, size] : held_) unmap_pages(bytes, size);
+  }
+
+  // `size`: bytes wanted, then bytes there.
+  char* take(size_t& size) {
+    {
+      const std::lock_guard lock(mutex_);
+      for (auto at = held_.begin(); at != held_.end(); ++at) {
+        if (at->second < size || at->second > size * 2) continue;
+        char* bytes = at->first;
+        size = at->second;
+        sum_ -= size;
+        held_.erase(at);
+        return bytes;
+      }
+    }
+    return map_pages(size);
+  }
+  void give(char* bytes, size_t size) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (sum_ + size <= kSpareBytesMax) {
+        held_.emplace_back(bytes, size);
+        sum_ += size;
+        return;
+      }
+    }
+    unmap_pages(bytes, size);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::pair<char*, size_t>> held_;
+  size_t sum_ = 0;
+};
+
 }  // namespace
 
 std::shared_ptr<char[]> Run::allocate(size_t size) {
-  char* bytes = PageAllocator<char>().allocate(size);
-  return {bytes, [size](char* held) { PageAllocator<char>().deallocate(held, size); }};
+  if (size < kSpareBytesMin) return std::make_unique_for_overwrite<char[]>(size);
+  // Sizes in steps of a quarter of their power of two, so that one fits another.
+  const size_t step = std::bit_floor(size) / 4;
+  size_t there = (size + step - 1) / step * step;
+  char* bytes = Spare::instance().take(there);
+  return {bytes, [there](char* held) { Spare::instance().give(held, there); }};
 }
 
 std::string_view Run::records() const {

@@ -61,7 +61,7 @@ void DistinctGate::begin(const Batch& batch, const Vector& groups, Arena& arena)
   encoder_.encode(picked, columns, arena, keys);
   group_keys(keys, encoder_.packed(), arena, groups_);
   entries_ = arena.allocate_array<Entry*>(groups_.keys.count + 1);
-  table_.find_or_add(groups_.keys, entries_);
+  table_.find_or_add(groups_.keys, entries_, KeyedTable::Distinct::yes);
   set_ = arena.allocate_array<uint64_t>(groups_.keys.count + 1);
   std::fill_n(set_, groups_.keys.count, 0);
   if (live == nullptr) {
@@ -98,8 +98,10 @@ int64_t* DistinctGate::pass(const uint16_t* live, const int64_t* weights, uint32
 
 void DistinctGate::end() {
   for (uint32_t g = 0; g < groups_.keys.count; ++g) {
-    erase_if_empty(entries_[g]);
-    if (set_[g] == 0) continue;
+    if (set_[g] == 0) {
+      erase_if_empty(entries_[g]);
+      continue;
+    }
     touch(partition_of(groups_.keys.hashes[g]));
     if (!logging) continue;
     append_varint(log(), set_[g]);

@@ -263,7 +263,7 @@ void GroupOperator::begin_gates(const Batch& batch, Entry* const* entries) {
 void GroupOperator::count_rows(uint32_t port, const Batch& batch, const KeyGroups& groups,
                                const KeyBatch& keys, Entry** entries) {
   auto* slots = accept_arena_.allocate_array<Entry*>(keys.count + 1);
-  table_.find_or_add(keys, slots);
+  table_.find_or_add(keys, slots, KeyedTable::Distinct::yes);
   for (uint32_t g = 0; g < keys.count; ++g) {
     if (slots[g]->mark == 0) mark_dirty(slots[g]);
   }

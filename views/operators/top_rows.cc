@@ -238,7 +238,7 @@ bool TopRowsState::update(const Batch& batch, Arena& arena) {
   KeyGroups groups;
   group_keys(keys, encoder_.packed(), arena, groups);
   auto* entries = arena.allocate_array<Entry*>(groups.keys.count);
-  table_.find_or_add(groups.keys, entries);
+  table_.find_or_add(groups.keys, entries, KeyedTable::Distinct::yes);
   auto* order = arena.allocate_array<std::string_view>(count);
   order_codec_.encode(batch, order_columns_, arena, order);
   take_in(batch, groups, entries, order, arena);

@@ -150,28 +150,35 @@ void KeyedTable::find_range(const KeyBatch& keys, uint32_t from, uint32_t to, En
     const uint32_t group = (static_cast<uint32_t>(keys.hashes[i]) >> 8) & part.group_mask;
     __builtin_prefetch(part.slots + size_t{group} * kSlots);
   }
-  // First candidate by tag; wrong ones (1 in 16 at most) are resolved below.
+  // First candidate by tag; wrong ones (1 in 16 at most) are resolved below, and so is `unknown`.
+  auto* const unknown = reinterpret_cast<Entry*>(uintptr_t{1});
   for (uint32_t i = from; i < to; ++i) {
     out[i] = nullptr;
     const Partition& part = partitions_[partition_of(keys.hashes[i])];
     if (part.groups == 0) continue;
     const uint32_t low = static_cast<uint32_t>(keys.hashes[i]);
     const uint32_t* slots = part.slots + size_t{(low >> 8) & part.group_mask} * kSlots;
-    const uint32_t mask = Group(slots).match(tag_of(low));
-    if (mask == 0) continue;
+    const Group lines(slots);
+    const uint32_t mask = lines.match(tag_of(low));
+    if (mask == 0) {
+      // With a free slot in its group the key is nowhere.
+      if (lines.equal(kEmpty) == 0) out[i] = unknown;
+      continue;
+    }
     out[i] = entry_at(part, slots[__builtin_ctz(mask)] & 0xffffffU);
     __builtin_prefetch(out[i], 1);
     __builtin_prefetch(reinterpret_cast<char*>(out[i]) + 56, 1);
   }
   if constexpr (packed) {
     for (uint32_t i = from; i < to; ++i) {
-      if (out[i] != nullptr) __builtin_prefetch(out[i]->key.bytes().data());
+      if (out[i] != nullptr && out[i] != unknown) {
+        __builtin_prefetch(out[i]->key.bytes().data());
+      }
     }
   }
   for (uint32_t i = from; i < to; ++i) {
-    if (out[i] != nullptr && same_key<packed>(out[i], keys.words[i], keys.hashes[i])) {
-      continue;
-    }
+    if (out[i] == nullptr) continue;
+    if (out[i] != unknown && same_key<packed>(out[i], keys.words[i], keys.hashes[i])) continue;
     out[i] = find_one<packed>(keys.words[i], keys.hashes[i]);
   }
 }
@@ -183,15 +190,17 @@ void KeyedTable::find(const KeyBatch& keys, Entry** out) const {
   }
 }
 
-void KeyedTable::find_or_add(const KeyBatch& keys, Entry** out) {
+void KeyedTable::find_or_add(const KeyBatch& keys, Entry** out, Distinct distinct) {
   for (uint32_t from = 0; from < keys.count; from += kProbeRun) {
     const uint32_t to = from + kProbeRun < keys.count ? from + kProbeRun : keys.count;
     packed_ ? find_range<true>(keys, from, to, out) : find_range<false>(keys, from, to, out);
     for (uint32_t i = from; i < to; ++i) {
       if (out[i] != nullptr) continue;
       // An earlier row of this run may have added the key.
-      out[i] = packed_ ? find_one<true>(keys.words[i], keys.hashes[i])
-                       : find_one<false>(keys.words[i], keys.hashes[i]);
+      if (distinct == Distinct::no) {
+        out[i] = packed_ ? find_one<true>(keys.words[i], keys.hashes[i])
+                         : find_one<false>(keys.words[i], keys.hashes[i]);
+      }
       if (out[i] == nullptr) out[i] = add(keys.words[i], keys.hashes[i]);
     }
   }
@@ -252,13 +261,10 @@ void KeyedTable::grow(Partition& part) {
   part.group_mask = groups - 1;
   part.used = 0;
   table_bytes_ += (size_t{groups} - old_groups) * kSlots * 4;
-  for (size_t s = 0; s < size_t{old_groups} * kSlots; ++s) {
-    if (old[s] == kEmpty || old[s] == kTombstone) continue;
-    const uint32_t index = old[s] & 0xffffffU;
-    if (s + 8 < size_t{old_groups} * kSlots && old[s + 8] > kTombstone) {
-      __builtin_prefetch(entry_at(part, old[s + 8] & 0xffffffU));
-    }
-    insert_slot(part, static_cast<uint32_t>(entry_at(part, index)->hash), index);
+  // In the order of entries, which lie side by side: less to wait for than in the order of slots.
+  for (uint32_t index = 0; index < part.next; ++index) {
+    const Entry* entry = entry_at(part, index);
+    if (entry->mark != kFreed) insert_slot(part, static_cast<uint32_t>(entry->hash), index);
   }
   unmap_pages(reinterpret_cast<char*>(old), size_t{old_groups} * kSlots * 4);
 }

@@ -57,8 +57,10 @@ class KeyedTable {
 
   // out[i] = entry of key i, nullptr where there is none.
   void find(const KeyBatch& keys, Entry** out) const;
-  // Adds what is missing with a zeroed payload; a key that occurs twice gets one entry.
-  void find_or_add(const KeyBatch& keys, Entry** out);
+  // Adds what is missing with a zeroed payload; a key that occurs twice gets one entry. Yes: none
+  // does, as after group_keys().
+  enum class Distinct : uint8_t { no, yes };
+  void find_or_add(const KeyBatch& keys, Entry** out, Distinct distinct = Distinct::no);
   // Entry pointers of other keys stay valid; the freed one may be handed out again.
   void erase(Entry* entry);
 

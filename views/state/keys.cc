@@ -175,9 +175,11 @@ void KeyEncoder::append(std::string& out, const KeyWords& words, uint64_t hash) 
     out.append(words.bytes());
     return;
   }
-  if (full_) out.push_back(static_cast<char>(null_bits(words, hash)));
-  append_varint(out, words.low);
-  append_varint(out, words.high);
+  char bytes[1 + 2 * kVarintBytesMax];
+  char* end = bytes;
+  if (full_) *end++ = static_cast<char>(null_bits(words, hash));
+  end = put_varint(put_varint(end, words.low), words.high);
+  out.append(bytes, static_cast<size_t>(end - bytes));
 }
 
 std::optional<KeyEncoder::Key> KeyEncoder::take(std::string_view& records) const {

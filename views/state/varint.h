@@ -9,12 +9,18 @@
 
 namespace qw::views {
 
+inline constexpr size_t kVarintBytesMax = 10;
+
+// Returns where it ends.
+inline char* put_varint(char* to, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
+  *to++ = static_cast<char>(value);
+  return to;
+}
+
 inline void append_varint(std::string& out, uint64_t value) {
-  char bytes[10];
-  size_t size = 0;
-  for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
-  bytes[size++] = static_cast<char>(value);
-  out.append(bytes, size);
+  char bytes[kVarintBytesMax];
+  out.append(bytes, static_cast<size_t>(put_varint(bytes, value) - bytes));
 }
 
 // Takes it off the front; nullopt: the bytes end before it does.
