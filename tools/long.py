@@ -47,7 +47,7 @@ RUNS = {
     "power": Run(python(ROOT / "tests/crash/power_cuts.py"),
                  "the server, power cuts: states", 10000, 1, 250),
     "hostile": Run(python(ROOT / "tests/e2e/hostile.py"),
-                   "hostile statements within --memory-limit: numbers", 1500, 1, 100),
+                   "hostile statements within --memory-limit: numbers", 600, 1, 100),
 }
 
 

@@ -54,7 +54,7 @@ struct Program::Code {
   uint32_t inputs = 0;
   uint32_t registers = 0;
   uint32_t call_sites = 0;
-  Arena arena;  // bytes of constants
+  Arena arena{256};  // bytes of constants; VALUES has a program per row
   std::vector<std::pair<uint32_t, Vector>> constants;
   std::vector<Load> parameters, outers;
   std::vector<Load> relabels;  // input columns under another type of the same layout: int4 as oid

@@ -9,7 +9,6 @@
 
 namespace qw {
 namespace {
-constexpr size_t kFirstBlockBytes = 64 << 10;
 constexpr size_t kBlockBytesMax = 1 << 20;
 }  // namespace
 
@@ -26,7 +25,7 @@ void* Arena::allocate_slow(size_t size, size_t alignment) {
     }
   }
   const size_t doubled =
-      blocks_.empty() ? kFirstBlockBytes : std::min(blocks_.back().size * 2, kBlockBytesMax);
+      blocks_.empty() ? first_block_bytes_ : std::min(blocks_.back().size * 2, kBlockBytesMax);
   const size_t bytes = std::max(need, doubled);
   charge_.grow(bytes);
   // Counted already: not asked about a second time.

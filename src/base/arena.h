@@ -24,6 +24,8 @@ namespace qw {
 class Arena {
  public:
   Arena() = default;
+  // Of many arenas side by side: begins with a smaller block.
+  explicit Arena(size_t first_block_bytes) : first_block_bytes_(first_block_bytes) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   Arena(Arena&&) noexcept = default;
@@ -84,6 +86,7 @@ class Arena {
   size_t current_ = 0;  // index of the block in use + 1; 0 = none yet
   uintptr_t cursor_ = 0, end_ = 0;
   size_t reserved_ = 0;
+  size_t first_block_bytes_ = 64 << 10;
   MemoryCharge charge_;
 };
 

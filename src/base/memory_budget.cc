@@ -120,6 +120,12 @@ Error MemoryBudget::exhausted() const {
 thread_local MemoryAccount* MemoryScope::current_ = nullptr;
 thread_local bool MemoryScope::unbroken_ = false;
 
+void MemoryScope::expect(uint64_t bytes) {
+  if (current_ == nullptr || unbroken_ || current_->budget->has_room(bytes)) return;
+  current_->exceeded = true;
+  throw MemoryExhausted();  // tidy: allow throw, because arenas have no other way out
+}
+
 void MemoryCharge::grow(uint64_t bytes) {
   MemoryAccount* account = MemoryScope::current();
   if (budget_ == nullptr) {

@@ -99,6 +99,9 @@ class MemoryScope {
   };
   static bool breakable() { return !unbroken_; }
 
+  // Before something that must not be left half done: throws when there is no room for so much.
+  static void expect(uint64_t bytes);
+
   // `work`'s result, or 53200.
   template <typename Work>
   static auto guard(MemoryAccount& account, Work&& work) -> decltype(work()) {

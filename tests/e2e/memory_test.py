@@ -76,6 +76,9 @@ HOSTILE = {
                     "FROM generate_series(1, 4000) a(y)",
     "arrays from subqueries": "SELECT x, ARRAY(SELECT y || 'text' FROM generate_series(1, 5000000) "
                               "b(y) WHERE y > x) FROM generate_series(1, 10) a(x)",
+    "arrays joined": "SELECT a.x, (SELECT array_agg(b.y || 'text of some length') "
+                     "FROM generate_series(1, 50000) b(y) WHERE b.y <> a.x % 100) "
+                     "FROM generate_series(1, 50000) a(x)",
     "intersection": "SELECT count(*) FROM (SELECT md5(x::text) FROM generate_series(1, 5000000) "
                     "a(x) INTERSECT SELECT md5(y::text) FROM generate_series(2, 5000000) b(y)) c",
 }

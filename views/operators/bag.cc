@@ -132,12 +132,18 @@ void BagCall::drop(Entry* entry) {
     at.bag->clear(heap);
     delete at.bag;
   }
-  if (at.value != nullptr) heap.release(at.value, at.value_size);
+  if (at.value != nullptr) {
+    heap.release(at.value, at.value_size);
+    if (at.value_size >= kLargeValueBytes) values_.shrink(at.value_size);
+  }
   at = Slot();
 }
 
 void BagCall::free_retired() {
-  for (const Retired& old : retired_) table_.heap(old.hash).release(old.bytes, old.size);
+  for (const Retired& old : retired_) {
+    table_.heap(old.hash).release(old.bytes, old.size);
+    if (old.size >= kLargeValueBytes) values_.shrink(old.size);
+  }
   retired_.clear();
 }
 
@@ -165,6 +171,8 @@ void BagCall::refresh(Entry* entry, const TextStyle& style, Arena& arena) {
       std::string_view(at.value, at.value_size) == value) {
     return;
   }
+  // Of large ones there may be more than there is memory for before anybody looks.
+  if (value.size() >= kLargeValueBytes) values_.grow(value.size());
   if (at.value != nullptr) retired_.push_back({at.value, at.value_size, entry->hash});
   at.value = nullptr;
   at.failed = failed ? 1 : 0;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "sql/plan.h"
+#include "src/base/memory_budget.h"
 #include "src/types/key_codec.h"
 #include "views/operators/operator.h"
 #include "views/state/keyed_table.h"
@@ -101,6 +102,8 @@ class BagCall final : public State {
   };
   void count_nodes(uint64_t hash, int64_t bags, int64_t rows);
 
+  static constexpr uint64_t kLargeValueBytes = 4096;
+  MemoryCharge values_;  // of a query
   std::vector<Retired> retired_;
   int64_t negative_ = 0;
   uint64_t rows_ = 0;

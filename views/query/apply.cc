@@ -7,6 +7,9 @@
 namespace qw::views {
 namespace {
 
+// The first block of an answer: most have a row or none.
+constexpr size_t kAnswerBytes = 512;
+
 void append_key(const Datum& value, std::string& key) {
   key.push_back(value.is_null() ? 'n' : 'v');
   if (value.is_null()) return;
@@ -60,7 +63,7 @@ Result<ApplyStream::Rows> ApplyStream::answer(uint32_t row) {
   if (it != answers_.end()) return it->second;
   host().context().outer = outer_;
   right_->restart();
-  auto rows = std::make_shared<RowBuffer>(right_types_);
+  auto rows = std::make_shared<RowBuffer>(right_types_, kAnswerBytes);
   Batch batch;
   const size_t enough = apply_.kind == sql::Apply::Kind::exists   ? 1
                         : apply_.kind == sql::Apply::Kind::scalar ? 2
@@ -269,6 +272,7 @@ void RecursiveStream::keep_new(const Batch& batch) {
     encoder_.encode(batch, columns_, arena_, keys);
     auto* entries = arena_.allocate_array<Entry*>(keys.count + 1);
     auto* selection = arena_.allocate_array<uint16_t>(keys.count + 1);
+    expect_room(batch);
     {
       const MemoryScope::Unbroken unbroken;
       seen_.find_or_add(keys, entries);

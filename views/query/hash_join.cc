@@ -87,6 +87,7 @@ Result<void> HashJoinStream::build() {
         null_rows_.add(nulls);
       }
     }
+    expect_room(batch);
     {
       const MemoryScope::Unbroken unbroken;
       index_.update(batch, build_arena_);

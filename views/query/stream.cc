@@ -1,11 +1,30 @@
 // Streams over operators; see stream.h.
 #include "views/query/stream.h"
 
+#include "src/types/str.h"
+
 namespace qw::views {
 
 Stream::~Stream() = default;
 
+// Values of some length; what rows of small ones take is seen soon enough.
+void Stream::expect_room(const Batch& batch) {
+  if (MemoryScope::current() == nullptr) return;
+  size_t bytes = 0;
+  for (const Vector& column : batch.columns) {
+    if (column.type.physical() != Physical::string) continue;
+    for (uint32_t i = 0; i < batch.size(); ++i) {
+      const uint32_t row = batch.row(i);
+      if (!column.is_null(row)) bytes += column.at<Str>(row).size();
+    }
+  }
+  constexpr size_t kWeighed = 1 << 20, kTimes = 4;
+  if (bytes > kWeighed) MemoryScope::expect(bytes * kTimes);
+}
+
 Result<void> QueryHost::check() const {
+  const MemoryAccount* account = MemoryScope::current();
+  if (account != nullptr && account->exceeded) return qw::fail(account->budget->exhausted());
   if (failure_) return qw::fail(*failure_);
   if (limits_.cancelled != nullptr && limits_.cancelled->load(std::memory_order_relaxed)) {
     return qw::fail(query_canceled("canceling statement due to user request"));
@@ -59,6 +78,7 @@ Result<bool> OperatorStream::next(Batch& out) {
     QW_TRY(host().check());
     if (producing_) {
       const bool more = op_->produce(made_);
+      if (more && finished_) hold_states(op_->states());
       QW_TRY(host().check());
       if (more) {
         repeater_.set(made_);
@@ -89,10 +109,15 @@ void OperatorStream::accept() {
     op_->accept(static_cast<uint32_t>(input_), in_);
     return;
   }
+  expect_room(in_);
   {
     const MemoryScope::Unbroken unbroken;
     op_->accept(static_cast<uint32_t>(input_), in_);
   }
+  hold_states(states);
+}
+
+void OperatorStream::hold_states(std::span<State* const> states) {
   size_t bytes = op_->list_bytes();
   for (const State* state : states) bytes += state->bytes();
   holds(bytes);
@@ -119,7 +144,8 @@ void UnionStream::restart() {
   input_ = 0;
 }
 
-RowBuffer::RowBuffer(std::vector<Type> types) : codec_(types) {
+RowBuffer::RowBuffer(std::vector<Type> types, size_t first_block_bytes)
+    : codec_(types), arena_(first_block_bytes) {
   for (uint32_t i = 0; i < types.size(); ++i) columns_.push_back(i);
 }
 

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "src/base/memory_budget.h"
@@ -61,6 +62,9 @@ class Stream {
   QueryHost& host() const { return host_; }
   // What the stream holds now beside its arenas, which count themselves. May throw.
   void holds(size_t bytes) { charge_.hold(bytes); }
+  // Before state that must not be left half changed takes the batch in: throws when a few times of
+  // what it weighs is not there.
+  static void expect_room(const Batch& batch);
 
  private:
   QueryHost& host_;
@@ -93,6 +97,7 @@ class OperatorStream final : public Stream {
 
  private:
   void accept();
+  void hold_states(std::span<State* const> states);
 
   std::unique_ptr<Operator> op_;
   std::vector<StreamPtr> inputs_;
@@ -117,7 +122,8 @@ class UnionStream final : public Stream {
 // Rows packed in memory, in order: what sorts, recursion and caches keep.
 class RowBuffer {
  public:
-  explicit RowBuffer(std::vector<Type> types);
+  // `first_block_bytes`: less for many small ones.
+  explicit RowBuffer(std::vector<Type> types, size_t first_block_bytes = 64 << 10);
   void add(const Batch& batch);
   // Up to kBatchRowsMax rows from position `from`; the batch borrows from `arena` and the buffer.
   Batch batch(size_t from, Arena& arena) const;
