@@ -22,10 +22,10 @@ class ZoneCache {
     const auto found = zones_.find(name);
     if (found != zones_.end()) return found->second.get();
     // A bare offset is a POSIX zone here, whose sign counts west of Greenwich.
-    std::string flipped(name);
-    if (!name.empty() && (name[0] == '+' || name[0] == '-'))
-      flipped[0] = name[0] == '+' ? '-' : '+';
-    if (!name.empty() && name[0] >= '0' && name[0] <= '9') flipped.insert(0, "-");
+    const char first = name.empty() ? '\0' : name[0];
+    std::string flipped(first >= '0' && first <= '9' ? "-" : "");
+    flipped += name;
+    if (first == '+' || first == '-') flipped[0] = first == '+' ? '-' : '+';
     QW_ASSIGN_OR_RETURN(auto zone, TimeZone::find(flipped));
     if (zones_.size() >= kZonesMax) zones_.clear();
     return zones_.emplace(std::string(name), std::move(zone)).first->second.get();

@@ -346,8 +346,7 @@ Result<void> GroupOperator::Main::replay(std::string_view records) {
     auto key = owner_.encoder_.take(records);
     if (!key) return damaged();
     const bool skip = skips(partition_of(key->hash));
-    Entry* entry = nullptr;
-    if (!skip) owner_.table_.find_or_add({1, &key->words, &key->hash}, &entry);
+    Entry* entry = skip ? nullptr : owner_.table_.find_or_add(key->words, key->hash);
     // Records of partitions that the image holds already are read into a slot nobody sees.
     const size_t misalignment = reinterpret_cast<uintptr_t>(skipped.data()) % 16;
     char* payload = skip ? skipped.data() + (16 - misalignment) % 16 : entry->payload();

@@ -206,6 +206,11 @@ void KeyedTable::find_or_add(const KeyBatch& keys, Entry** out, Distinct distinc
   }
 }
 
+Entry* KeyedTable::find_or_add(const KeyWords& key, uint64_t hash) {
+  Entry* entry = packed_ ? find_one<true>(key, hash) : find_one<false>(key, hash);
+  return entry != nullptr ? entry : add(key, hash);
+}
+
 Entry* KeyedTable::add(const KeyWords& key, uint64_t hash) {
   Partition& part = partitions_[partition_of(hash)];
   if (size_t{part.used} + 1 > size_t{part.groups} * 14) grow(part);

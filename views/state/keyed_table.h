@@ -61,6 +61,8 @@ class KeyedTable {
   // does, as after group_keys().
   enum class Distinct : uint8_t { no, yes };
   void find_or_add(const KeyBatch& keys, Entry** out, Distinct distinct = Distinct::no);
+  // The same for one key, for recovery, where records come one by one and most are new.
+  Entry* find_or_add(const KeyWords& key, uint64_t hash);
   // Entry pointers of other keys stay valid; the freed one may be handed out again.
   void erase(Entry* entry);
 

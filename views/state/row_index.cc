@@ -2,6 +2,7 @@
 #include "views/state/row_index.h"
 
 #include <cstring>
+#include <numeric>
 
 #include <absl/container/flat_hash_map.h>
 
@@ -104,10 +105,11 @@ void RowIndex::restored(uint32_t) {
   negative_rows_ = negative_before_;
 }
 
-Batch RowIndex::without_null_keys(const Batch& batch, Arena& arena) const {
+Batch RowIndex::without_null_keys(const Batch& batch, std::span<const uint32_t> columns,
+                                  Arena& arena) const {
   Batch out = batch;
   for (size_t k = 0; k < key_.size(); ++k) {
-    const Vector& vector = out.columns[key_[k]];
+    const Vector& vector = out.columns[columns[k]];
     if (!skip_null_[k] || vector.validity == nullptr) continue;
     auto* selection = arena.allocate_array<uint16_t>(out.size());
     uint32_t count = 0;
@@ -153,14 +155,38 @@ void RowIndex::probe(const Batch& batch, std::span<const uint32_t> columns, Aren
 }
 
 void RowIndex::update(const Batch& input, Arena& arena) {
-  const Batch batch = without_null_keys(input, arena);
+  const Batch batch = without_null_keys(input, key_, arena);
   if (batch.empty()) return;
   KeyBatch keys;
   encoder_.encode(batch, key_, arena, keys);
-  auto* entries = arena.allocate_array<Entry*>(keys.count);
   auto* rows = arena.allocate_array<std::string_view>(keys.count);
   codec().pack(batch, all_columns_, arena, rows);
   if (absent() != 0 && !replaying_) check_present(keys);
+  change_rows(batch, keys, rows, arena);
+}
+
+void RowIndex::absorb_packed(std::span<const std::string_view> rows, const int64_t* weights,
+                             Arena& arena) {
+  Batch input;
+  input.rows = static_cast<uint32_t>(rows.size());
+  codec().unpack(rows, key_, arena, input.columns);
+  input.weights = weights;
+  std::vector<uint32_t> columns(key_.size());
+  std::iota(columns.begin(), columns.end(), 0U);
+  const Batch batch = without_null_keys(input, columns, arena);
+  if (batch.empty()) return;
+  KeyBatch keys;
+  encoder_.encode(batch, columns, arena, keys);
+  auto* left = arena.allocate_array<std::string_view>(keys.count);
+  for (uint32_t i = 0; i < keys.count; ++i) left[i] = rows[batch.row(i)];
+  replaying_ = true;
+  change_rows(batch, keys, left, arena);
+  replaying_ = false;
+}
+
+void RowIndex::change_rows(const Batch& batch, const KeyBatch& keys, const std::string_view* rows,
+                           Arena& arena) {
+  auto* entries = arena.allocate_array<Entry*>(keys.count);
   table_.find_or_add(keys, entries);
   const int64_t* weights = batch.weights;
   for (uint32_t i = 0; i < keys.count; ++i) {

@@ -95,7 +95,14 @@ class RowIndex final : public RowState, public Spillable {
  private:
   void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
   void absorb(const Batch& batch) override;
-  Batch without_null_keys(const Batch& batch, Arena& arena) const;
+  void absorb_packed(std::span<const std::string_view> rows, const int64_t* weights,
+                     Arena& arena) override;
+  // Column columns[k] of the batch is key column k.
+  Batch without_null_keys(const Batch& batch, std::span<const uint32_t> columns,
+                          Arena& arena) const;
+  // rows[i] is the packed row of the batch's i-th row that is left.
+  void change_rows(const Batch& batch, const KeyBatch& keys, const std::string_view* rows,
+                   Arena& arena);
   void change(Entry* entry, std::string_view row, int64_t weight);
   void add_row(Entry* entry, std::string_view row, uint32_t hash, int64_t weight);
   void remove_row(Entry* entry, uint32_t position);

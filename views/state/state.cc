@@ -143,13 +143,18 @@ Result<void> RowState::replay(std::string_view records) {
       records.remove_prefix(*size);
     }
     arena.reset();
-    Batch batch;
-    batch.rows = static_cast<uint32_t>(rows.size());
-    codec_.unpack(rows, {}, arena, batch.columns);
-    batch.weights = weights.data();
-    absorb(batch);
+    absorb_packed(rows, weights.data(), arena);
   }
   return {};
+}
+
+void RowState::absorb_packed(std::span<const std::string_view> rows, const int64_t* weights,
+                             Arena& arena) {
+  Batch batch;
+  batch.rows = static_cast<uint32_t>(rows.size());
+  codec_.unpack(rows, {}, arena, batch.columns);
+  batch.weights = weights;
+  absorb(batch);
 }
 
 }  // namespace qw::views

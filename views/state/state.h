@@ -16,10 +16,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "src/base/arena.h"
 #include "src/base/ids.h"
 #include "src/base/result.h"
 #include "src/types/batch.h"
@@ -124,6 +126,9 @@ class RowState : public State {
   // Of a batch that absorb() got, the rows of partitions that are wanted.
   Batch wanted(const Batch& batch, const KeyEncoder& encoder, std::span<const uint32_t> key,
                Arena& arena);
+  // The same of packed rows, at most a batch of them: unpacks and absorbs.
+  virtual void absorb_packed(std::span<const std::string_view> rows, const int64_t* weights,
+                             Arena& arena);
   void log_row(std::string_view row, int64_t weight);
   static void append_row(std::string& out, std::string_view row, int64_t weight);
   Result<void> replay(std::string_view records) final;
