@@ -26,6 +26,7 @@ namespace {
 // none. A catalog of version 1 gets them when it is opened.
 constexpr int kSchemaVersion = 2;
 constexpr uint32_t kFirstObject = 16384;
+constexpr SqlState kIoError = "58030";
 constexpr std::string_view kStoreIdentity = "store_identity";
 constexpr const char* kSchema = R"sql(
   CREATE TABLE object (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name_class TEXT NOT NULL,
@@ -291,6 +292,11 @@ struct Catalog::Impl {
   Impl& operator=(const Impl&) = delete;
   ~Impl() { sqlite3_close(db); }
 
+  // Whatever failed but a lack of room may have been a sync, and a sync is not tried again: the
+  // first such error is the answer to every later change.
+  std::optional<Error> broken;
+  std::function<CommitFault()> fault;
+
   Result<void> execute(const char* sql) {
     const int rc = sqlite3_exec(db, sql, nullptr, nullptr, nullptr);
     if (rc != SQLITE_OK) return fail(sqlite_error(db, rc));
@@ -301,11 +307,24 @@ struct Catalog::Impl {
   template <typename Body>
   Result<void> transaction(const Body& body) {
     const std::lock_guard lock(mutex);
-    QW_TRY(execute("BEGIN IMMEDIATE"));
-    Result<void> done = body();
-    if (done) done = execute("COMMIT");
-    if (!done) (void)execute("ROLLBACK");  // the first error is the one to tell
+    if (broken) return fail(*broken);
+    Result<void> done = execute("BEGIN IMMEDIATE");
+    if (done) done = body();
+    if (done) done = with_fault([&] { return execute("COMMIT"); });
+    if (done) return {};
+    (void)execute("ROLLBACK");  // the first error is the one to tell
+    if (done.error().code() == kIoError) broken = done.error();
     return done;
+  }
+
+  // Makes something durable, unless a simulation has it otherwise.
+  template <typename Work>
+  Result<void> with_fault(const Work& work) {
+    const CommitFault injected = fault ? fault() : CommitFault::none;
+    if (injected == CommitFault::full) return fail(disk_full("injected full disk"));
+    if (injected != CommitFault::lost) QW_TRY(work());
+    if (injected == CommitFault::none) return {};
+    return fail(io_error("injected commit fault"));
   }
 
   Result<uint32_t> allocate(std::string_view counter, uint32_t count) {
@@ -483,6 +502,10 @@ struct Catalog::Impl {
   // Writes the secrets beside the old file, syncs, and renames: a crash leaves one or the other.
   Result<void> write_secrets(const Secrets& changed) {
     if (secrets_path.empty()) return {};
+    return with_fault([&] { return replace_secrets(changed); });
+  }
+
+  Result<void> replace_secrets(const Secrets& changed) {
     const std::filesystem::path fresh = secrets_path.string() + ".new";
     const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return fail(file_error(errno, "cannot create", fresh));
@@ -498,6 +521,20 @@ struct Catalog::Impl {
     const int dir_fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0) return fail(file_error(errno, "cannot open", dir));
     return sync_and_close(dir_fd, dir);
+  }
+
+  // A secret is written before its object is ready, and erased after it has gone.
+  Result<void> forget_orphaned_secrets() {
+    const std::lock_guard lock(mutex);
+    Secrets owned;
+    for (const auto& [id, value] : secrets) {
+      QW_ASSIGN_OR_RETURN(const auto object, read(id));
+      if (object) owned[id] = value;
+    }
+    if (owned.size() == secrets.size()) return {};
+    QW_TRY(write_secrets(owned));
+    secrets = std::move(owned);
+    return {};
   }
 
   Result<void> open_database(const std::filesystem::path& dir, const Beside& store) {
@@ -687,6 +724,7 @@ Result<std::vector<CatalogObject>> Catalog::sweep(
     return {};
   };
   QW_TRY(impl_->transaction(settle));
+  QW_TRY(impl_->forget_orphaned_secrets());
   return removed;
 }
 
@@ -742,6 +780,11 @@ Result<std::optional<std::string>> Catalog::secret(ObjectId id) const {
   const auto it = impl_->secrets.find(id);
   if (it == impl_->secrets.end()) return std::nullopt;
   return it->second;
+}
+
+void Catalog::set_fault(std::function<CommitFault()> fault) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->fault = std::move(fault);
 }
 
 std::vector<std::string> Catalog::secret_values() const {

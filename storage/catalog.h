@@ -24,6 +24,7 @@
 
 #include "src/base/ids.h"
 #include "src/base/result.h"
+#include "storage/commit_fault.h"
 
 namespace qw::storage {
 
@@ -93,6 +94,9 @@ class Catalog {
   Result<void> put_secret(ObjectId id, std::string_view value);
   Result<void> remove_secret(ObjectId id);
   Result<std::optional<std::string>> secret(ObjectId id) const;
+  // Simulations: asked before each change of either file is made durable. `lost` and `kept` are for
+  // good, as an error of the disk is.
+  void set_fault(std::function<CommitFault()> fault);
   // All secret values, for scrubbing them from foreign error texts.
   std::vector<std::string> secret_values() const;
 

@@ -98,7 +98,8 @@ class KvWrite {
                                      const std::function<bool(std::string_view key)>& matches) = 0;
   // The last entry with a key < bound; an empty bound means the end of the table.
   virtual Result<std::optional<KvEntry>> last_below(Table table, std::string_view bound) = 0;
-  // Durable when it returns success. After an error nothing of the transaction is visible.
+  // Durable when it returns success. After an error nothing of the transaction is visible; 53100:
+  // there was no room for it (see Kv::check_syncs).
   virtual Result<void> commit() = 0;
 };
 
@@ -118,6 +119,9 @@ class Kv {
   virtual ~Kv();
   virtual Result<std::unique_ptr<KvRead>> begin_read() = 0;
   virtual Result<std::unique_ptr<KvWrite>> begin_write() = 0;
+  // After a commit that found no room: that no sync of the file has ever failed, so that what is
+  // committed is still what the disk holds and commits may go on. 58030 when one has.
+  virtual Result<void> check_syncs() = 0;
   // Frees reader slots of processes that died; call about once a second. Returns how many.
   virtual Result<uint32_t> check_readers() = 0;
   virtual Result<KvStats> stats() = 0;

@@ -268,6 +268,7 @@ class MemoryWrite final : public KvWrite {
     committed_ = true;
     impl_->writing = false;
     const CommitFault fault = impl_->fault ? impl_->fault(impl_->version + 1) : CommitFault::none;
+    if (fault == CommitFault::full) return fail(disk_full("injected full disk"));
     if (fault != CommitFault::lost) impl_->apply(changes_);
     if (fault != CommitFault::none) return fail(io_error("injected commit fault"));
     return {};

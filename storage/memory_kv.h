@@ -10,15 +10,10 @@
 #include <functional>
 #include <memory>
 
+#include "storage/commit_fault.h"
 #include "storage/kv.h"
 
 namespace qw::storage {
-
-enum class CommitFault : uint8_t {
-  none,
-  lost,  // the commit fails and nothing of it is there afterwards
-  kept   // the commit fails, but a restart finds it (the sync came through, the answer did not)
-};
 
 class MemoryKv final : public Kv {
  public:
@@ -31,6 +26,7 @@ class MemoryKv final : public Kv {
 
   Result<std::unique_ptr<KvRead>> begin_read() override;
   Result<std::unique_ptr<KvWrite>> begin_write() override;
+  Result<void> check_syncs() override { return {}; }
   Result<uint32_t> check_readers() override { return 0U; }
   Result<KvStats> stats() override;
   Result<void> copy_to(const std::string& dir) override;

@@ -69,10 +69,9 @@ StagedEpoch Store::stage(EpochWrite write) {
 Result<Snapshot> Store::latest() const { return impl_->source->latest(); }
 Result<Snapshot> Store::snapshot() const { return impl_->source->snapshot(); }
 
-Result<void> Store::commit(StagedEpoch staged) {
-  const std::shared_ptr<StagedEpoch::Impl> owned = std::move(staged.impl_);
-  QW_ASSERT(owned != nullptr);
-  return impl_->commit(*owned);
+Result<void> Store::commit(const StagedEpoch& staged) {
+  QW_ASSERT(staged.impl_ != nullptr);
+  return impl_->commit(*staged.impl_);
 }
 
 Result<void> Store::commit(EpochWrite write) { return commit(stage(std::move(write))); }

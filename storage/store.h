@@ -8,7 +8,8 @@
 //
 // After a commit error the store is read-only: LMDB may have half-synced pages, and retrying an
 // fsync proves nothing. Every later commit returns the first error; readers go on; open() starts
-// anew. README.md draws the bytes. Tests: tests/unit/storage/, tests/crash/.
+// anew. The exception is a disk without room (kNoRoom), as long as no sync has failed. README.md
+// draws the bytes. Tests: tests/unit/storage/, tests/crash/.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,9 @@ class Clock;
 namespace qw::storage {
 
 class Kv;
+
+// What a commit fails with that may be tried again, once there is room on the disk.
+inline constexpr SqlState kNoRoom = "53100";
 
 enum class FoldPolicy : uint8_t {
   cost,     // by estimated dirty pages against changed bytes
@@ -137,12 +141,13 @@ class Store {
   StagedEpoch stage(EpochWrite write);
   // Epoch thread: as snapshot(), and with every staged epoch on top.
   Result<Snapshot> latest() const;
-  // Commit thread, in the order of staging.
-  Result<void> commit(StagedEpoch staged);
-  // stage() and commit() in one, for callers without a pipeline.
+  // Commit thread, in the order of staging. kNoRoom: nothing of it is there, and it is to be
+  // committed again, before any other. Every other error is for good.
+  Result<void> commit(const StagedEpoch& staged);
+  // stage() and commit() in one, for callers without a pipeline, to whom every error is for good.
   Result<void> commit(EpochWrite write);
   // Commit thread, when it has nothing else to do: one slice of background work, as a transaction
-  // of its own at the same epoch. True while there is more.
+  // of its own at the same epoch. True while there is more. kNoRoom: to be tried again.
   Result<bool> maintain();
 
   Result<Snapshot> snapshot() const;

@@ -52,7 +52,9 @@ Result<int> try_lock(const std::filesystem::path& directory, std::string* holder
     return fail(system_error(code, "cannot lock", file));
   }
   const std::string pid = fmt::format("{}\n", getpid());
-  if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) {
+  // In this order: what is overwritten needs no room on a full disk.
+  if (pwrite(fd, pid.data(), pid.size(), 0) < 0 ||
+      ftruncate(fd, static_cast<off_t>(pid.size())) != 0) {
     const int code = errno;
     close(fd);
     return fail(system_error(code, "cannot write", file));

@@ -1,6 +1,7 @@
 // LmdbKv: see lmdb_kv.h.
 #include "storage/lmdb/lmdb_kv.h"
 
+#include <fcntl.h>
 #include <lmdb.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -73,12 +75,16 @@ struct Environment {
   MDB_env* env = nullptr;
   Tables tables{};
   std::string file;
+  // Never written to. The kernel tells each descriptor once of a write-back that failed since it
+  // was opened: LMDB's own may have been told already, this one has not.
+  int witness = -1;
 
   Environment() = default;
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
   ~Environment() {
     if (env != nullptr) mdb_env_close(env);
+    if (witness >= 0) close(witness);
   }
   tl::unexpected<Error> error(int rc, const char* what) const {
     return fail(to_error(rc, what, file));
@@ -334,6 +340,10 @@ class LmdbKv final : public Kv {
     if (durability == Durability::none) flags |= MDB_NOSYNC;
     if (larger_than_memory(file)) flags |= MDB_NORDAHEAD;
     QW_TRY(check(mdb_env_open(env_.env, env_.file.c_str(), flags, 0600), "cannot open"));
+    if (durability == Durability::sync) {
+      env_.witness = ::open(env_.file.c_str(), O_RDONLY | O_CLOEXEC);
+      if (env_.witness < 0) return env_.error(errno, "cannot open");
+    }
     MDB_txn* txn = nullptr;
     QW_TRY(check(mdb_txn_begin(env_.env, nullptr, 0, &txn), "cannot open"));
     for (size_t i = 0; i < kTableCount; ++i) {
@@ -358,6 +368,13 @@ class LmdbKv final : public Kv {
     const int rc = mdb_txn_begin(env_.env, nullptr, 0, &txn);
     if (rc != MDB_SUCCESS) return env_.error(rc, "cannot write");
     return std::make_unique<LmdbWrite>(env_, txn);
+  }
+
+  Result<void> check_syncs() override {
+    if (env_.witness < 0 || fsync(env_.witness) == 0) return {};
+    // Once is for good: what the kernel has told this descriptor it will not tell again.
+    return fail(io_error(fmt::format("a sync has failed: {}: {}",
+                                     std::generic_category().message(errno), env_.file)));
   }
 
   Result<uint32_t> check_readers() override {

@@ -475,9 +475,32 @@ void Store::Impl::Commit::compact_runs() {
   }
 }
 
-Result<void> Store::Impl::commit(StagedEpoch::Impl& staged_epoch) {
+Error Store::Impl::give_up(Error error, const StoreStats& before) {
+  if (error.code() == kNoRoom) {
+    counters = before;
+    auto undone = undo();
+    if (undone) return error;
+    error = std::move(undone).error();
+  }
+  failed = error;
+  return error;
+}
+
+// Nothing of the transaction is in any tree, so the environment says how things are. The overlay
+// that readers have is untouched; folds in slices begin anew, as after a restart.
+Result<void> Store::Impl::undo() {
+  QW_TRY(kv->check_syncs());
+  QW_ASSIGN_OR_RETURN(const auto read, kv->begin_read());
+  EpochRecord record;
+  QW_TRY(recover_directories(*read, record));
+  release_obsolete(*source->current());
+  return {};
+}
+
+Result<void> Store::Impl::commit(const StagedEpoch::Impl& staged_epoch) {
   const std::lock_guard lock(commit_mutex);
   if (failed) return fail(*failed);
+  const StoreStats before = counters;
   const int64_t begun_us = options.clock == nullptr ? 0 : options.clock->monotonic_us();
   const EpochWrite& write = staged_epoch.write;
   const auto run = [&]() -> Result<void> {
@@ -504,10 +527,7 @@ Result<void> Store::Impl::commit(StagedEpoch::Impl& staged_epoch) {
     QW_TRY(commit.collect());
     return commit.finish();
   };
-  if (Result<void> done = run(); !done) {
-    failed = done.error();
-    return done;
-  }
+  if (Result<void> done = run(); !done) return fail(give_up(std::move(done).error(), before));
   if (options.clock != nullptr) {
     counters.last_commit_us = options.clock->monotonic_us() - begun_us;
   }
@@ -523,6 +543,7 @@ Result<bool> Store::Impl::maintain() {
   const std::lock_guard lock(commit_mutex);
   if (failed) return fail(*failed);
   if (!has_background_work()) return false;
+  const StoreStats before = counters;
   const auto run = [&]() -> Result<void> {
     Commit commit(*this);
     QW_TRY(commit.begin());
@@ -531,10 +552,7 @@ Result<bool> Store::Impl::maintain() {
     QW_TRY(commit.collect());
     return commit.finish();
   };
-  if (Result<void> done = run(); !done) {
-    failed = done.error();
-    return fail(std::move(done).error());
-  }
+  if (Result<void> done = run(); !done) return fail(give_up(std::move(done).error(), before));
   return has_background_work();
 }
 

@@ -84,11 +84,11 @@ Result<void> Store::Impl::recover() {
                         read_meta_record<uint64_t>(meta_key(kMetaIdentity), *identifying));
   }
   EpochRecord record;
-  QW_TRY(recover_meta(*read, record));
-  QW_TRY(recover_log_keys(*read, record));
+  QW_TRY(recover_directories(*read, record));
 
   Overlay overlay;
   overlay.epoch = Epoch{record.epoch};
+  std::vector<std::shared_ptr<RelationState>> relations;
   const auto add_relation = [&](const char* id, const KvEntry& entry) -> Result<void> {
     QW_ASSIGN_OR_RETURN(const auto stored,
                         read_meta_record<RelationRecord>(entry.key, entry.value));
@@ -99,16 +99,40 @@ Result<void> Store::Impl::recover() {
     state->base_rows = stored.base_rows;
     state->base_bytes = stored.base_bytes;
     state->folded = Epoch{stored.folded};
-    const LogStream stream{LogKind::relation, state->relation.value};
-    log.release(stream, state->folded);
-    if (const auto* refs = log.find(stream)) {
-      QW_ASSIGN_OR_RETURN(RunPtr run, read_runs(*read, state->relation, *refs));
-      state->runs = {std::move(run)};
-    }
-    overlay.set(std::move(state));
+    overlay.set(state);
+    relations.push_back(std::move(state));
     return {};
   };
   QW_TRY(each_meta(*read, kMetaRelation, 4, add_relation));
+  release_obsolete(overlay);
+  for (const auto& state : relations) {
+    const auto* refs = log.find({LogKind::relation, state->relation.value});
+    if (refs == nullptr) continue;
+    QW_ASSIGN_OR_RETURN(RunPtr run, read_runs(*read, state->relation, *refs));
+    state->runs = {std::move(run)};
+  }
+  staged = overlay.epoch;
+  source = std::make_shared<SnapshotSource>(kv, directory);
+  source->announce(read->version(), std::make_shared<const Overlay>(std::move(overlay)));
+  source->publish();
+  return {};
+}
+
+Result<void> Store::Impl::recover_directories(KvRead& read, EpochRecord& record) {
+  log = LogDirectory();
+  images.clear();
+  passes.clear();
+  dropping_relations.clear();
+  dropping_states.clear();
+  counters.image_bytes = 0;
+  QW_TRY(recover_meta(read, record));
+  return recover_log_keys(read, record);
+}
+
+void Store::Impl::release_obsolete(const Overlay& overlay) {
+  for (const RelationPtr& relation : overlay.relations) {
+    log.release({LogKind::relation, relation->relation.value}, relation->folded);
+  }
   for (auto it = log.streams().begin(); it != log.streams().end();) {
     const LogStream stream = it->first;
     ++it;  // before the stream may go
@@ -119,11 +143,6 @@ Result<void> Store::Impl::recover() {
     const auto state = images.find(StateId{stream.id});
     if (state != images.end()) log.release(stream, state->second.covered());
   }
-  staged = overlay.epoch;
-  source = std::make_shared<SnapshotSource>(kv, directory);
-  source->announce(read->version(), std::make_shared<const Overlay>(std::move(overlay)));
-  source->publish();
-  return {};
 }
 
 Result<void> Store::Impl::recover_meta(KvRead& read, EpochRecord& record) {

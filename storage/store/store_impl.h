@@ -1,9 +1,10 @@
 // Store::Impl: what the parts of the store share. open.cc builds it, commit.cc moves it from epoch
 // to epoch, check.cc reads it all.
 //
-// The environment and this memory change together: if a transaction fails, memory may be ahead, so
-// the store takes no further writes and the next open() rebuilds it. commit_mutex_ guards
-// everything that commits change; SnapshotSource has its own lock for what readers need.
+// The environment and this memory change together: if a transaction fails, memory is ahead. When it
+// only found no room, what commits keep is read anew from the environment; after any other error
+// the store takes no further writes and the next open() rebuilds it. commit_mutex guards everything
+// that commits change; SnapshotSource has its own lock for what readers need.
 #pragma once
 
 #include <deque>
@@ -58,15 +59,23 @@ struct Store::Impl {
   // -- open.cc
   Result<void> open_files();
   Result<void> recover();
+  // What commits keep in memory beside the overlay: the log's directory, images, what is dropped.
+  Result<void> recover_directories(KvRead& read, EpochRecord& record);
   Result<void> recover_meta(KvRead& read, EpochRecord& record);
+  // Log that folds, images and drops have made obsolete.
+  void release_obsolete(const Overlay& overlay);
   Result<void> recover_log_keys(KvRead& read, const EpochRecord& record);
   Result<RunPtr> read_runs(KvRead& read, ObjectId relation,
                            const std::deque<LogDirectory::Ref>& refs) const;
 
   // -- commit.cc
   struct Commit;  // one transaction in the making
-  Result<void> commit(StagedEpoch::Impl& staged);
+  Result<void> commit(const StagedEpoch::Impl& staged);
   Result<bool> maintain();
+  // After a transaction that failed, `before` being the counters before it: takes memory back to
+  // what is committed (53100), or makes the store read-only. Returns what to tell.
+  Error give_up(Error error, const StoreStats& before);
+  Result<void> undo();
   bool has_background_work() const;
 
   const StoreOptions options;

@@ -1,5 +1,6 @@
 // The store against std::map: random epochs under every fold policy, snapshots held across commits,
-// staged epochs, states with images, drops, and a reopen (same bytes, empty memory) at any point.
+// staged epochs, states with images, drops, a reopen (same bytes, empty memory) at any point, and
+// commits that find no room and are tried again.
 #include <algorithm>
 #include <deque>
 
@@ -24,12 +25,16 @@ struct Held {
 
 class Model {
  public:
-  Model(uint64_t seed, const StoreOptions& given) : random_(seed), options_(given) { reopen(); }
+  // `fills`: its disk has no room now and then.
+  Model(uint64_t seed, const StoreOptions& given, std::shared_ptr<MemoryKv> fills = nullptr)
+      : random_(seed), options_(given), fills_(std::move(fills)) {
+    reopen();
+  }
 
   void run(int epochs) {
     for (int i = 0; i < epochs; ++i) {
       one_epoch();
-      if (random_.chance(0.3)) (void)value_of(store_->maintain());
+      if (random_.chance(0.3)) maintain();
       if (random_.chance(0.15)) hold();
       if (random_.chance(0.1)) verify_held();
       if (random_.chance(0.2)) verify(value_of(store_->snapshot()), relations_);
@@ -127,9 +132,37 @@ class Model {
   }
 
   void commit_staged() {
-    for (; !staged_.empty(); staged_.pop_front()) done(store_->commit(std::move(staged_.front())));
+    for (; !staged_.empty(); staged_.pop_front()) {
+      const StagedEpoch& staged = staged_.front();
+      without_room([&] { return store_->commit(staged); });
+      done(store_->commit(staged));
+    }
     CHECK(store_->epoch() == epoch_);
     CHECK(value_of(store_->meta("position")) == fmt::format("{}", epoch_));
+  }
+
+  void maintain() {
+    without_room([&] { return store_->maintain(); });
+    (void)value_of(store_->maintain());
+  }
+
+  // Tries `work` as often as chance wants while there is no room: nothing changes, and readers that
+  // come meanwhile see the last commit.
+  template <typename Work>
+  void without_room(const Work& work) {
+    if (!fills_) return;
+    const Epoch before = store_->epoch();
+    while (random_.chance(0.3)) {
+      fills_->set_fault([](uint64_t) { return CommitFault::full; });
+      const auto failed = work();
+      fills_->set_fault({});
+      if (failed) continue;  // there was nothing to commit
+      CHECK(failed.error().code() == kNoRoom);
+      CHECK(store_->epoch() == before);
+      CHECK(value_of(store_->snapshot()).epoch() == before);
+      CHECK(!store_->stats().read_only);
+      if (random_.chance(0.2)) CHECK(value_of(store_->check()) == std::vector<std::string>{});
+    }
   }
 
   void change_state(EpochBuilder& builder, StateId state) {
@@ -237,6 +270,7 @@ class Model {
 
   Random random_;
   StoreOptions options_;
+  std::shared_ptr<MemoryKv> fills_;
   std::unique_ptr<Store> store_;
   Epoch epoch_;
   uint32_t first_relation_ = 16384, first_state_ = 1;
@@ -246,7 +280,8 @@ class Model {
   std::deque<Held> held_;
 };
 
-void run_policy(FoldPolicy policy, uint64_t seed, bool on_disk, size_t overlay_bytes_max) {
+void run_policy(FoldPolicy policy, uint64_t seed, bool on_disk, size_t overlay_bytes_max,
+                bool fills = false) {
   CAPTURE(seed);
   CAPTURE(static_cast<int>(policy));
   const TempDir dir;
@@ -256,8 +291,9 @@ void run_policy(FoldPolicy policy, uint64_t seed, bool on_disk, size_t overlay_b
   options.salt = seed;
   options.slice_pages_max = 64;
   options.overlay_bytes_max = overlay_bytes_max;
-  if (!on_disk) options.kv = std::make_shared<MemoryKv>();
-  Model(seed, options).run(on_disk ? 120 : 150);
+  const auto memory = std::make_shared<MemoryKv>();
+  if (!on_disk) options.kv = memory;
+  Model(seed, options, fills ? memory : nullptr).run(on_disk ? 120 : 150);
 }
 
 TEST_CASE("store equals the model: folds by cost") {
@@ -275,6 +311,13 @@ TEST_CASE("store equals the model: in memory") {
   for (uint64_t seed = 20; seed < 24; ++seed) {
     run_policy(FoldPolicy::shuffled, seed, false, 1 << 20);
   }
+}
+TEST_CASE("store equals the model: on a disk that is full now and then") {
+  for (uint64_t seed = 30; seed < 34; ++seed) {
+    run_policy(FoldPolicy::shuffled, seed, false, 1 << 20, true);
+  }
+  run_policy(FoldPolicy::cost, 34, false, 1 << 14, true);
+  run_policy(FoldPolicy::eager, 35, false, 0, true);
 }
 
 }  // namespace

@@ -324,6 +324,59 @@ TEST_CASE("a full disk fails the commit and leaves the last epoch") {
   CHECK(value_of(store->check()).empty());
 }
 
+// While one lives, this process writes to no file: EFBIG, which LMDB gets as it would get ENOSPC.
+class NoRoom {
+ public:
+  NoRoom() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit none{0, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &none);
+  }
+  NoRoom(const NoRoom&) = delete;
+  NoRoom& operator=(const NoRoom&) = delete;
+  ~NoRoom() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_CASE("an epoch that found no room is committed once there is some") {
+  const TempDir dir;
+  Rows model, committed;
+  auto store = value_of(Store::open(options_for(dir)));
+  write_rows(*store, kTable, {{"a", "1"}, {"b", "1"}}, model);
+  for (uint64_t epoch = 2; epoch < 40; ++epoch) {
+    committed = model;
+    EpochBuilder builder(Epoch{epoch});
+    builder.change(kTable, {{fmt::format("{:03}", epoch * 7 % 40), std::string(3000, 'r')}}, model);
+    builder.write.state_logs.push_back({StateId{1}, {std::string(epoch * 1000, 's')}});
+    if (epoch % 4 == 0) builder.write.images.push_back({StateId{1}, 0, 1, {"image"}});
+    const StagedEpoch staged = store->stage(std::move(builder.write));
+    for (uint64_t tried = 0; tried < epoch % 3; ++tried) {
+      Result<void> full;
+      {
+        const NoRoom none;
+        full = store->commit(staged);
+      }
+      REQUIRE(!full);
+      CHECK(full.error().code() == kNoRoom);
+      CHECK(store->epoch() == Epoch{epoch - 1});
+      const std::vector<std::pair<std::string, std::string>> rows(committed.begin(),
+                                                                  committed.end());
+      CHECK(read_all(value_of(store->snapshot()), kTable) == rows);
+    }
+    done(store->commit(staged));
+  }
+  CHECK(value_of(store->check()).empty());
+  store.reset();
+  store = value_of(Store::open(options_for(dir)));
+  CHECK(store->epoch() == Epoch{39});
+  const std::vector<std::pair<std::string, std::string>> rows(model.begin(), model.end());
+  CHECK(read_all(value_of(store->snapshot()), kTable) == rows);
+  CHECK(value_of(store->check()).empty());
+}
+
 TEST_CASE("materialise copies a range and respects its bound") {
   const TempDir dir;
   auto store = value_of(Store::open(options_for(dir)));
