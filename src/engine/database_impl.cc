@@ -37,16 +37,21 @@ DatabaseImpl::DatabaseImpl(const DatabaseOptions& options)
       statement_timer_(system_clock_) {}
 
 Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::open(const DatabaseOptions& options) {
+  return open(options, {});
+}
+
+Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::open(const DatabaseOptions& options,
+                                                         const Substitutes& substitutes) {
   if (options.memory_limit_bytes != 0 && options.memory_limit_bytes < MemoryShares::kLimitMin) {
     return fail(invalid_parameter_value(
         fmt::format("the memory limit is at least {} MB", MemoryShares::kLimitMin >> 20)));
   }
   std::unique_ptr<DatabaseImpl> database(new DatabaseImpl(options));
-  QW_TRY(database->start(options));
+  QW_TRY(database->start(options, substitutes));
   return database;
 }
 
-Result<void> DatabaseImpl::start(const DatabaseOptions& options) {
+Result<void> DatabaseImpl::start(const DatabaseOptions& options, const Substitutes& substitutes) {
   started_us_ = clock_->now_us();
   if (options.state_memory_bytes != 0) {
     memory_.states = std::min<uint64_t>(options.state_memory_bytes, memory_.states_max);
@@ -57,16 +62,24 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options) {
   store_options.may_create = options.may_create;
   store_options.clock = clock_;
   store_options.overlay_bytes_max = memory_.overlay;
+  store_options.kv = substitutes.kv;
+  store_options.fold = substitutes.fold;
+  store_options.salt = substitutes.salt;
   QW_ASSIGN_OR_RETURN(store_, storage::Store::open(store_options));
   const storage::Catalog::Beside beside{store_->identity(), store_->epoch() == Epoch{}};
+  const std::filesystem::path catalog_dir =
+      substitutes.kv ? substitutes.catalog_dir : store_->path();
   QW_ASSIGN_OR_RETURN(
       stored_,
-      storage::Catalog::open(options.ephemeral ? std::filesystem::path() : store_->path(), beside));
+      storage::Catalog::open(options.ephemeral ? std::filesystem::path() : catalog_dir, beside));
+  if (substitutes.catalog_fault) stored_->set_fault(substitutes.catalog_fault);
   loop_ = std::make_unique<EpochLoop>(*store_, *clock_, memory_, options.measurement);
-  loop_->dataflow().limit_memory(memory_.states, store_->path(), memory_.states_max);
+  loop_->dataflow().limit_memory(memory_.states, catalog_dir, memory_.states_max);
   if (options.backfill_slice_rows != 0) loop_->set_slice_rows(options.backfill_slice_rows);
+  if (substitutes.image_start_bytes != 0) loop_->set_image_start(substitutes.image_start_bytes);
   sources_ = std::make_unique<SourceHost>(*loop_, *clock_);
-  definitions_ = std::make_unique<Definitions>(*store_, *stored_, *loop_, *sources_, *clock_);
+  definitions_ = std::make_unique<Definitions>(*store_, *stored_, *loop_, *sources_, *clock_,
+                                               substitutes.sources);
   QW_TRY(definitions_->load());
   QW_TRY(loop_->start());
   return definitions_->finish_load();
@@ -120,6 +133,7 @@ bool DatabaseImpl::cancel_backend(int32_t pid, bool terminate) {
 
 void DatabaseImpl::begin_shutdown() {
   shutting_down_ = true;
+  if (loop_) loop_->begin_stop();
   const std::lock_guard lock(sessions_mutex_);
   for (const auto& [pid, session] : sessions_) session->cancel(true);
 }

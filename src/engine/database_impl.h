@@ -5,6 +5,8 @@
 #pragma once
 
 #include <atomic>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,9 +36,22 @@ struct Activity {
   std::string user, database, application;
 };
 
+// What a simulation puts in the places of disk and upstreams.
+struct Substitutes {
+  std::shared_ptr<storage::Kv> kv;
+  std::filesystem::path catalog_dir;
+  std::function<storage::CommitFault()> catalog_fault;
+  storage::FoldPolicy fold = storage::FoldPolicy::cost;
+  uint64_t salt = 0;                // of FoldPolicy::shuffled
+  int64_t image_start_bytes = 0;    // of log, before images begin
+  Definitions::MakeSource sources;  // in place of ingest::Source::create
+};
+
 class DatabaseImpl final : public Database {
  public:
   static Result<std::unique_ptr<DatabaseImpl>> open(const DatabaseOptions& options);
+  static Result<std::unique_ptr<DatabaseImpl>> open(const DatabaseOptions& options,
+                                                    const Substitutes& substitutes);
   ~DatabaseImpl() override;
 
   Result<std::unique_ptr<Session>> connect(const SessionOptions& options) override;
@@ -63,7 +78,7 @@ class DatabaseImpl final : public Database {
 
  private:
   explicit DatabaseImpl(const DatabaseOptions& options);
-  Result<void> start(const DatabaseOptions& options);
+  Result<void> start(const DatabaseOptions& options, const Substitutes& substitutes);
 
   SystemClock system_clock_;
   Clock* clock_;

@@ -99,8 +99,13 @@ void DdlContext::note(const std::string& message) const {
 }
 
 Definitions::Definitions(storage::Store& store, storage::Catalog& stored, EpochLoop& loop,
-                         SourceHost& sources, Clock& clock)
-    : store_(&store), stored_(&stored), loop_(&loop), sources_(&sources), clock_(&clock) {}
+                         SourceHost& sources, Clock& clock, MakeSource make_source)
+    : store_(&store),
+      stored_(&stored),
+      loop_(&loop),
+      sources_(&sources),
+      clock_(&clock),
+      make_source_(make_source ? std::move(make_source) : ingest::Source::create) {}
 
 std::shared_ptr<const CatalogView> Definitions::view() const {
   const std::lock_guard lock(view_mutex_);
@@ -401,14 +406,21 @@ Result<void> Definitions::recover_output(const views::Dataflow::OutputState& out
 }
 
 Result<void> Definitions::finish_load() {
-  // The first epoch drops what is half made and writes down which views could not be recovered.
-  QW_TRY(loop_->exclusive([&]() -> Result<void> {
+  // The first epoch drops what is half made and writes down which views could not be recovered. On
+  // a disk without room there is no start: nobody would know why it takes so long.
+  auto first = loop_->exclusive_later([&]() -> Result<void> {
     if (dropped_relations_.empty() && dropped_states_.empty() && !loop_->has_news()) return {};
     EpochLoop::Extra extra;
     extra.dropped_relations = dropped_relations_;
     extra.dropped_states = dropped_states_;
     return loop_->run_epoch(std::move(extra));
-  }));
+  });
+  while (first.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) {
+    if (!loop_->no_room()) continue;
+    loop_->begin_stop();
+    break;
+  }
+  QW_TRY(first.get());
   for (const storage::CatalogObject& object : source_objects_) {
     if (auto started = start_source(object.id); !started) {
       log::warn("source {}: {}", object.name, started.error().to_string());
@@ -434,7 +446,7 @@ Result<void> Definitions::free_upstream(const storage::CatalogObject& object) {
                          *stored_, object.schema, object.depends_on));
   parts.config.id = object.id;
   parts.config.database_id = database_id_;
-  QW_ASSIGN_OR_RETURN(auto source, ingest::Source::create(std::move(parts.config), *clock_));
+  QW_ASSIGN_OR_RETURN(auto source, make_source_(std::move(parts.config), *clock_));
   sources_->drop_later(object.name, std::move(source));
   return {};
 }
@@ -442,7 +454,7 @@ Result<void> Definitions::free_upstream(const storage::CatalogObject& object) {
 // ---- simple definitions -----------------------------------------------------------------------
 
 Result<void> Definitions::create_schema(const std::string& name) {
-  const std::lock_guard lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(const auto lock, begin_definition());
   if (view()->catalog->schema_exists(name)) {
     return fail(duplicate_schema(fmt::format("schema \"{}\" already exists", name)));
   }
@@ -452,7 +464,10 @@ Result<void> Definitions::create_schema(const std::string& name) {
   object.name_class = "schema";
   object.name = name;
   QW_TRY(stored_->insert_creating({&object, 1}));
-  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  if (auto ready = stored_->mark_ready({&object.id, 1}, store_->epoch()); !ready) {
+    undo({object.id}, {});
+    return ready;
+  }
   publish([&](sql::Catalog& catalog) { catalog.schemas[name] = {object.id, name}; });
   return {};
 }
@@ -474,61 +489,67 @@ Result<void> Definitions::check_there(const std::vector<ObjectId>& depends_on) c
 
 Result<void> Definitions::create_table(const sql::BoundCreateTable& table,
                                        const DdlContext& context) {
-  const std::lock_guard lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(const auto lock, begin_definition());
   QW_TRY(check_name(table.schema, table.name));
   RelationPayload payload;
   sql::Relation& relation = payload.relation;
-  QW_ASSIGN_OR_RETURN(relation.id, stored_->allocate_objects(1));
+  const auto count = static_cast<uint32_t>(1 + table.keys.size());
+  QW_ASSIGN_OR_RETURN(relation.id, stored_->allocate_objects(count));
   relation.kind = RelationKind::table;
   relation.schema = table.schema;
   relation.name = table.name;
   relation.columns = table.columns;
+  std::vector<sql::IndexInfo> indexes;
   for (const sql::BoundKey& key : table.keys) {
-    if (!key.primary) continue;
-    relation.primary_key = key.columns;
-    relation.primary_key_name = key.name;
-    relation.unique_keys.push_back(key.columns);
-  }
-  storage::CatalogObject object;
-  object.id = relation.id;
-  object.kind = kind_name(relation.kind);
-  object.schema = relation.schema;
-  object.name = relation.name;
-  object.payload = encode_payload(payload);
-  QW_TRY(stored_->insert_creating({&object, 1}));
-  auto layout = std::make_shared<RelationLayout>(relation);
-  auto added = loop_->exclusive([&] {
-    loop_->add_relation(layout);
-    return Result<void>();
-  });
-  if (!added) {
-    QW_TRY(stored_->remove({&object.id, 1}));
-    return added;
-  }
-  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
-  publish([&](sql::Catalog& catalog) {
-    catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
-  });
-  for (const sql::BoundKey& key : table.keys) {
-    if (key.primary) continue;
-    sql::IndexInfo index;
+    if (key.primary) {
+      relation.primary_key = key.columns;
+      relation.primary_key_name = key.name;
+      relation.unique_keys.push_back(key.columns);
+      continue;
+    }
+    sql::IndexInfo& index = indexes.emplace_back();
+    index.id = ObjectId{relation.id.value + static_cast<uint32_t>(indexes.size())};
     index.relation = relation.id;
     index.schema = relation.schema;
     index.name = key.name;
     index.columns = key.columns;
     index.orders.resize(key.columns.size());
     index.unique = index.constraint = true;
-    if (auto made = make_index(index, context); !made) {
-      QW_TRY(erase_objects({relation.id}, false, context));
-      return made;
-    }
   }
+  std::vector<storage::CatalogObject> objects(1);
+  objects[0].id = relation.id;
+  objects[0].kind = kind_name(relation.kind);
+  objects[0].schema = relation.schema;
+  objects[0].name = relation.name;
+  objects[0].payload = encode_payload(payload);
+  for (const sql::IndexInfo& index : indexes) objects.push_back(object_of(index));
+  QW_TRY(stored_->insert_creating(objects));
+  std::vector<ObjectId> ids;
+  for (const storage::CatalogObject& object : objects) ids.push_back(object.id);
+  const auto layout = std::make_shared<const RelationLayout>(relation);
+  // Ready together: a table without its constraints is not what was asked for.
+  auto added = loop_->exclusive([&] {
+    loop_->add_relation(layout);
+    for (const sql::IndexInfo& index : indexes) {
+      loop_->add_index(std::make_shared<const SecondaryIndex>(index, relation, layout));
+    }
+    return Result<void>();
+  });
+  if (added) added = stored_->mark_ready(ids, store_->epoch());
+  if (!added) {
+    undo(ids, context);
+    return added;
+  }
+  publish([&](sql::Catalog& catalog) {
+    catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
+    for (const sql::IndexInfo& index : indexes) catalog.indexes[index.id] = index;
+  });
   return {};
 }
 
 Result<void> Definitions::create_secret(const std::string& schema, const std::string& name,
                                         const std::string& value) {
-  const std::lock_guard lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(const auto lock, begin_definition());
   if (view()->catalog->find_object(NamedKind::secret, schema, name) != nullptr) {
     return fail(duplicate_object(fmt::format("secret \"{}\" already exists", name)));
   }
@@ -539,8 +560,12 @@ Result<void> Definitions::create_secret(const std::string& schema, const std::st
   object.schema = schema;
   object.name = name;
   QW_TRY(stored_->insert_creating({&object, 1}));
-  QW_TRY(stored_->put_secret(object.id, value));
-  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  auto kept = stored_->put_secret(object.id, value);
+  if (kept) kept = stored_->mark_ready({&object.id, 1}, store_->epoch());
+  if (!kept) {
+    undo({object.id}, {});
+    return kept;
+  }
   publish([&](sql::Catalog& catalog) {
     catalog.objects[object.id] = {object.id, NamedKind::secret, schema, name, "", "", {}};
   });
@@ -549,7 +574,7 @@ Result<void> Definitions::create_secret(const std::string& schema, const std::st
 
 Result<void> Definitions::create_connection(const ast::CreateConnection& statement,
                                             const std::string& schema, const std::string& text) {
-  const std::lock_guard lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(const auto lock, begin_definition());
   const auto current = view();
   const std::string& name = statement.name.name;
   if (current->catalog->find_object(NamedKind::connection, schema, name) != nullptr) {
@@ -570,7 +595,10 @@ Result<void> Definitions::create_connection(const ast::CreateConnection& stateme
   object.definition = text;
   object.payload = statement.type;
   QW_TRY(stored_->insert_creating({&object, 1}));
-  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  if (auto ready = stored_->mark_ready({&object.id, 1}, store_->epoch()); !ready) {
+    undo({object.id}, {});
+    return ready;
+  }
   publish([&](sql::Catalog& catalog) {
     catalog.objects[object.id] = {object.id, NamedKind::connection, schema, name, statement.type,
                                   text,      object.depends_on};
@@ -591,7 +619,7 @@ Result<void> Definitions::validate_connection(const sql::NamedObject& connection
 
 Result<void> Definitions::create_view(sql::BoundCreateView view, const DdlContext& context) {
   if (view.materialized) return create_materialized_view(std::move(view), context);
-  const std::lock_guard lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(const auto lock, begin_definition());
   RelationPayload payload;
   sql::Relation& relation = payload.relation;
   relation.kind = RelationKind::view;
@@ -619,7 +647,10 @@ Result<void> Definitions::create_view(sql::BoundCreateView view, const DdlContex
     object.id = relation.id;
     object.payload = encode_payload(payload);
     QW_TRY(stored_->insert_creating({&object, 1}));
-    QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+    if (auto ready = stored_->mark_ready({&object.id, 1}, store_->epoch()); !ready) {
+      undo({object.id}, context);
+      return ready;
+    }
   }
   publish([&](sql::Catalog& catalog) {
     catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
@@ -629,7 +660,7 @@ Result<void> Definitions::create_view(sql::BoundCreateView view, const DdlContex
 
 Result<void> Definitions::create_materialized_view(sql::BoundCreateView view,
                                                    const DdlContext& context) {
-  std::unique_lock lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(auto lock, begin_definition());
   QW_TRY(check_name(view.schema, view.name));
   QW_TRY(check_there(view.depends_on));
   RelationPayload payload;
@@ -668,16 +699,17 @@ Result<void> Definitions::create_materialized_view(sql::BoundCreateView view,
     return fail(undefined_table(
         fmt::format("materialized view \"{}\" was dropped while it was built", relation.name)));
   }
-  if (!states) {
-    if (auto undone = erase_objects({relation.id}, false, context); !undone) {
-      log::warn("undoing {}: {}", relation.name, undone.error().to_string());
-    }
-    return fail(std::move(states).error());
+  Result<void> built = states ? Result<void>() : fail(std::move(states).error());
+  if (built) {
+    payload.states = std::move(*states);
+    object.payload = encode_payload(payload);
+    built = stored_->update(object);
   }
-  payload.states = std::move(*states);
-  object.payload = encode_payload(payload);
-  QW_TRY(stored_->update(object));
-  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
+  if (built) built = stored_->mark_ready({&object.id, 1}, store_->epoch());
+  if (!built) {
+    undo({relation.id}, context);
+    return built;
+  }
   relation.ready = true;
   publish([&](sql::Catalog& catalog) {
     catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);
@@ -738,7 +770,7 @@ Result<void> Definitions::wait_with_progress(std::future<Result<void>> done,
 Result<void> Definitions::create_source(const ast::CreateSource& statement,
                                         const std::string& schema, const std::string& text,
                                         const DdlContext& context) {
-  std::unique_lock lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(auto lock, begin_definition());
   const auto current = view();
   const std::string& name = statement.name.name;
   if (current->catalog->find_object(NamedKind::source, schema, name) != nullptr) {
@@ -749,7 +781,7 @@ Result<void> Definitions::create_source(const ast::CreateSource& statement,
   parts.config.database_id = database_id_;
   QW_ASSIGN_OR_RETURN(parts.config.id, stored_->allocate_objects(1));
   const ObjectId source_id = parts.config.id;
-  QW_ASSIGN_OR_RETURN(const auto probe, ingest::Source::create(parts.config, *clock_));
+  QW_ASSIGN_OR_RETURN(const auto probe, make_source_(parts.config, *clock_));
   QW_ASSIGN_OR_RETURN(const std::vector<ingest::SourceTable> tables, probe->describe());
   for (const auto& [warning, hint] : probe->warnings()) {
     if (context.notice) {
@@ -833,13 +865,11 @@ Result<void> Definitions::create_source(const ast::CreateSource& statement,
     lock.lock();
   }
   if (!view()->catalog->objects.contains(source_id)) return fail(dropped_meanwhile(name));
+  if (ran) ran = stored_->mark_ready(ids, store_->epoch());
   if (!ran) {
-    if (auto undone = erase_objects(ids, true, context); !undone) {
-      log::warn("undoing source {}: {}", name, undone.error().to_string());
-    }
+    undo(ids, context);
     return ran;
   }
-  QW_TRY(stored_->mark_ready(ids, store_->epoch()));
   publish([&](sql::Catalog& catalog) {
     for (const auto& relation : relations) {
       auto ready = std::make_shared<sql::Relation>(*relation);
@@ -886,7 +916,7 @@ Result<bool> Definitions::start_source(ObjectId id) {
   for (const auto& [index, relation] : relations) targets.push_back(relation);
   for (auto& [index, table] : tables) parts.config.stored_tables.push_back(std::move(table));
   const bool snapshots = parts.config.kind == ingest::SourceKind::postgres;
-  QW_ASSIGN_OR_RETURN(auto source, ingest::Source::create(std::move(parts.config), *clock_));
+  QW_ASSIGN_OR_RETURN(auto source, make_source_(std::move(parts.config), *clock_));
   QW_ASSIGN_OR_RETURN(const auto position, store_->meta(fmt::format("source/{}", id)));
   QW_TRY(sources_->start(id, object.name, std::move(source), std::move(targets),
                          position.value_or("")));
@@ -949,7 +979,7 @@ std::string Definitions::describe(const sql::Catalog& catalog, ObjectId id) {
 }
 
 Result<void> Definitions::drop(const FindToDrop& find, bool cascade, const DdlContext& context) {
-  const std::lock_guard lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(const auto lock, begin_definition());
   QW_ASSIGN_OR_RETURN(const std::vector<ObjectId> ids, find());
   if (ids.empty()) return {};
   const auto current = view();
@@ -985,14 +1015,30 @@ Result<void> Definitions::drop(const FindToDrop& find, bool cascade, const DdlCo
   }
   // Ids grow, so an object's id is above those it depends on.
   std::sort(all.begin(), all.end());
-  return erase_objects(all, true, context);
+  QW_TRY(stored_->begin_drop(all));
+  QW_TRY(drop_data(all, context));
+  auto forgotten = forget(all);
+  if (forgotten || forgotten.error().code() != storage::kNoRoom) return forgotten;
+  // They are gone all the same, also for the next start.
+  log::warn("a definition is not forgotten yet: {}", forgotten.error().to_string());
+  return {};
 }
 
-// Takes the objects out of the catalogue, the dataflow, the store and upstream, dependents first.
-Result<void> Definitions::erase_objects(const std::vector<ObjectId>& ids, bool upstream,
-                                        const DdlContext& context) {
+Result<std::unique_lock<std::mutex>> Definitions::begin_definition() {
+  std::unique_lock lock(ddl_mutex_);
+  if (!to_forget_.empty()) QW_TRY(forget({to_forget_.begin(), to_forget_.end()}));
+  return lock;
+}
+
+void Definitions::undo(const std::vector<ObjectId>& ids, const DdlContext& context) {
+  auto undone = drop_data(ids, context);
+  if (undone) undone = forget(ids);
+  if (!undone) log::warn("a definition is not undone yet: {}", undone.error().to_string());
+}
+
+// Takes the objects out of sight, out of dataflow and store and upstream, dependents first.
+Result<void> Definitions::drop_data(const std::vector<ObjectId>& ids, const DdlContext& context) {
   const auto before = view();
-  QW_TRY(stored_->begin_drop(ids));
   publish([&](sql::Catalog& catalog) {
     for (const ObjectId id : ids) {
       catalog.relations.erase(id);
@@ -1005,10 +1051,8 @@ Result<void> Definitions::erase_objects(const std::vector<ObjectId>& ids, bool u
   for (const ObjectId id : ids) {
     const auto object = before->catalog->objects.find(id);
     if (object == before->catalog->objects.end()) continue;
-    if (object->second.kind == NamedKind::secret) QW_TRY(stored_->remove_secret(id));
     if (object->second.kind != NamedKind::source) continue;
     meta.push_back({fmt::format("source/{}", id), ""});
-    if (!upstream) continue;
     if (auto dropped = sources_->drop(id); !dropped && context.notice) {
       context.notice({"WARNING", dropped.error()});
     }
@@ -1032,10 +1076,17 @@ Result<void> Definitions::erase_objects(const std::vector<ObjectId>& ids, bool u
     }
     return loop_->run_epoch(std::move(extra));
   });
-  QW_TRY(erased);
   const std::lock_guard lock(view_mutex_);
   for (const ObjectId id : ids) hydration_.erase(id);
-  return stored_->remove(ids);
+  return erased;
+}
+
+Result<void> Definitions::forget(const std::vector<ObjectId>& ids) {
+  to_forget_.insert(ids.begin(), ids.end());
+  QW_TRY(stored_->remove(ids));
+  for (const ObjectId id : ids) QW_TRY(stored_->remove_secret(id));
+  for (const ObjectId id : ids) to_forget_.erase(id);
+  return {};
 }
 
 }  // namespace qw::engine

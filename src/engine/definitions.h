@@ -2,7 +2,8 @@
 //
 // Holds the current CatalogView (readers take it as a shared pointer) and writes changes through
 // the protocol creating -> data in the store -> ready, so a crash or a cancel leaves nothing half
-// made. One definition statement at a time (ddl_mutex_), except while a source takes its snapshot
+// made; what cannot be undone now, for lack of room, is undone before the next statement. One
+// definition statement at a time (ddl_mutex_), except while a source takes its snapshot
 // or a view is built: the names are taken, others go on. load() at start compiles the views again
 // from their definitions and brings their state back. Internally synchronised. Tests: tests/e2e/,
 // tests/sql/.
@@ -13,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,8 +46,11 @@ struct ViewProgress {
 
 class Definitions {
  public:
+  using MakeSource =
+      std::function<Result<std::unique_ptr<ingest::Source>>(ingest::SourceConfig, Clock&)>;
+  // `make_source`: in place of ingest::Source::create.
   Definitions(storage::Store& store, storage::Catalog& stored, EpochLoop& loop, SourceHost& sources,
-              Clock& clock);
+              Clock& clock, MakeSource make_source = {});
 
   // Before the loop starts: sweeps what is half made, builds the catalogue, compiles views, loads
   // their state. Returns what the first epoch must drop from the store.
@@ -86,6 +91,7 @@ class Definitions {
   void publish(const Change& change);
   Result<void> load_object(const storage::CatalogObject& object, sql::Catalog& catalog);
   Result<void> load_index(const storage::CatalogObject& object, sql::Catalog& catalog);
+  static storage::CatalogObject object_of(const sql::IndexInfo& index);
   // With ddl_mutex_ held.
   Result<void> make_index(sql::IndexInfo index, const DdlContext& context);
   Result<void> load_view(const storage::CatalogObject& object, sql::Relation& relation,
@@ -112,8 +118,14 @@ class Definitions {
   Result<void> create_materialized_view(sql::BoundCreateView view, const DdlContext& context);
   Result<void> wait_with_progress(std::future<Result<void>> done, const DdlContext& context,
                                   const std::string& name, const std::atomic<uint64_t>& rows);
-  Result<void> erase_objects(const std::vector<ObjectId>& ids, bool upstream,
-                             const DdlContext& context);
+  // Takes ddl_mutex_, and forgets what earlier statements could not.
+  Result<std::unique_lock<std::mutex>> begin_definition();
+  // With ddl_mutex_ held: all that objects are outside of the stored catalogue, then there.
+  Result<void> drop_data(const std::vector<ObjectId>& ids, const DdlContext& context);
+  Result<void> forget(const std::vector<ObjectId>& ids);
+  // With ddl_mutex_ held: takes back what a statement has made, and not marked ready, before it
+  // failed.
+  void undo(const std::vector<ObjectId>& ids, const DdlContext& context);
   Result<bool> start_source(ObjectId id);
   Result<void> wait_for_snapshot(ObjectId id, const std::string& name, const DdlContext& context);
   Result<void> free_upstream(const storage::CatalogObject& object);
@@ -123,9 +135,11 @@ class Definitions {
   EpochLoop* loop_;
   SourceHost* sources_;
   Clock* clock_;
+  const MakeSource make_source_;
   std::string database_id_;
 
   std::mutex ddl_mutex_;
+  std::set<ObjectId> to_forget_;  // what there was no room to forget; guarded by ddl_mutex_
   mutable std::mutex view_mutex_;
   std::shared_ptr<const CatalogView> view_;                  // guarded by view_mutex_
   std::map<ObjectId, std::pair<bool, uint64_t>> hydration_;  // guarded by view_mutex_

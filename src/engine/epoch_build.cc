@@ -155,6 +155,9 @@ Result<void> EpochLoop::copy_rows(ObjectId from, ObjectId to, const SecondaryInd
     QW_TRY(run_epoch({}, copy_slice));
     if (cancelled) return fail(query_canceled("canceling statement due to user request"));
   }
+  // Who reads the copy from now on, also after a crash, must find all of it.
+  wait_for_commits();
+  if (const auto failed = fatal()) return fail(*failed);
   return {};
 }
 

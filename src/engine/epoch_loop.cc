@@ -25,6 +25,8 @@ constexpr uint32_t kPipelineDepth = 2;
 constexpr size_t kPipelineBytes = 1 << 20;
 // How long an epoch waits for writers to come again: part of a commit, at most so long.
 constexpr int64_t kAwaitPart = 4, kAwaitUsMax = 1000;
+// Between two attempts to commit an epoch for which the disk had no room; the pause doubles.
+constexpr int64_t kRoomUsMin = 5'000, kRoomUsMax = 1'000'000;
 
 std::string position_key(ObjectId source) { return fmt::format("source/{}", source); }
 
@@ -58,7 +60,16 @@ Result<void> EpochLoop::start() {
   return {};
 }
 
+void EpochLoop::begin_stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    impatient_ = true;
+  }
+  wake_commit_.notify_all();
+}
+
 void EpochLoop::stop() {
+  begin_stop();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -77,6 +88,11 @@ void EpochLoop::stop() {
 std::optional<Error> EpochLoop::fatal() const {
   const std::lock_guard lock(mutex_);
   return fatal_;
+}
+
+std::optional<Error> EpochLoop::no_room() const {
+  const std::lock_guard lock(mutex_);
+  return no_room_;
 }
 
 size_t EpochLoop::waiting() const {
@@ -106,8 +122,11 @@ Result<bool> EpochLoop::write(ClientWrite write) {
   bool wake = false;
   {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [&] { return stopping_ || fatal_ || items_bytes_ < memory_.queue; });
+    room_.wait(lock, [&] {
+      return stopping_ || fatal_ || no_room_ || items_bytes_ < memory_.queue;
+    });
     if (fatal_) return fail(*fatal_);
+    if (no_room_) return fail(*no_room_);
     if (stopping_) return fail(admin_shutdown("the database is shutting down"));
     items_bytes_ += size;
     items_.emplace_back(std::move(item));
@@ -131,7 +150,10 @@ bool EpochLoop::ingest(SourceFeed& feed, ingest::SourceTxn txn) {
   const auto closed = [&] {
     return std::find(closed_feeds_.begin(), closed_feeds_.end(), &feed) != closed_feeds_.end();
   };
-  room_.wait(lock, [&] { return stopping_ || fatal_ || closed() || items_bytes_ < memory_.queue; });
+  room_.wait(lock, [&] {
+    return stopping_ || fatal_ || closed() ||
+           (!no_room_ && items_bytes_ < memory_.queue);
+  });
   while (measurement_ != nullptr && measurement_->hold_sources && !stopping_ && !closed()) {
     room_.wait_for(lock, std::chrono::milliseconds(1));
   }
@@ -451,16 +473,51 @@ void EpochLoop::commit_main() {
       continue;
     }
     const auto worked = store_->maintain();
-    if (!worked && !fatal()) set_fatal(worked.error());
+    // Without room it is tried again a second later, or behind the next commit.
+    const bool room = worked || worked.error().code() != storage::kNoRoom;
+    if (!worked && room && !fatal()) set_fatal(worked.error());
     more_maintenance = worked && *worked;
   }
+}
+
+Result<void> EpochLoop::commit_once_there_is_room(const storage::StagedEpoch& staged) {
+  for (int64_t wait_us = kRoomUsMin;; wait_us = std::min(wait_us * 2, kRoomUsMax)) {
+    Result<void> result = store_->commit(staged);
+    if (result || result.error().code() != storage::kNoRoom) {
+      note_room();
+      return result;
+    }
+    if (!wait_for_room(result.error(), wait_us)) return result;
+  }
+}
+
+// False: the loop is about to stop.
+bool EpochLoop::wait_for_room(const Error& error, int64_t wait_us) {
+  std::unique_lock lock(mutex_);
+  if (!no_room_ && !impatient_) {
+    no_room_ = Error(error).with_hint("Make room there: what waits then goes on by itself.");
+    log::warn("commits wait for room: {}", error.to_string());
+    room_.notify_all();
+  }
+  return !wake_commit_.wait_for(lock, std::chrono::microseconds(wait_us),
+                                [&] { return impatient_; });
+}
+
+void EpochLoop::note_room() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!no_room_) return;
+    no_room_.reset();
+  }
+  log::warn("there is room again, commits go on");
+  room_.notify_all();
 }
 
 void EpochLoop::commit_one(Committing& next) {
   const auto failed = fatal();
   const int64_t began_us = clock_->monotonic_us();
   Result<void> result =
-      failed ? Result<void>(fail(*failed)) : store_->commit(std::move(next.staged));
+      failed ? Result<void>(fail(*failed)) : commit_once_there_is_room(next.staged);
   if (!result) set_fatal(result.error());
   if (result) {
     for (const Ack& ack : next.acks) {

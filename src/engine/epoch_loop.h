@@ -18,7 +18,9 @@
 // their builders is touched, so when a transaction proves impossible the epoch is begun again
 // without it. Then the dataflow, which cannot fail: a view whose output is impossible breaks,
 // alone. Visible is durable: a write returns, and others see it, after the sync. A commit error
-// stops the loop for good: every later call gets it, reads go on from the last cut. Internally
+// stops the loop for good: every later call gets it, reads go on from the last cut. Only a disk
+// without room is waited for: the epoch in hand is committed again and again, what has been
+// accepted stays, new writes are refused (53100) and sources wait, until there is room. Internally
 // synchronised; worker-side functions are bound to the epoch thread. Tests:
 // tests/unit/engine/epoch_loop_test.cc.
 #pragma once
@@ -109,12 +111,17 @@ class EpochLoop {
 
   // Before start(): rows per slice of a backfill, in place of what the clock allows.
   void set_slice_rows(uint64_t rows) { slice_rows_ = rows; }
+  // Before start(): how much log gathers before images begin.
+  void set_image_start(int64_t bytes) { image_start_bytes_ = bytes; }
 
   Result<void> start();
+  // From now on a disk without room is an error like any other: nobody waits for it any more.
+  void begin_stop();
   // Finishes what has been accepted, then stops both threads.
   void stop();
 
-  // Waits until durable. False = a conflicting write came first, nothing has changed.
+  // Waits until durable. False = a conflicting write came first, nothing has changed. An error with
+  // kNoRoom: it was not accepted, and may be tried again.
   Result<bool> write(ClientWrite write);
   // Waits for room. False = the loop is stopping or this feed was closed.
   bool ingest(SourceFeed& feed, ingest::SourceTxn txn);
@@ -158,6 +165,8 @@ class EpochLoop {
 
   // The error that stopped the loop, if one did.
   std::optional<Error> fatal() const;
+  // Why commits wait, while the disk has no room.
+  std::optional<Error> no_room() const;
   // Items in the queue.
   size_t waiting() const;
   uint64_t epochs() const { return epochs_.load(std::memory_order_relaxed); }
@@ -223,6 +232,9 @@ class EpochLoop {
   void set_fatal(const Error& error);
   void commit_main();
   void commit_one(Committing& next);
+  Result<void> commit_once_there_is_room(const storage::StagedEpoch& staged);
+  bool wait_for_room(const Error& error, int64_t wait_us);
+  void note_room();
   void refuse(SourceFeed& feed, const Error& error);
   void drop_feed(const SourceFeed& feed);
 
@@ -278,6 +290,8 @@ class EpochLoop {
   Epoch epoch_;
   std::vector<storage::MetaPut> meta_;
   int64_t image_budget_ = 0;
+  // Small databases replay in no time.
+  int64_t image_start_bytes_ = 4 << 20;
   size_t image_cursor_ = 0;
   uint64_t state_limit_ = 0;  // what states may have just now
   int64_t balanced_us_ = 0, trim_next_us_ = 0;
@@ -294,7 +308,8 @@ class EpochLoop {
   bool backfilling_ = false;  // building_ is not empty, as the epoch thread went to sleep
   std::vector<const SourceFeed*> closed_feeds_;
   bool stopping_ = false, epoch_done_ = false;
-  std::optional<Error> fatal_;
+  bool impatient_ = false;  // see begin_stop()
+  std::optional<Error> fatal_, no_room_;
 
   std::atomic<uint64_t> epochs_ = 0;
   Thread epoch_thread_, commit_thread_;

@@ -19,9 +19,8 @@
 namespace qw::engine {
 namespace {
 
-// Images begin once this much log has gathered since the last one: small databases replay in no
-// time. An epoch writes at most about kImageBytesMax of them.
-constexpr int64_t kImageStartBytes = 4 << 20;
+// Images begin once enough log has gathered since the last one. An epoch writes at most about so
+// many bytes of them.
 constexpr int64_t kImageBytesMax = 16 << 20;
 // What a mere advance of an image's epoch costs.
 constexpr int64_t kImageRecordBytes = 64;
@@ -421,7 +420,7 @@ void EpochLoop::schedule_images(storage::EpochWrite& write) {
       image_budget_ += static_cast<int64_t>(piece.size());
     }
   }
-  if (image_budget_ < kImageStartBytes) return;
+  if (image_budget_ < image_start_bytes_) return;
   const std::vector<StateId> states = dataflow_.states();
   const size_t total = states.size() * views::Dataflow::kPartitions;
   int64_t written = 0;

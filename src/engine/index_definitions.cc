@@ -46,6 +46,17 @@ const std::atomic<bool>& cancel_flag(const DdlContext& context) {
 
 }  // namespace
 
+storage::CatalogObject Definitions::object_of(const sql::IndexInfo& index) {
+  storage::CatalogObject object;
+  object.id = index.id;
+  object.kind = "index";
+  object.schema = index.schema;
+  object.name = index.name;
+  object.payload = encode_index(index);
+  object.depends_on = {index.relation};
+  return object;
+}
+
 Result<void> Definitions::load_index(const storage::CatalogObject& object, sql::Catalog& catalog) {
   QW_ASSIGN_OR_RETURN(sql::IndexInfo index, decode_index(object.payload));
   if (!catalog.relations.contains(index.relation)) {
@@ -60,7 +71,7 @@ Result<void> Definitions::load_index(const storage::CatalogObject& object, sql::
 
 Result<void> Definitions::create_index(const sql::BoundCreateIndex& create, bool constraint,
                                        const DdlContext& context) {
-  const std::lock_guard lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(const auto lock, begin_definition());
   const sql::Relation* relation = view()->catalog->find(create.table->id);
   if (relation == nullptr) {
     return fail(undefined_table(fmt::format("relation \"{}\" does not exist", create.table->name)));
@@ -90,17 +101,12 @@ Result<void> Definitions::make_index(sql::IndexInfo index, const DdlContext& con
   const auto current = view();
   const sql::Relation& relation = *current->catalog->relations.at(index.relation);
   QW_ASSIGN_OR_RETURN(index.id, stored_->allocate_objects(1));
-  storage::CatalogObject object;
-  object.id = index.id;
-  object.kind = "index";
-  object.schema = index.schema;
-  object.name = index.name;
-  object.payload = encode_index(index);
-  object.depends_on = {index.relation};
+  const storage::CatalogObject object = object_of(index);
   QW_TRY(stored_->insert_creating({&object, 1}));
   const auto made =
       std::make_shared<const SecondaryIndex>(index, relation, current->layouts.at(index.relation));
   auto built = loop_->exclusive([&] { return loop_->build_index(made, cancel_flag(context)); });
+  if (built) built = stored_->mark_ready({&object.id, 1}, store_->epoch());
   if (!built) {
     auto undone = loop_->exclusive([&] {
       loop_->forget_index(index.id);
@@ -109,10 +115,9 @@ Result<void> Definitions::make_index(sql::IndexInfo index, const DdlContext& con
       return loop_->run_epoch(std::move(extra));
     });
     if (!undone) log::warn("undoing {}: {}", index.name, undone.error().to_string());
-    QW_TRY(stored_->remove({&object.id, 1}));
+    undo({object.id}, context);
     return built;
   }
-  QW_TRY(stored_->mark_ready({&object.id, 1}, store_->epoch()));
   publish([&](sql::Catalog& catalog) { catalog.indexes[index.id] = index; });
   return {};
 }
@@ -122,7 +127,7 @@ Result<void> Definitions::make_index(sql::IndexInfo index, const DdlContext& con
 Result<void> Definitions::add_primary_key(ObjectId table, const std::string& name,
                                           const std::vector<uint32_t>& columns,
                                           const DdlContext& context) {
-  const std::lock_guard lock(ddl_mutex_);
+  QW_ASSIGN_OR_RETURN(const auto lock, begin_definition());
   const auto current = view();
   const sql::Relation* old = current->catalog->find(table);
   if (old == nullptr) return fail(undefined_table("the table was dropped"));
@@ -182,11 +187,14 @@ Result<void> Definitions::add_primary_key(ObjectId table, const std::string& nam
     if (auto undone = drop(relation.id); !undone) {
       log::warn("undoing {}: {}", name, undone.error().to_string());
     }
-    QW_TRY(stored_->remove({&object.id, 1}));
+    undo({object.id}, context);
     return copied;
   }
   QW_TRY(drop(table));
-  return stored_->remove({&table, 1});
+  // The exchange has happened, whether the old table can be forgotten now or not.
+  auto forgotten = forget({table});
+  if (!forgotten && forgotten.error().code() != storage::kNoRoom) return forgotten;
+  return {};
 }
 
 }  // namespace qw::engine

@@ -282,6 +282,7 @@ Result<void> SessionImpl::before_definition(const std::string& what) {
   }
   QW_TRY(commit_writes());
   transaction_.reset();
+  if (const auto full = database().loop().no_room()) return fail(*full);
   return {};
 }
 

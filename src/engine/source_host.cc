@@ -268,16 +268,30 @@ void SourceHost::stop_all() {
   for (const auto& [id, running] : all) running->stop();
 }
 
+// While the disk has no room every source stands still, whatever it says itself.
+SourceView SourceHost::view_of(const Running& running) const {
+  SourceView view = running.view();
+  using State = ingest::SourceState;
+  const bool works = view.status.state == State::starting || view.status.state == State::running ||
+                     view.status.state == State::snapshotting;
+  if (const auto full = loop_->no_room(); full && works) {
+    view.status.state = State::stalled;
+    view.status.message = "waits for room: " + full->message();
+    view.status.hint = full->hint();
+  }
+  return view;
+}
+
 std::vector<SourceView> SourceHost::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<SourceView> out;
-  for (const auto& [id, running] : running_) out.push_back(running->view());
+  for (const auto& [id, running] : running_) out.push_back(view_of(*running));
   for (const auto& [id, view] : refused_) out.push_back(view);
   return out;
 }
 
 std::optional<SourceView> SourceHost::find(ObjectId id) const {
-  if (const auto running = get(id)) return running->view();
+  if (const auto running = get(id)) return view_of(*running);
   const std::lock_guard lock(mutex_);
   const auto refused = refused_.find(id);
   if (refused == refused_.end()) return std::nullopt;

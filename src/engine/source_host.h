@@ -65,6 +65,7 @@ class SourceHost {
   class Running;
   class Abandoned;
   std::shared_ptr<Running> get(ObjectId id) const;
+  SourceView view_of(const Running& running) const;
 
   EpochLoop* loop_;
   Clock* clock_;

@@ -116,6 +116,15 @@ int watch_parent() {
   return fd;
 }
 
+// The store reads through a mapping of its file, where a disk that cannot read is a SIGBUS. Nothing
+// can be told to the one who asked; what is committed is safe, and the exit status says why.
+void end_unreadable(int /*signal*/) {
+  static constexpr std::string_view kText =
+      "quickwater: the data directory cannot be read: Input/output error\n";
+  (void)!::write(STDERR_FILENO, kText.data(), kText.size());
+  ::_exit(EX_IOERR);
+}
+
 }  // namespace
 
 int serve(const ServeOptions& options) {
@@ -133,6 +142,7 @@ int serve(const ServeOptions& options) {
   sigaddset(&signals, SIGINT);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGBUS, end_unreadable);
   const int parent = options.die_with_parent ? watch_parent() : -1;
   if (parent == -2) return EX_OK;
 

@@ -1,50 +1,91 @@
 // A disk that fails on demand, for fault_test.py: loaded into the server by LD_PRELOAD.
 //
-// The file named by DISK_FAULT says what fails now: `full` (no room), `write` or `sync` (EIO); an
-// empty or missing file = nothing. Only calls on store.mdb are touched, and each sees the file's
-// content of its own moment, so that a test can break and mend the disk under a running server.
-// Both names of each call are wrapped: LMDB and this file may be compiled with different offsets.
+// The file named by DISK_FAULT says what fails now, and in which file: `full` (no room: a write of
+// several pieces comes short, any other fails), `write` or `sync` (EIO), `interrupt` (every other
+// write is interrupted, the others take half if they may); an empty or missing file = nothing. That
+// is store.mdb; with `catalog-` before it, catalog.db with its journal, and the secrets. A number
+// behind it lets so many calls pass first. Each call sees the file's content of its own moment, so
+// that a test can break and mend the disk under a running server. Both names of each call are
+// wrapped: LMDB and this file may be compiled with different offsets.
 #undef _FILE_OFFSET_BITS
 #define _LARGEFILE64_SOURCE
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 namespace {
 
-bool is_store(int fd) {
+enum class Disk { other, store, catalog };
+
+Disk disk_of(const char* path) {
+  if (std::strstr(path, "store.mdb") != nullptr) {
+    return std::strstr(path, "-lock") == nullptr ? Disk::store : Disk::other;
+  }
+  const bool catalog =
+      std::strstr(path, "/catalog.db") != nullptr || std::strstr(path, "/secrets") != nullptr;
+  return catalog ? Disk::catalog : Disk::other;
+}
+
+Disk disk_of(int fd) {
   char link[64], path[4096];
   std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   const ssize_t size = readlink(link, path, sizeof path - 1);
-  if (size <= 0) return false;
+  if (size <= 0) return Disk::other;
   path[size] = '\0';
-  return std::strstr(path, "store.mdb") != nullptr && std::strstr(path, "-lock") == nullptr;
+  return disk_of(path);
 }
 
-bool fault_is(const char* name) {
+// Whether the fault is on for this disk, and its turn has come. `counts`: this is a call to count.
+bool fault_is(Disk disk, const char* name, bool counts = true) {
+  static std::mutex mutex;
+  static char last[64];
+  static long left = 0;
   const char* file = std::getenv("DISK_FAULT");
-  if (file == nullptr) return false;
+  if (disk == Disk::other || file == nullptr) return false;
   const int fd = open(file, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
-  char text[16] = {};
+  char text[64] = {};
   const ssize_t size = read(fd, text, sizeof text - 1);
   close(fd);
-  return size > 0 && std::strcmp(text, name) == 0;
+  const std::lock_guard lock(mutex);
+  char* number = std::strchr(text, ' ');
+  if (std::strcmp(text, last) != 0) {
+    std::strcpy(last, text);
+    left = number == nullptr ? 0 : std::strtol(number, nullptr, 10);
+  }
+  if (number != nullptr) *number = '\0';
+  const char* fault = text;
+  const bool catalog = std::strncmp(text, "catalog-", 8) == 0;
+  if (catalog) fault += 8;
+  if (size <= 0 || catalog != (disk == Disk::catalog) || std::strcmp(fault, name) != 0)
+    return false;
+  if (left > 0 && counts) --left;
+  return left == 0;
 }
 
-// The error that a write to `fd` is to fail with; 0 = none.
-int write_error(int fd) {
-  if (!is_store(fd)) return 0;
-  if (fault_is("full")) return ENOSPC;
-  return fault_is("write") ? EIO : 0;
+// The error that a write is to fail with; 0 = none.
+int write_error(Disk disk) {
+  if (fault_is(disk, "full")) return ENOSPC;
+  return fault_is(disk, "write") ? EIO : 0;
+}
+
+// What is left of a write that may come short; 0 = it is interrupted.
+size_t interrupted(Disk disk, size_t size) {
+  static std::atomic<unsigned> calls;
+  if (!fault_is(disk, "interrupt")) return size;
+  if (++calls % 2 != 0) return 0;
+  return disk == Disk::catalog && size > 1 ? size / 2 : size;
 }
 
 template <typename Function>
@@ -52,50 +93,96 @@ Function next(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
 }
 
+template <typename Write>
+ssize_t write_some(int fd, size_t size, const Write& write) {
+  const Disk disk = disk_of(fd);
+  if ((errno = write_error(disk)) != 0) return -1;
+  const size_t some = interrupted(disk, size);
+  if (some == 0 && size > 0) {
+    errno = EINTR;
+    return -1;
+  }
+  return write(some);
+}
+
+template <typename Write>
+ssize_t write_pieces(int fd, int count, const Write& write) {
+  const Disk disk = disk_of(fd);
+  if (count > 1 && fault_is(disk, "full")) return write(1);
+  if ((errno = write_error(disk)) != 0) return -1;
+  if (interrupted(disk, 2) == 0) {
+    errno = EINTR;
+    return -1;
+  }
+  return write(count);
+}
+
+template <typename Sync>
+int sync_file(int fd, const Sync& sync) {
+  if (!fault_is(disk_of(fd), "sync")) return sync(fd);
+  errno = EIO;
+  return -1;
+}
+
+template <typename Stat, typename Answer>
+int stat_disk(const char* path, const Stat& stat, Answer* out) {
+  const int rc = stat(path, out);
+  if (rc == 0 && fault_is(disk_of(path), "full", false)) out->f_bavail = 0;
+  return rc;
+}
+
 }  // namespace
 
 extern "C" {
 
+ssize_t write(int fd, const void* bytes, size_t size) {
+  static const auto real = next<decltype(&write)>("write");
+  return write_some(fd, size, [&](size_t some) { return real(fd, bytes, some); });
+}
+
 ssize_t pwrite(int fd, const void* bytes, size_t size, off_t at) {
   static const auto real = next<decltype(&pwrite)>("pwrite");
-  if ((errno = write_error(fd)) != 0) return -1;
-  return real(fd, bytes, size, at);
+  return write_some(fd, size, [&](size_t some) { return real(fd, bytes, some, at); });
 }
 
 ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t at) {
   static const auto real = next<decltype(&pwrite64)>("pwrite64");
-  if ((errno = write_error(fd)) != 0) return -1;
-  return real(fd, bytes, size, at);
+  return write_some(fd, size, [&](size_t some) { return real(fd, bytes, some, at); });
+}
+
+ssize_t writev(int fd, const struct iovec* parts, int count) {
+  static const auto real = next<decltype(&writev)>("writev");
+  return write_pieces(fd, count, [&](int some) { return real(fd, parts, some); });
 }
 
 ssize_t pwritev(int fd, const struct iovec* parts, int count, off_t at) {
   static const auto real = next<decltype(&pwritev)>("pwritev");
-  if ((errno = write_error(fd)) != 0) return -1;
-  return real(fd, parts, count, at);
+  return write_pieces(fd, count, [&](int some) { return real(fd, parts, some, at); });
 }
 
 ssize_t pwritev64(int fd, const struct iovec* parts, int count, off64_t at) {
   static const auto real = next<decltype(&pwritev64)>("pwritev64");
-  if ((errno = write_error(fd)) != 0) return -1;
-  return real(fd, parts, count, at);
+  return write_pieces(fd, count, [&](int some) { return real(fd, parts, some, at); });
 }
 
 int fdatasync(int fd) {
   static const auto real = next<decltype(&fdatasync)>("fdatasync");
-  if (is_store(fd) && fault_is("sync")) {
-    errno = EIO;
-    return -1;
-  }
-  return real(fd);
+  return sync_file(fd, real);
 }
 
 int fsync(int fd) {
   static const auto real = next<decltype(&fsync)>("fsync");
-  if (is_store(fd) && fault_is("sync")) {
-    errno = EIO;
-    return -1;
-  }
-  return real(fd);
+  return sync_file(fd, real);
+}
+
+int statvfs(const char* path, struct statvfs* out) {
+  static const auto real = next<decltype(&statvfs)>("statvfs");
+  return stat_disk(path, real, out);
+}
+
+int statvfs64(const char* path, struct statvfs64* out) {
+  static const auto real = next<decltype(&statvfs64)>("statvfs64");
+  return stat_disk(path, real, out);
 }
 
 }  // extern "C"

@@ -1,9 +1,12 @@
-"""Disks that fail: no room, EIO on write and on sync, flipped bits. Nothing acknowledged is lost,
-a failed sync is never taken back, reads go on, and damage is named instead of served."""
+"""Disks that fail: no room, EIO on write, sync and read, interrupted calls, flipped bits. Nothing
+acknowledged is lost, a full disk is waited for, a failed sync is never taken back, reads go on, and
+damage is named instead of served."""
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
+import time
 
 import psycopg
 
@@ -86,8 +89,184 @@ def check(server, status):
     return done.stdout + done.stderr
 
 
-def test_a_full_disk_stops_writes_with_53100_and_reads_go_on(world):
-    fail_and_recover(world, "full", "full", "53100")
+def wait_for_log(server, text):
+    end = time.monotonic() + 60
+    while text not in pathlib.Path(server.log).read_text(errors="replace"):
+        assert time.monotonic() < end, f"not said: {text}\n{server.log_tail()}"
+        time.sleep(0.01)
+
+
+def test_a_full_disk_is_waited_for_and_nothing_accepted_is_lost(world):
+    server = make(world, "full")
+    server.script("""
+        CREATE SOURCE ticks FROM LOAD GENERATOR COUNTER (TICK INTERVAL '5ms');
+        CREATE MATERIALIZED VIEW c AS SELECT count(*) AS n, max(counter) AS top FROM counter;
+    """)
+    server.set("full")
+    wait_for_log(server, "commits wait for room")
+    with concurrent.futures.ThreadPoolExecutor(4) as clients:
+        # Reads go on, and say of the sources what is the matter.
+        assert server.sql("SELECT n FROM v") == [(1000,)]
+        [(_, _, _, state, message)] = server.sql("SHOW SOURCES")
+        assert (state, message[:14]) == ("stalled", "waits for room"), (state, message)
+        status = server.sql("SELECT state FROM qw.source_status")
+        assert status == [("stalled",)], status
+        before = server.sql("SELECT n FROM c")
+        # Nothing new is accepted, neither rows nor definitions, and that is said at once.
+        for statement in ("INSERT INTO t VALUES (2001, 'during')", "DELETE FROM t WHERE id = 1",
+                          "CREATE TABLE u (id int)", "DROP MATERIALIZED VIEW v",
+                          "CREATE INDEX ON t (note)"):
+            message = expect("53100", server, statement)
+            assert "goes on by itself" in message, message
+        assert server.sql("SELECT n FROM c") == before
+        assert server.sql("SELECT count(*) FROM t") == [(1000,)]
+        server.set("")
+        wait_for_log(server, "there is room again")
+        clients.submit(server.sql, "INSERT INTO t VALUES (2002, 'after')").result(60)
+    server.sql("CREATE TABLE u (id int)")
+    assert server.sql("SELECT n FROM v") == [(1001,)]
+    server.wait_for("SELECT state FROM qw.source_status", [("running",)])
+    server.wait_for(f"SELECT n > {before[0][0]} + 10 FROM c", [(True,)])
+    server.kill9()
+    server.start()
+    assert server.sql("SELECT n FROM v") == [(1001,)]
+    server.wait_for(f"SELECT n > {before[0][0]} + 10 AND top = n FROM c", [(True,)])
+    server.stop()
+    check(server, 0)
+
+
+def test_a_write_that_met_a_full_disk_returns_once_there_is_room(world):
+    server = make(world, "waiting")
+    server.set("full")
+    with concurrent.futures.ThreadPoolExecutor(1) as clients:
+        waiting = clients.submit(server.sql, "INSERT INTO t SELECT 2000 + g, repeat('x', 5000) "
+                                             "FROM generate_series(1, 500) g")
+        wait_for_log(server, "commits wait for room")
+        expect("53100", server, "INSERT INTO t VALUES (9000, 'during')")
+        assert not waiting.done()
+        server.set("")
+        waiting.result(60)
+    assert server.sql("SELECT n FROM v") == [(1500,)]
+    server.kill9()
+    server.start()
+    assert server.sql("SELECT n FROM v") == [(1500,)]
+    server.stop()
+    check(server, 0)
+
+
+def test_a_server_on_a_full_disk_stops_when_it_is_told_to(world):
+    server = make(world, "stop")
+    server.set("full")
+    with concurrent.futures.ThreadPoolExecutor(1) as clients:
+        waiting = clients.submit(expect, "53100", server, "INSERT INTO t VALUES (2000, 'during')")
+        wait_for_log(server, "commits wait for room")
+        server.stop()
+        with contextlib.suppress(psycopg.OperationalError, AssertionError):
+            waiting.result(60)
+    # Where it lies nothing new is needed to start and to read.
+    server.start()
+    assert server.sql("SELECT n FROM v") == [(1000,)]
+    server.stop()
+    server.set("")
+    check(server, 0)
+
+
+DEFINITIONS = [
+    ("CREATE TABLE x (id int PRIMARY KEY, a int UNIQUE)", "DROP TABLE x"),
+    ("CREATE MATERIALIZED VIEW x AS SELECT note, count(*) FROM t GROUP BY note",
+     "DROP MATERIALIZED VIEW x"),
+    ("CREATE VIEW x AS SELECT note FROM t", "DROP VIEW x"),
+    ("CREATE INDEX x ON t (note)", "DROP INDEX x"),
+    ("CREATE SCHEMA x", "DROP SCHEMA x"),
+    ("CREATE SECRET x AS 'hush'", "DROP SECRET x"),
+    ("CREATE SOURCE x FROM LOAD GENERATOR COUNTER (UP TO 3)", "DROP SOURCE x"),
+]
+
+
+def test_a_definition_that_meets_a_full_disk_leaves_nothing_half_made(world):
+    server = make(world, "catalog-full")
+    failed = 0
+    with server.connect() as client:
+        for pair in DEFINITIONS:
+            for statement in pair:
+                # Each write of the statement in its turn is the first that finds no room.
+                for passed in range(1, 200):
+                    server.set(f"catalog-full {passed}")
+                    try:
+                        client.execute(statement)
+                        done = True
+                    except psycopg.Error as error:
+                        assert error.sqlstate == "53100", (statement, passed, error)
+                        done = False
+                        failed += 1
+                    # Rows do not mind, and what failed can be done again.
+                    client.execute("UPDATE t SET note = 'still' WHERE id = 1")
+                    server.set("")
+                    if not done:
+                        client.execute(statement)
+                    if passed % 5 == 0:
+                        undo = pair[1] if statement == pair[0] else pair[0]
+                        client.execute(undo)
+                        server.kill9()
+                        server.start()
+                        client.close()
+                        client = world.closing.enter_context(server.connect())
+                        client.execute(statement)
+                    if done:
+                        break
+                    client.execute(pair[1] if statement == pair[0] else pair[0])
+                else:
+                    raise AssertionError(f"never succeeds: {statement}")
+    assert failed > 50, failed
+    server.stop()
+    check(server, 0)
+
+
+def test_a_catalog_whose_disk_fails_takes_no_definitions_and_rows_go_on(world):
+    for fault in ("catalog-write", "catalog-sync"):
+        server = make(world, fault)
+        server.set(fault)
+        expect("58030", server, "CREATE TABLE u (id int)")
+        server.set("")
+        expect("58030", server, "CREATE TABLE u (id int)")  # not before it has been read anew
+        server.sql("INSERT INTO t VALUES (2000, 'more')")
+        assert server.sql("SELECT n FROM v") == [(1001,)]
+        server.kill9()
+        server.start()
+        assert server.sql("SELECT n FROM v") == [(1001,)]
+        server.sql("CREATE TABLE IF NOT EXISTS u (id int)")
+        server.stop()
+        check(server, 0)
+
+
+def test_interrupted_and_short_calls_are_made_again(world):
+    for fault in ("interrupt", "catalog-interrupt"):
+        server = make(world, fault)
+        server.set(fault)
+        server.script("""
+            CREATE SECRET s AS 'hush';
+            CREATE TABLE u (id int PRIMARY KEY, note text);
+            INSERT INTO u SELECT g, repeat('n', g % 100) FROM generate_series(1, 20000) g;
+            CREATE MATERIALIZED VIEW w AS SELECT note, count(*) AS n FROM u GROUP BY note;
+            DELETE FROM u WHERE id % 2 = 0;
+        """)
+        server.kill9()
+        server.start()
+        assert server.sql("SELECT sum(n), count(*) FROM w") == [(10000, 50)]
+        server.stop()
+        check(server, 0)
+
+
+def test_a_store_that_cannot_be_read_ends_the_server_with_status_74(world):
+    server = make(world, "read")
+    server.sql("INSERT INTO t SELECT g, repeat('x', 2000) FROM generate_series(5000, 9000) g")
+    server.restart()
+    os.truncate(server.data / "store.mdb", 8192)  # to the one who has mapped it, EIO
+    with contextlib.suppress(psycopg.OperationalError):
+        server.sql("SELECT sum(length(note)) FROM t")
+        raise AssertionError("read what is not there")
+    assert server.process.wait(60) == 74, server.process.returncode
+    assert "cannot be read" in server.log_tail(), server.log_tail()
 
 
 def test_a_failed_write_stops_writes_with_58030(world):
@@ -106,7 +285,14 @@ def test_a_start_on_a_failing_disk_is_refused_and_does_no_damage(world):
         with contextlib.suppress(AssertionError):
             server.start()
             # Nothing had to be written to start; the first write finds out.
-            expect("53100" if fault == "full" else "58030", server, "DELETE FROM t")
+            if fault == "full":
+                with concurrent.futures.ThreadPoolExecutor(1) as clients:
+                    waiting = clients.submit(server.sql, "DELETE FROM t")
+                    wait_for_log(server, "commits wait for room")
+                    server.kill9()
+                    assert waiting.exception(60), "deleted"
+            else:
+                expect("58030", server, "DELETE FROM t")
         server.kill9()
     server.set("")
     server.start()

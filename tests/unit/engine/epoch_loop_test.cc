@@ -1,9 +1,11 @@
 #include "src/engine/epoch_loop.h"
 
+#include <chrono>
 #include <future>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -392,6 +394,57 @@ TEST_CASE("a failed commit stops writes for good and keeps the last cut") {
   world.restart();
   CHECK(world.write(world.put(kTable, 3, "c")));
   CHECK(world.stored(kTable) == "1 a, 3 c");
+}
+
+TEST_CASE("a disk without room is waited for: nothing accepted is lost, nothing new is accepted") {
+  World world;
+  done(world.loop->start());
+  Feed feed({kEvents});
+  CHECK(world.write(world.put(kTable, 1, "a")));
+  world.kv->set_fault([](uint64_t) { return storage::CommitFault::full; });
+  auto waiting =
+      std::async(std::launch::async, [&world] { return world.write(world.put(kTable, 2, "b")); });
+  while (!world.loop->no_room()) std::this_thread::yield();
+  const auto refused = world.loop->write(world.put(kTable, 3, "c"));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == storage::kNoRoom);
+  CHECK_FALSE(refused.error().hint().empty());
+  CHECK_FALSE(world.loop->fatal());
+  CHECK(world.stored(kTable) == "1 a");
+  // A source is held back, and is told nothing.
+  auto pushed = std::async(std::launch::async, [&] {
+    return world.loop->ingest(feed, world.txn("p1", {{0, {{7, "e"}}}}));
+  });
+  CHECK(pushed.wait_for(std::chrono::milliseconds(20)) == std::future_status::timeout);
+  CHECK(feed.position().empty());
+  world.kv->set_fault({});
+  CHECK(waiting.get());
+  CHECK(pushed.get());
+  CHECK_FALSE(world.loop->no_room());
+  CHECK(world.write(world.put(kTable, 3, "c")));
+  world.close(feed);
+  CHECK(feed.position() == "p1");
+  CHECK(world.stored(kTable) == "1 a, 2 b, 3 c");
+  CHECK(world.stored(kEvents) == "7 e");
+  world.restart();
+  CHECK(world.stored(kTable) == "1 a, 2 b, 3 c");
+  CHECK(world.stored(kEvents) == "7 e");
+}
+
+TEST_CASE("a database that stops does not wait for room") {
+  World world;
+  done(world.loop->start());
+  world.kv->set_fault([](uint64_t) { return storage::CommitFault::full; });
+  auto waiting = std::async(std::launch::async,
+                            [&world] { return world.loop->write(world.put(kTable, 1, "a")); });
+  while (!world.loop->no_room()) std::this_thread::yield();
+  world.loop->begin_stop();
+  const auto refused = waiting.get();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == storage::kNoRoom);
+  world.kv->set_fault({});
+  world.restart();
+  CHECK(world.stored(kTable).empty());
 }
 
 }  // namespace
