@@ -44,6 +44,8 @@ RUNS = {
                         "the store alone, kill -9: rounds", 1000, 40, 200),
     "storage-power": Run([BUILD / "tests/crash/storage_power"],
                          "the store alone, power cuts: states", 10000, 1, 900),
+    "simulation": Run([BUILD / "tests/crash/simulation"],
+                      "the engine, its disk and upstreams simulated: seeds", 10000, 1, 500),
     "power": Run(python(ROOT / "tests/crash/power_cuts.py"),
                  "the server, power cuts: states", 10000, 1, 250),
     "hostile": Run(python(ROOT / "tests/e2e/hostile.py"),
