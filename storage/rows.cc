@@ -163,6 +163,7 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
                                 std::span<std::optional<std::string_view>> out) const {
   QW_ASSERT(keys.size() == out.size());
   const RelationState* state = impl_->overlay->find(relation);
+  if (state != nullptr && state->damaged) return fail(*state->damaged);
   // Few relations have more than a handful of runs; the list is built once per call.
   std::array<const Run*, 8> few;
   std::vector<RunPtr> held;
@@ -217,6 +218,7 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
 Result<Cursor> Snapshot::scan(ObjectId relation, const KeyRange& range, Direction direction) const {
   std::optional<BaseCursor> base;
   const RelationState* state = impl_->overlay->find(relation);
+  if (state != nullptr && state->damaged) return fail(*state->damaged);
   if (state != nullptr && state->base_rows > 0) {
     QW_ASSIGN_OR_RETURN(
         base, BaseCursor::open(*impl_->read, relation, range, direction, state->base_rows));

@@ -36,6 +36,7 @@ int exit_code(const Error& error) {
   if (code == "XX001") return EX_DATAERR;
   if (code == "58030" || code == "53100") return EX_IOERR;
   if (code.starts_with("22")) return EX_USAGE;
+  if (code == "42501") return EX_NOPERM;
   if (code == "58000") return EX_OSERR;
   return EX_SOFTWARE;
 }

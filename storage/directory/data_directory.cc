@@ -26,7 +26,8 @@ Error system_error(int code, std::string_view what, const std::filesystem::path&
   std::string text =
       fmt::format("{}: {}: {}", what, std::generic_category().message(code), path.string());
   if (code == ENOSPC || code == EDQUOT) return disk_full(std::move(text));
-  if (code == EACCES || code == EPERM) return insufficient_privilege(std::move(text));
+  if (code == EACCES || code == EPERM || code == EROFS)
+    return insufficient_privilege(std::move(text));
   return io_error(std::move(text));
 }
 

@@ -53,6 +53,10 @@ Error to_error(int rc, const char* what, const std::string& file) {
     case EDQUOT:
     case EFBIG:
       return disk_full(std::move(text));
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return insufficient_privilege(std::move(text));
     case MDB_READERS_FULL:
       return program_limit_exceeded(fmt::format("too many open snapshots: {}", kReadersMax));
     case ENOMEM:

@@ -28,6 +28,9 @@ struct RelationState {
   uint64_t base_rows = 0, base_bytes = 0;
   Epoch folded;              // the base holds every change up to here
   std::vector<RunPtr> runs;  // newest first
+  // Its log could not be read back: reads fail with this, and nothing is folded, so that the log
+  // stays what it is.
+  std::shared_ptr<const Error> damaged;
 
   size_t run_rows() const {
     size_t sum = 0;

@@ -171,6 +171,7 @@ Result<void> Store::Impl::Commit::write_relation(Epoch epoch, const StagedRuns::
 
 // Decides about the relation's runs; true when the base has taken them in, this epoch's included.
 Result<bool> Store::Impl::Commit::fold_now(Epoch epoch, RelationState& relation) {
+  if (relation.damaged) return false;
   const bool passing =
       std::any_of(store.passes.begin(), store.passes.end(),
                   [&](const FoldPass& pass) { return pass.relation == relation.relation; });
@@ -240,7 +241,7 @@ void Store::Impl::Commit::relieve_memory() {
     const RelationState& relation = changed == edited.end() ? *shared : *changed->second;
     const size_t bytes = relation.run_bytes();
     sum += bytes;
-    if (bytes <= largest_bytes) continue;
+    if (bytes <= largest_bytes || relation.damaged) continue;
     largest = &relation;
     largest_bytes = bytes;
   }

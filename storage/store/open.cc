@@ -2,7 +2,8 @@
 // the log (not its values) fill the directory; the runs of relations are read back and merged to
 // one each.
 //
-// Nothing is repaired here and nothing is skipped: what does not add up is XX001.
+// Nothing is repaired here and nothing is skipped: what does not add up is XX001. Of a relation's
+// log that is only said to those who read the relation.
 // Tests: tests/unit/storage/store_test.cc, tests/crash/.
 #include <algorithm>
 #include <array>
@@ -18,6 +19,7 @@ namespace qw::storage {
 namespace {
 
 constexpr size_t kScanEntries = 512;
+constexpr SqlState kDamaged = "XX001";
 
 Error damaged(std::string_view what) {
   return data_corrupted(fmt::format("stored {} is damaged", what))
@@ -108,8 +110,14 @@ Result<void> Store::Impl::recover() {
   for (const auto& state : relations) {
     const auto* refs = log.find({LogKind::relation, state->relation.value});
     if (refs == nullptr) continue;
-    QW_ASSIGN_OR_RETURN(RunPtr run, read_runs(*read, state->relation, *refs));
-    state->runs = {std::move(run)};
+    auto run = read_runs(*read, state->relation, *refs);
+    if (run) {
+      state->runs = {std::move(*run)};
+    } else if (run.error().code() == kDamaged) {
+      state->damaged = std::make_shared<const Error>(std::move(run).error());
+    } else {
+      return fail(std::move(run).error());
+    }
   }
   staged = overlay.epoch;
   source = std::make_shared<SnapshotSource>(kv, directory);

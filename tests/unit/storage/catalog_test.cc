@@ -226,13 +226,24 @@ TEST_CASE("secrets lie in a 0600 file and never in the database") {
   done(catalog->remove_secret(ObjectId{16400}));
   CHECK(!value_of(catalog->secret(ObjectId{16400})));
   catalog.reset();
-  std::fstream flipped(dir.path() / "secrets", std::ios::in | std::ios::out | std::ios::binary);
-  flipped.seekp(6);
-  flipped.put('\x7F');
-  flipped.close();
-  const auto damaged = Catalog::open(dir.path(), {});
-  REQUIRE(!damaged);
-  CHECK(damaged.error().code() == SqlState("XX001"));
+  std::string secrets;
+  {
+    std::ifstream whole(dir.path() / "secrets", std::ios::binary);
+    secrets = {std::istreambuf_iterator<char>(whole), {}};
+  }
+  // Whatever bit flips, and wherever the file ends.
+  for (size_t bit = 0; bit < secrets.size() * 8; bit += 3) {
+    std::string damaged = secrets;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    if (bit % 8 == 0) damaged.resize(bit / 8);
+    std::ofstream(dir.path() / "secrets", std::ios::binary) << damaged;
+    const auto opened = Catalog::open(dir.path(), {});
+    REQUIRE(!opened);
+    CHECK(opened.error().code() == SqlState("XX001"));
+    CHECK(opened.error().message().find("secrets") != std::string::npos);
+  }
+  std::ofstream(dir.path() / "secrets", std::ios::binary) << secrets;
+  CHECK(value_of(value_of(Catalog::open(dir.path(), {}))->secret(ObjectId{16401})) == "");
 }
 
 TEST_CASE("settings") {

@@ -1,6 +1,10 @@
 // What may be opened as a data directory: ours, whole, or a place for a new one.
 #include "storage/directory/data_directory.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <fstream>
 
 #include "storage/catalog.h"
@@ -92,6 +96,61 @@ TEST_CASE("looking makes nothing, and nothing is written where something else li
   check_refused(open_both(foreign, false), "55000", foreign.string());
   CHECK(std::distance(fs::directory_iterator(foreign), fs::directory_iterator()) == 1);
   done(open_both(typo));  // empty
+}
+
+// Runs `look` as somebody who owns nothing; true = it said so.
+template <typename Look>
+bool as_nobody(const Look& look) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (geteuid() == 0 && seteuid(65534) != 0) _exit(2);
+    _exit(look() ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST_CASE("a directory or a file that may not be written is refused by name and stays as it is") {
+  const TempDir dir;
+  const fs::path data = dir.path() / "data";
+  const auto refused = [&](const std::string& name) {
+    return as_nobody([&] {
+      const auto opened = open_both(data);
+      return !opened && opened.error().code() == SqlState("42501") &&
+             opened.error().message().find((data / name).string()) != std::string::npos;
+    });
+  };
+  fill(data);
+  REQUIRE(chmod(dir.path().c_str(), 0755) == 0);
+  REQUIRE(chmod(data.c_str(), 0555) == 0);
+  for (const char* file : {"LOCK", "store.mdb", "store.mdb-lock", "catalog.db"}) {
+    REQUIRE(chmod((data / file).c_str(), 0444) == 0);
+  }
+  CHECK(refused("LOCK"));
+  REQUIRE(chmod((data / "LOCK").c_str(), 0666) == 0);
+  REQUIRE(chmod((data / "store.mdb-lock").c_str(), 0666) == 0);
+  CHECK(refused("store.mdb"));
+  REQUIRE(chmod(data.c_str(), 0700) == 0);
+  for (const char* file : {"store.mdb", "catalog.db"}) {
+    REQUIRE(chmod((data / file).c_str(), 0600) == 0);
+  }
+  done(open_both(data));
+  StoreOptions options;
+  options.dir = data;
+  CHECK(value_of(Store::open(options))->epoch() == Epoch{1});
+}
+
+TEST_CASE("a lock that a dead process left behind holds nobody up") {
+  const TempDir dir;
+  fill(dir.path());
+  std::ofstream(dir.path() / "LOCK") << "1234567890\n";  // longer than what comes
+  done(open_both(dir.path()));
+  std::ifstream lock(dir.path() / "LOCK");
+  std::string pid;
+  std::getline(lock, pid);
+  CHECK(pid == std::to_string(getpid()));
+  CHECK(!std::getline(lock, pid));
 }
 
 }  // namespace
