@@ -122,9 +122,8 @@ Result<bool> EpochLoop::write(ClientWrite write) {
   bool wake = false;
   {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [&] {
-      return stopping_ || fatal_ || no_room_ || items_bytes_ < memory_.queue;
-    });
+    room_.wait(lock,
+               [&] { return stopping_ || fatal_ || no_room_ || items_bytes_ < memory_.queue; });
     if (fatal_) return fail(*fatal_);
     if (no_room_) return fail(*no_room_);
     if (stopping_) return fail(admin_shutdown("the database is shutting down"));
@@ -151,8 +150,7 @@ bool EpochLoop::ingest(SourceFeed& feed, ingest::SourceTxn txn) {
     return std::find(closed_feeds_.begin(), closed_feeds_.end(), &feed) != closed_feeds_.end();
   };
   room_.wait(lock, [&] {
-    return stopping_ || fatal_ || closed() ||
-           (!no_room_ && items_bytes_ < memory_.queue);
+    return stopping_ || fatal_ || closed() || (!no_room_ && items_bytes_ < memory_.queue);
   });
   while (measurement_ != nullptr && measurement_->hold_sources && !stopping_ && !closed()) {
     room_.wait_for(lock, std::chrono::milliseconds(1));
