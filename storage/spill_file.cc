@@ -13,11 +13,10 @@
 #include "src/base/assert.h"
 #include "src/base/error.h"
 #include "src/base/hash.h"
+#include "storage/format/format.h"
 
 namespace qw::storage {
 namespace {
-
-constexpr uint64_t kPageBytes = 4096;
 
 uint64_t whole_pages(uint64_t size) { return (size + kPageBytes - 1) / kPageBytes * kPageBytes; }
 

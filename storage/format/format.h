@@ -19,6 +19,9 @@
 
 namespace qw::storage {
 
+// What LMDB and the disk write at once.
+inline constexpr uint64_t kPageBytes = 4096;
+
 inline constexpr uint32_t kFormatVersion = 3;
 inline constexpr size_t kChecksumBytes = 8;
 

@@ -10,7 +10,6 @@
 namespace qw::storage {
 namespace {
 
-constexpr double kPageBytes = 4096;
 constexpr double kLeafBytes = 2700;       // what a leaf holds on average: splits leave it 2/3 full
 constexpr double kInlineBytesMax = 2000;  // beyond this LMDB gives a value pages of its own
 // Written bytes per changed byte that a fold may cost. Blobs cost about 1; a fold also saves the
@@ -69,7 +68,7 @@ Result<bool> beyond_last(KvWrite& txn, const RelationState& relation, std::strin
 
 bool FoldCost::pays() const {
   return pages <= kFoldPagesAlways ||
-         static_cast<double>(pages) * kPageBytes <= kFoldFactor * static_cast<double>(change_bytes);
+         static_cast<double>(pages * kPageBytes) <= kFoldFactor * static_cast<double>(change_bytes);
 }
 
 Result<FoldCost> estimate_fold(KvWrite& txn, KvRead& read, const RelationState& relation,
@@ -83,8 +82,9 @@ Result<FoldCost> estimate_fold(KvWrite& txn, KvRead& read, const RelationState& 
   const auto rows = static_cast<double>(cost.rows);
   const double row_bytes = static_cast<double>(cost.change_bytes) / rows + 24;
   QW_ASSIGN_OR_RETURN(cost.appends, beyond_last(txn, relation, first_key(runs)));
-  const double new_pages = row_bytes > kInlineBytesMax ? rows * (row_bytes / kPageBytes + 1)
-                                                       : rows * row_bytes / kLeafBytes;
+  const double new_pages = row_bytes > kInlineBytesMax
+                               ? rows * (row_bytes / static_cast<double>(kPageBytes) + 1)
+                               : rows * row_bytes / kLeafBytes;
   if (cost.appends) {
     cost.pages = static_cast<uint64_t>(new_pages) + 1;
     return cost;

@@ -12,6 +12,7 @@
 #include "src/base/clock.h"
 #include "src/base/hash.h"
 #include "src/base/limits.h"
+#include "storage/format/format.h"
 #include "storage/log/piece.h"
 #include "storage/store/store_impl.h"
 
@@ -27,7 +28,6 @@ constexpr uint64_t kCheapFactor = 4;
 // Whatever the estimate says: so many changes of one transaction stay below LMDB's dirty list even
 // if each of them splits a page and needs an overflow page.
 constexpr size_t kSliceRowsMax = limits::kStoreDirtyEntriesMax / 4;
-constexpr uint64_t kPageBytes = 4096;
 constexpr size_t kLogErasesPerCommit = 2048;
 constexpr size_t kDropRowsPerCommit = 16384;
 constexpr size_t kDropChunksPerCommit = 256;
