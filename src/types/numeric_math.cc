@@ -128,8 +128,11 @@ Result<Numeric> sqrt(Numeric a, Arena& arena) {
   if (a.is_special()) return a;
   const int32_t weight = leading(a).weight;
   const int32_t root_weight = weight >= 0 ? weight * 4 / 2 + 1 : 1 - (1 - weight * 4) / 2;
-  const int32_t scale =
-      clamp_scale(kSignificantDigitsMin - root_weight, static_cast<int32_t>(a.scale()));
+  return sqrt(a, clamp_scale(kSignificantDigitsMin - root_weight, static_cast<int32_t>(a.scale())),
+              arena);
+}
+
+Result<Numeric> sqrt(Numeric a, int32_t scale, Arena& arena) {
   // floor(sqrt(value * 10^(2 * (scale + 1)))), then one digit is rounded away.
   Big value(a);
   const int32_t shift = 2 * (scale + 1) - static_cast<int32_t>(a.scale());

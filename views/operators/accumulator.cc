@@ -551,8 +551,7 @@ class NumericDeviation final : public Accumulator {
     QW_ASSIGN_OR_RETURN(const Numeric denominator, numeric::mul(n, other, arena));
     QW_ASSIGN_OR_RETURN(const Numeric variance, numeric::div(numerator, denominator, arena));
     if (!root_) return variance;
-    QW_ASSIGN_OR_RETURN(const Numeric root, numeric::sqrt(variance, arena));
-    return numeric::round(root, static_cast<int32_t>(variance.scale()), arena);
+    return numeric::sqrt(variance, static_cast<int32_t>(variance.scale()), arena);
   }
   bool sample_, root_;
 };

@@ -85,4 +85,5 @@ SELECT NULL, 'x', 1.50, true, date '2024-01-01'
 SELECT 1 AS "A b", 2 b, 3 AS c, 4 AS "select"
 SELECT count(*) FROM emp WHERE id IN (SELECT emp_id FROM sale) AND id NOT IN (SELECT id FROM dept)
 SELECT stddev(salary), variance(salary), stddev_pop(score), var_pop(salary), stddev_samp(score) FROM emp
+SELECT stddev_pop(x), stddev_samp(x) FROM (VALUES (1::bigint), (5000000000), (NULL)) AS t(x)
 SELECT 'dept'::regclass::text, 'dept'::regclass::oid > 0, to_regclass('nosuch')::oid, 'int4'::regtype, 'int4'::regtype::oid
