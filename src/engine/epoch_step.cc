@@ -290,7 +290,7 @@ void EpochLoop::balance_memory() {
     trim_next_us_ = end_us + std::max(kTrimUs, 20 * (end_us - now_us));
     bytes = anonymous_memory();
   }
-  if (bytes < high) return;
+  if (bytes < high || dataflow_.memory_limit() == 0) return;
   const uint64_t held = std::min(dataflow_.bytes(), state_limit_);
   const uint64_t less = std::min(bytes - high, held / 2);
   state_limit_ = std::max(held - less, memory_.states / 16);
