@@ -46,11 +46,6 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def memory_bytes(pid):
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"RssAnon:\s+(\d+)", status)[1]) * 1024
-
-
 def written_bytes(pid):
     """What a process has caused to be written to disk."""
     text = pathlib.Path(f"/proc/{pid}/io").read_text()
@@ -104,26 +99,6 @@ def generate(server, table, rows, columns):
     for first in range(0, rows, 1_000_000):
         last = min(first + 1_000_000, rows) - 1
         server.sql(f"INSERT INTO {table} SELECT {columns} FROM generate_series({first}, {last}) g")
-
-
-class Peak:
-    """The most memory a server has while this is open."""
-
-    def __init__(self, server):
-        self.pid, self.bytes, self.done = server.process.pid, 0, threading.Event()
-        self.thread = threading.Thread(target=self.sample)
-
-    def sample(self):
-        while not self.done.wait(0.01):
-            self.bytes = max(self.bytes, memory_bytes(self.pid))
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.done.set()
-        self.thread.join()
 
 
 def backfill_live(world, rows):
@@ -199,14 +174,14 @@ def retract(world, quick):
             ("dimension_delete", rows, "DELETE FROM shop WHERE id = 1"),
             ("dimension_insert", rows, "INSERT INTO shop VALUES (1, 'again')"),
             ("half_deleted", rows // 2, "DELETE FROM sale WHERE id % 2 = 0")):
-        before = memory_bytes(server.process.pid)
-        with Peak(server) as peak:
+        before = harness.anonymous_bytes(server.process.pid)
+        with harness.Watch(server) as watch:
             began = time.monotonic()
             server.sql(statement)
             took = time.monotonic() - began
         figure("retract", f"{rows}_rows/{case}", "output_rows_per_second", out_rows / took, "1/s")
         figure("retract", f"{rows}_rows/{case}", "memory_above",
-               max(0, peak.bytes - before), "B")
+               max(0, watch.peak * 2**20 - before), "B")
     assert server.sql("SELECT name, c FROM total") == [("again", rows // 2)]
     assert server.sql("SELECT count(*) FROM sold") == [(rows // 2,)]
     server.kill9()
@@ -374,14 +349,14 @@ def copy(world, rows, rounds, we, they):
 def memory(world, quick):
     """A join whose state is four times what the whole server may use and more, against the same
     with memory enough: making the view over what is there, then changes at random keys."""
-    rows = 200_000 if quick else 10_000_000  # on either side
-    limit = 64 if quick else 512             # MB; a row of the state takes about 100 bytes
+    rows = 500_000 if quick else 10_000_000  # on either side
+    limit = 128 if quick else 512            # MB; a row of the state takes about 100 bytes
     for case, megabytes in (("limited", limit), ("unlimited", 32 * 1024)):
         server = world.server("--memory-limit", f"{megabytes}MB", data=f"memory-{case}")
-        with Peak(server) as peak:
+        with harness.Watch(server) as watch:
             measure_memory(server, case, rows)
         figure("memory", case, "limit", megabytes, "MB")
-        figure("memory", case, "peak", peak.bytes / 2**20, "MB")
+        figure("memory", case, "peak", watch.peak, "MB")
         server.stop()
         shutil.rmtree(server.data)
 
@@ -390,9 +365,9 @@ def measure_memory(server, case, rows):
     server.script("CREATE TABLE fact (id bigint PRIMARY KEY, k bigint, v bigint); "
                   "CREATE TABLE dim (k bigint PRIMARY KEY, w bigint, note text)")
     # A permutation, so that neither side comes in the order of the other.
-    key = f"g * 7919 % {rows}"
-    for first in range(0, rows, 100_000):
-        last = first + 99_999
+    key = f"g::bigint * 7919 % {rows}"
+    for first in range(0, rows, 50_000):
+        last = first + 49_999
         server.sql(f"INSERT INTO fact SELECT g, {key}, g % 1000 "
                    f"FROM generate_series({first}, {last}) g")
         server.sql(f"INSERT INTO dim SELECT g, g % 77, 'note ' || g "
@@ -420,7 +395,7 @@ def footprint(world, quick):
     server = world.server(data="footprint")
     server.sql("SELECT 1")
     pid = server.process.pid
-    memory, disk, written = memory_bytes(pid), disk_bytes(server.data), written_bytes(pid)
+    memory, disk, written = harness.anonymous_bytes(pid), disk_bytes(server.data), written_bytes(pid)
     server.script(f"""
         CREATE SOURCE kv FROM LOAD GENERATOR KEY VALUE (KEYS {rows}, UP_TO {rows}, RATE 0,
           BATCH_SIZE 20000);
@@ -433,7 +408,7 @@ def footprint(world, quick):
     groups, state = server.sql("SELECT state_rows, state_bytes FROM qw.view_status")[0]
     figure("footprint", case, "state_bytes_per_group", state / groups, "B")
     figure("footprint", case, "memory_bytes_per_row",
-           (memory_bytes(pid) - memory) / rows, "B")
+           (harness.anonymous_bytes(pid) - memory) / rows, "B")
     disk = disk_bytes(server.data) - disk
     figure("footprint", case, "disk_bytes_per_row", disk / rows, "B")
     # Bytes written per byte that lies there: log, folds and images, and pages written again.
@@ -483,7 +458,7 @@ def kafka_json(world, quick):
     case, read = f"{count}/7_columns/{size // count}_bytes", count - seen
     figure("kafka-json", case, "messages_per_second", read / wall, "1/s")
     figure("kafka-json", case, "messages_per_cpu_second", read / cpu, "1/s")
-    memory, disk = memory_bytes(server.process.pid), disk_bytes(server.data)
+    memory, disk = harness.anonymous_bytes(server.process.pid), disk_bytes(server.data)
     figure("kafka-json", case, "memory_bytes_per_row", memory / count, "B")
     figure("kafka-json", case, "disk_bytes_per_row", disk / count, "B")
     server.kill9()
@@ -544,7 +519,7 @@ def cdc_backlog(postgres, server, case, count):
     ours = count / (time.monotonic() - began)
     figure("cdc", case, "changes_per_second", ours, "1/s", theirs)
     figure("cdc", case, "cpu_seconds", cpu_seconds(server.process.pid), "s")
-    figure("cdc", case, "memory", memory_bytes(server.process.pid), "B")
+    figure("cdc", case, "memory", harness.anonymous_bytes(server.process.pid), "B")
 
 
 def cdc_snapshot(world, quick):

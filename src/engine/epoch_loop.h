@@ -100,6 +100,7 @@ class EpochLoop {
   void forget_index(ObjectId index);
   views::Dataflow& dataflow() { return dataflow_; }
   ViewErrors& view_errors() { return view_errors_; }
+  const MemoryShares& memory() const { return memory_; }
   // Else a measurement drops what views put out.
   bool keeps_view_rows() const;
   std::shared_ptr<const RelationLayout> layout(ObjectId relation) const {
@@ -254,6 +255,7 @@ class EpochLoop {
   // The dataflow's part, from the base relations' deltas to what is to be committed.
   storage::EpochWrite step(Deltas deltas, Extra extra, Backfills backfills);
   void step_backfills();
+  bool is_large(ObjectId view) const;
   void measure_slices(int64_t slices_us, int64_t epoch_us);
   void finish_views(Deltas& deltas);
   void note_broken();

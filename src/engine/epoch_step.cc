@@ -28,6 +28,8 @@ constexpr int64_t kImageRecordBytes = 64;
 constexpr int64_t kBackfillEpochUs = 20'000, kQuietEpochUs = 100'000;
 constexpr uint32_t kQuietEpochs = 16;
 constexpr uint64_t kSliceRowsMax = 256 << 10;
+// What a row may become in a view's output, for slices of operators that speak at an epoch's end.
+constexpr uint64_t kOutputPerRow = 256;
 // The process is measured so often at most, and the allocator's free memory given back.
 constexpr int64_t kBalanceUs = 5'000, kTrimUs = 200'000;
 
@@ -362,14 +364,21 @@ void EpochLoop::step_backfills() {
     // Whatever others write, the scan must come nearer to its end.
     const uint64_t least = 2 * backfill.changed();
     const auto enough = [&](uint64_t rows) {
-      if (backfill.cancelled()) return true;
+      if (backfill.cancelled() || is_large(backfill.view())) return true;
       if (slice_rows_) return rows >= *slice_rows_ && rows >= least;
       return rows >= least && clock_->monotonic_us() - began_us >= slice_us;
     };
-    const uint64_t rows_max = std::max(slice_rows_.value_or(kSliceRowsMax), least);
+    const uint64_t most = std::min(kSliceRowsMax, memory_.view_output / kOutputPerRow);
+    const uint64_t rows_max = std::max(slice_rows_.value_or(most), least);
     auto stepped = backfill.step(dataflow_, *latest_, *clock_, rows_max, enough);
     if (!stepped) building.error = std::move(stepped).error();
   }
+}
+
+// Whether a view has put out so much in this epoch that a slice had better end.
+bool EpochLoop::is_large(ObjectId view) const {
+  const auto changed = active_.find(view);
+  return changed != active_.end() && changed->second->bytes() > memory_.view_output / 4;
 }
 
 // How much of an epoch's time its slices took: the rest goes into the ends of operators and the

@@ -11,12 +11,14 @@ import json
 import os
 import pathlib
 import random
+import re
 import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -29,6 +31,35 @@ import peers  # noqa: E402
 BINARY = pathlib.Path(os.environ.get("QUICKWATER_BINARY") or ROOT / "build/release/quickwater")
 READY_SECONDS_MAX = 60
 LONG = os.environ.get("QUICKWATER_TEST") == "long"
+
+
+def anonymous_bytes(pid):
+    """RssAnon: what a process has of memory that no file stands behind."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"RssAnon:\s+(\d+)", status)[1]) * 1024
+
+
+class Watch:
+    """Samples RssAnon of a server while it stands; `peak` in MB."""
+
+    def __init__(self, server):
+        self.pid, self.peak, self.done = server.process.pid, 0.0, threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.done.wait(0.005):
+            try:
+                self.peak = max(self.peak, anonymous_bytes(self.pid) / 2**20)
+            except (OSError, TypeError):  # it has ended, or is about to
+                return
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
 
 
 class Server:

@@ -17,7 +17,8 @@ import threading
 import psycopg
 
 import harness
-from memory_test import SLACK, Watch
+from harness import Watch
+from memory_test import SLACK
 
 STATEMENT_MS_MAX = 20_000
 SETUP = """

@@ -6,41 +6,10 @@ import threading
 import psycopg
 
 import harness
+from harness import Watch
 
 LIMIT_MB = 256
 SLACK = 1.1
-
-
-class Watch:
-    """Samples RssAnon of a server while it stands; `peak` in MB."""
-
-    def __init__(self, server, every=0.005):
-        self.path = f"/proc/{server.process.pid}/status"
-        self.peak, self.every = 0.0, every
-        self.done = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def now(self):
-        with open(self.path) as status:
-            for line in status:
-                if line.startswith("RssAnon:"):
-                    return int(line.split()[1]) / 1024
-        return 0.0
-
-    def run(self):
-        while not self.done.wait(self.every):
-            try:
-                self.peak = max(self.peak, self.now())
-            except OSError:
-                return
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.done.set()
-        self.thread.join()
 
 
 # Statements that would take several times the limit: what ends them is 53200, nothing else.
@@ -251,6 +220,31 @@ def test_views_with_more_state_than_fits_stay_right(world):
         compare(connection)
         print(f"     peak {watch.peak:.0f} MB after a restart")
     assert watch.peak <= LIMIT_MB * SLACK, f"{watch.peak:.0f} MB"
+    server.stop()
+
+
+def test_views_are_made_over_more_rows_than_an_epoch_may_hold(world):
+    """A slice of a backfill ends by what it makes, too: 64 MB let an epoch make 4 MB of a view."""
+    server = world.server("--memory-limit", "64MB", data="backfill")
+    with Watch(server) as watch, server.connect() as connection:
+        connection.execute("CREATE TABLE facts (id int PRIMARY KEY, k int, v int, pad text)")
+        connection.execute("CREATE TABLE dims (k int PRIMARY KEY, w int)")
+        for start in range(0, 200_000, 20_000):
+            series = f"generate_series({start}, {start + 19_999}) a(x)"
+            connection.execute("INSERT INTO facts SELECT x, (x::bigint * 7919 % 200000)::int, "
+                               f"x % 1000, md5(x::text) FROM {series}")
+            connection.execute(f"INSERT INTO dims SELECT x, x * 3 FROM {series}")
+        connection.execute("CREATE MATERIALIZED VIEW made AS SELECT f.id, f.pad, d.w FROM facts f "
+                           "JOIN dims d ON d.k = f.k")
+        connection.execute("CREATE MATERIALIZED VIEW counted AS SELECT id, count(*) AS n, "
+                           "max(pad) AS pad FROM facts GROUP BY id")
+        sums = "SELECT count(*), sum(id::bigint), sum(length(pad))"
+        rows = (200_000, 199_999 * 100_000, 200_000 * 32)
+        assert connection.execute(f"{sums}, sum(w::bigint) FROM made").fetchall() == [
+            (*rows, 3 * rows[1])]
+        assert connection.execute(f"{sums}, sum(n)::bigint FROM counted").fetchall() == [
+            (*rows, rows[0])]
+    assert watch.peak <= 64 * SLACK, f"{watch.peak:.0f} MB"
     server.stop()
 
 
