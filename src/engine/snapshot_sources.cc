@@ -118,10 +118,11 @@ class MergingCursor final : public views::RowCursor {
 // What the transaction has written stands in front: its rows are looked at one by one.
 class IndexCursor final : public views::RowCursor {
  public:
-  IndexCursor(const SecondaryIndex& index, std::vector<uint32_t> fields,
+  IndexCursor(std::string_view name, const SecondaryIndex& index, std::vector<uint32_t> fields,
               const storage::Snapshot& snapshot, storage::Cursor cursor,
               const TxnBuffer::Table* writes, KeyBounds bounds)
-      : index_(&index),
+      : name_(name),
+        index_(&index),
         fields_(std::move(fields)),
         snapshot_(&snapshot),
         cursor_(std::move(cursor)),
@@ -134,10 +135,10 @@ class IndexCursor final : public views::RowCursor {
     arena_.reset();
     size_t count = 0;
     while (count == 0 && !done_) {
-      QW_ASSIGN_OR_RETURN(count, stored());
+      QW_ASSIGN_OR_RETURN(count, named(stored(), name_));
     }
     if (count == 0 && writes_ != nullptr) {
-      QW_ASSIGN_OR_RETURN(count, written());
+      QW_ASSIGN_OR_RETURN(count, named(written(), name_));
     }
     if (count == 0) return false;
     index_->layout().decode({entries_.data(), count}, fields_, arena_, batch);
@@ -186,6 +187,7 @@ class IndexCursor final : public views::RowCursor {
     return count;
   }
 
+  const std::string name_;
   const SecondaryIndex* index_;
   std::vector<uint32_t> fields_;
   const storage::Snapshot* snapshot_;
@@ -243,15 +245,17 @@ Result<std::unique_ptr<views::RowCursor>> SnapshotSources::scan(const sql::Scan&
     range = key_bounds(index->second->keys(), *bounds);
     storage::KeyRange entries{range.lower, std::nullopt};
     if (range.upper) entries.upper = *range.upper;
-    QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot_->scan(index->first, entries));
+    QW_ASSIGN_OR_RETURN(storage::Cursor cursor,
+                        named(snapshot_->scan(index->first, entries), scan.name));
     const TxnBuffer::Table* writes = buffer_ == nullptr ? nullptr : buffer_->find(scan.relation);
-    return std::make_unique<IndexCursor>(*index->second, scan.columns, *snapshot_,
+    return std::make_unique<IndexCursor>(scan.name, *index->second, scan.columns, *snapshot_,
                                          std::move(cursor), writes, std::move(range));
   }
   if (bounds != nullptr) range = key_bounds(layout->keys(), *bounds);
   storage::KeyRange key_range{range.lower, std::nullopt};
   if (range.upper) key_range.upper = *range.upper;
-  QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot_->scan(scan.relation, key_range));
+  QW_ASSIGN_OR_RETURN(storage::Cursor cursor,
+                      named(snapshot_->scan(scan.relation, key_range), scan.name));
   const TxnBuffer::Table* writes = buffer_ == nullptr ? nullptr : buffer_->find(scan.relation);
   if (writes == nullptr) {
     return std::make_unique<StoredCursor>(scan.name, *layout, scan.columns, std::move(cursor));

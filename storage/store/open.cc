@@ -223,10 +223,10 @@ Result<RunPtr> Store::Impl::read_runs(KvRead& read, ObjectId relation,
       const LogKey key(ref.epoch, {LogKind::relation, relation.value}, part);
       QW_ASSIGN_OR_RETURN(const auto value, read.get(Table::log, key.view()));
       if (!value) return fail(damaged_row(relation));
-      QW_ASSIGN_OR_RETURN(const Blob blob, open_blob(Table::log, {key.view(), *value}));
-      if (blob.goes_on != (part + 1 < ref.parts)) return fail(damaged_row(relation));
-      size += blob.raw_size;
-      blobs.push_back(blob);
+      const auto blob = open_blob(Table::log, {key.view(), *value});
+      if (!blob || blob->goes_on != (part + 1 < ref.parts)) return fail(damaged_row(relation));
+      size += blob->raw_size;
+      blobs.push_back(*blob);
     }
   }
   const std::shared_ptr<char[]> memory = Run::allocate(size);
@@ -236,7 +236,7 @@ Result<RunPtr> Store::Impl::read_runs(KvRead& read, ObjectId relation,
   for (const LogDirectory::Ref& ref : refs) {
     const char* const records = to;
     for (uint32_t part = 0; part < ref.parts; ++part, ++blob) {
-      QW_TRY(expand_blob(Table::log, *blob, to));
+      if (!expand_blob(Table::log, *blob, to)) return fail(damaged_row(relation));
       to += blob->raw_size;
     }
     QW_ASSIGN_OR_RETURN(RunPtr run, Run::decode(relation, ref.epoch, memory,

@@ -18,6 +18,7 @@
 #include "src/quickwater.h"
 #include "src/types/datum.h"
 #include "src/types/text.h"
+#include "tests/unit/engine/answers.h"
 
 namespace qw::engine::test {
 
@@ -61,25 +62,6 @@ class Rows {
   RowBuffer buffer_;
 };
 
-// The live rows of a batch, each as often as its weight says, e.g. "1 a" or "-1 a" for -1.
-inline std::string text_of(const Batch& batch, std::string_view separator = " ") {
-  std::string out;
-  for (uint32_t i = 0; i < batch.size(); ++i) {
-    const uint32_t row = batch.row(i);
-    if (i > 0) out += ", ";
-    if (batch.weight(row) != 1) out += std::to_string(batch.weight(row)) + "x ";
-    for (size_t c = 0; c < batch.columns.size(); ++c) {
-      if (c > 0) out += separator;
-      if (batch.columns[c].is_null(row)) {
-        out += "NULL";
-      } else {
-        append_text(batch.columns[c], row, {}, out);
-      }
-    }
-  }
-  return out;
-}
-
 // What a relation holds, in key order.
 inline std::string stored_text(const RelationLayout& layout, const storage::Snapshot& snapshot) {
   StoredRows rows(layout, value_of(snapshot.scan(layout.id())));
@@ -98,13 +80,7 @@ class Client {
  public:
   explicit Client(Database& database) : session_(value_of(database.connect({}))) {}
 
-  Result<std::string> try_ask(std::string_view sql) {
-    auto answer = run(sql);
-    if (!answer) session_->mark_failed();
-    const auto ended = session_->end_script(!answer);
-    if (answer && !ended) return fail(ended.error());
-    return answer;
-  }
+  Result<std::string> try_ask(std::string_view sql) { return answer_to(*session_, sql); }
   // Rows "a b, c d"; nothing for a statement without rows.
   std::string ask(std::string_view sql) {
     auto answer = try_ask(sql);
@@ -119,24 +95,6 @@ class Client {
   Session& session() { return *session_; }
 
  private:
-  Result<std::string> run(std::string_view sql) {
-    QW_ASSIGN_OR_RETURN(const auto script, session_->parse(sql));
-    session_->commit_at_once(Session::script_size(*script) == 1);
-    std::string out;
-    for (size_t i = 0; i < Session::script_size(*script); ++i) {
-      QW_ASSIGN_OR_RETURN(const auto portal, session_->run(*script, i));
-      Batch batch;
-      while (true) {
-        QW_ASSIGN_OR_RETURN(const bool more, portal->next(batch));
-        if (!more) break;
-        const std::string rows = text_of(batch);
-        if (!out.empty() && !rows.empty()) out += ", ";
-        out += rows;
-      }
-    }
-    return out;
-  }
-
   std::unique_ptr<Session> session_;
 };
 

@@ -20,6 +20,7 @@
 #include "src/engine/database_impl.h"
 #include "src/types/text.h"
 #include "storage/memory_kv.h"
+#include "tests/unit/engine/answers.h"
 
 namespace qw::engine::test {
 namespace {
@@ -382,39 +383,7 @@ class Simulation {
 
   // -- statements
 
-  Result<std::string> run(std::string_view sql) {
-    QW_ASSIGN_OR_RETURN(const auto script, session_->parse(sql));
-    const size_t size = Session::script_size(*script);
-    session_->commit_at_once(size == 1);
-    std::string out;
-    for (size_t i = 0; i < size; ++i) {
-      QW_ASSIGN_OR_RETURN(const auto portal, session_->run(*script, i));
-      Batch batch;
-      while (true) {
-        QW_ASSIGN_OR_RETURN(const bool more, portal->next(batch));
-        if (!more) break;
-        for (uint32_t r = 0; r < batch.size(); ++r) {
-          if (!out.empty()) out += ", ";
-          for (size_t c = 0; c < batch.columns.size(); ++c) {
-            if (c > 0) out += " ";
-            if (batch.columns[c].is_null(batch.row(r))) {
-              out += "NULL";
-            } else {
-              append_text(batch.columns[c], batch.row(r), {}, out);
-            }
-          }
-        }
-      }
-    }
-    return out;
-  }
-  Result<std::string> try_ask(std::string_view sql) {
-    auto answer = run(sql);
-    if (!answer) session_->mark_failed();
-    const auto ended = session_->end_script(!answer);
-    if (answer && !ended) return fail(ended.error());
-    return answer;
-  }
+  Result<std::string> try_ask(std::string_view sql) { return answer_to(*session_, sql); }
   std::string ask(const std::string& sql) { return value_of(try_ask(sql), sql); }
 
   void one_step() {
