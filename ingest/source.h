@@ -22,6 +22,7 @@
 #include "ingest/change.h"
 #include "src/base/clock.h"
 #include "src/base/ids.h"
+#include "src/base/limits.h"
 #include "src/base/result.h"
 #include "src/types/batch.h"
 
@@ -89,6 +90,9 @@ struct SourceConfig {
   Options options;
   // Every value of a secret: replaced by *** in all text that leaves the source.
   std::set<std::string> secrets;
+
+  // Bytes that a client library may hold ahead of us.
+  size_t read_ahead_bytes = limits::kIngestQueueBytesMax;
 
   // Kafka.
   std::vector<Column> columns;        // declared columns; FORMAT TEXT/BYTES may leave them out

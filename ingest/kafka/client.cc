@@ -21,6 +21,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstSlice{500};
 constexpr milliseconds kLeaderWait{50};
 constexpr milliseconds kFetchNowTimeout{100};
+// What a message costs librdkafka beside its bytes, about.
+constexpr size_t kMessageBytes = 256;
 
 // librdkafka 2.0 keeps references to assigned partitions of a deleted topic, and an ordinary end of
 // the handle waits for them for ever. This flag, which its header does not show, does not wait: two
@@ -77,8 +79,8 @@ std::vector<Setting> fixed_settings(const SourceConfig& config) {
       {"fetch.wait.max.ms", "50"},
       {"fetch.min.bytes", "1"},
       {"fetch.message.max.bytes", "8388608"},
-      {"queued.min.messages", "400000"},
-      {"queued.max.messages.kbytes", "131072"},
+      {"queued.min.messages", fmt::format("{}", config.read_ahead_bytes / kMessageBytes)},
+      {"queued.max.messages.kbytes", fmt::format("{}", config.read_ahead_bytes >> 10)},
       {"socket.nagle.disable", "true"},
       {"socket.keepalive.enable", "true"},
       {"reconnect.backoff.ms", "100"},

@@ -278,9 +278,9 @@ uint32_t recovery_parts(const views::Dataflow::RecoveryUnit& unit, uint64_t byte
                                                     views::Dataflow::kPartitions));
 }
 
-std::map<StateId, uint64_t> stored_bytes(const storage::Store& store,
-                                         const views::Dataflow& dataflow) {
-  std::map<StateId, uint64_t> bytes;
+Definitions::StoredBytes stored_bytes(const storage::Store& store,
+                                      const views::Dataflow& dataflow) {
+  Definitions::StoredBytes bytes;
   for (const storage::StateStats& state : store.states()) {
     bytes[state.state] = state.image_bytes + state.log_bytes;
   }
@@ -296,13 +296,13 @@ std::map<StateId, uint64_t> stored_bytes(const storage::Store& store,
 
 void Definitions::recover_states() {
   views::Dataflow& dataflow = loop_->dataflow();
+  const StoredBytes stored = stored_bytes(*store_, dataflow);
   uint64_t expected = 0;
-  for (const auto& [state, bytes] : stored_bytes(*store_, dataflow))
-    expected += bytes * kMemoryPerStored;
-  if (dataflow.memory_limit() == 0 || expected <= dataflow.memory_limit()) {
-    recover_on_two_threads();
+  for (const auto& [state, bytes] : stored) expected += bytes * kMemoryPerStored;
+  if (expected <= dataflow.memory_limit()) {
+    recover_on_two_threads(stored);
   } else {
-    recover_in_parts();
+    recover_in_parts(stored);
   }
   sql::EvalContext context;
   dataflow.finish_recovery(context);
@@ -310,15 +310,16 @@ void Definitions::recover_states() {
 
 // States of different views share nothing, so a second core brings back the half of them. Those of
 // one view stay together: an operator may keep several in one table.
-void Definitions::recover_on_two_threads() {
+void Definitions::recover_on_two_threads(const StoredBytes& stored) {
   views::Dataflow& dataflow = loop_->dataflow();
-  const std::map<StateId, uint64_t> bytes = stored_bytes(*store_, dataflow);
   std::map<ObjectId, Recovering> by_view;
   std::vector<Recovering> groups;
   for (const views::StateStatus& state : dataflow.status()) {
     Recovering& group = state.view == ObjectId{} ? groups.emplace_back() : by_view[state.view];
     group.states.push_back(state.id);
-    if (const auto found = bytes.find(state.id); found != bytes.end()) group.bytes += found->second;
+    if (const auto found = stored.find(state.id); found != stored.end()) {
+      group.bytes += found->second;
+    }
   }
   for (auto& [view, group] : by_view) groups.push_back(std::move(group));
   std::stable_sort(groups.begin(), groups.end(),
@@ -339,10 +340,9 @@ void Definitions::recover_on_two_threads() {
 }
 
 // Under a memory limit: one after the other, so that what is there can make room.
-void Definitions::recover_in_parts() {
+void Definitions::recover_in_parts(const StoredBytes& stored) {
   views::Dataflow& dataflow = loop_->dataflow();
   sql::EvalContext context;
-  const std::map<StateId, uint64_t> stored = stored_bytes(*store_, dataflow);
   for (const auto& unit : dataflow.recovery_units()) {
     Recovering group;
     for (const StateId state : unit.states) {
@@ -437,6 +437,12 @@ Result<void> Definitions::finish_load() {
   return {};
 }
 
+void Definitions::address(ingest::SourceConfig& config, ObjectId id) const {
+  config.id = id;
+  config.database_id = database_id_;
+  config.read_ahead_bytes = loop_->memory().queue;
+}
+
 // A source whose CREATE or DROP did not get to its end may have left a slot upstream.
 Result<void> Definitions::free_upstream(const storage::CatalogObject& object) {
   QW_ASSIGN_OR_RETURN(const auto parsed, sql::parse(object.definition));
@@ -444,8 +450,7 @@ Result<void> Definitions::free_upstream(const storage::CatalogObject& object) {
       SourceParts parts,
       make_source_config(parsed.at(0).statement->as<ast::CreateSource>(), *view()->catalog,
                          *stored_, object.schema, object.depends_on));
-  parts.config.id = object.id;
-  parts.config.database_id = database_id_;
+  address(parts.config, object.id);
   QW_ASSIGN_OR_RETURN(auto source, make_source_(std::move(parts.config), *clock_));
   sources_->drop_later(object.name, std::move(source));
   return {};
@@ -778,9 +783,8 @@ Result<void> Definitions::create_source(const ast::CreateSource& statement,
   }
   QW_ASSIGN_OR_RETURN(SourceParts parts,
                       make_source_config(statement, *current->catalog, *stored_, schema, {}));
-  parts.config.database_id = database_id_;
-  QW_ASSIGN_OR_RETURN(parts.config.id, stored_->allocate_objects(1));
-  const ObjectId source_id = parts.config.id;
+  QW_ASSIGN_OR_RETURN(const ObjectId source_id, stored_->allocate_objects(1));
+  address(parts.config, source_id);
   QW_ASSIGN_OR_RETURN(const auto probe, make_source_(parts.config, *clock_));
   QW_ASSIGN_OR_RETURN(const std::vector<ingest::SourceTable> tables, probe->describe());
   for (const auto& [warning, hint] : probe->warnings()) {
@@ -889,8 +893,7 @@ Result<bool> Definitions::start_source(ObjectId id) {
       SourceParts parts,
       make_source_config(parsed.at(0).statement->as<ast::CreateSource>(), *current->catalog,
                          *stored_, object.schema, object.depends_on));
-  parts.config.id = id;
-  parts.config.database_id = database_id_;
+  address(parts.config, id);
   std::map<uint32_t, ObjectId> relations;
   std::map<uint32_t, ingest::SourceTable> tables;
   QW_ASSIGN_OR_RETURN(const std::vector<storage::CatalogObject> objects, stored_->list());

@@ -46,6 +46,7 @@ struct ViewProgress {
 
 class Definitions {
  public:
+  using StoredBytes = std::map<StateId, uint64_t>;  // of a state, in images and log
   using MakeSource =
       std::function<Result<std::unique_ptr<ingest::Source>>(ingest::SourceConfig, Clock&)>;
   // `make_source`: in place of ingest::Source::create.
@@ -103,8 +104,8 @@ class Definitions {
     std::vector<std::pair<StateId, Error>> failed;
   };
   void recover_states();
-  void recover_on_two_threads();
-  void recover_in_parts();
+  void recover_on_two_threads(const StoredBytes& stored);
+  void recover_in_parts(const StoredBytes& stored);
   void recover(Recovering& group, uint64_t partitions);
   Result<void> recover_output(const views::Dataflow::OutputState& output);
   Result<sql::PlanPtr> plan_view(const std::string& definition, const sql::Catalog& catalog,
@@ -126,6 +127,8 @@ class Definitions {
   // With ddl_mutex_ held: takes back what a statement has made, and not marked ready, before it
   // failed.
   void undo(const std::vector<ObjectId>& ids, const DdlContext& context);
+  // What of a source's configuration its statement does not say.
+  void address(ingest::SourceConfig& config, ObjectId id) const;
   Result<bool> start_source(ObjectId id);
   Result<void> wait_for_snapshot(ObjectId id, const std::string& name, const DdlContext& context);
   Result<void> free_upstream(const storage::CatalogObject& object);
