@@ -165,22 +165,10 @@ void MemoryCharge::hold(uint64_t bytes) {
   }
 }
 
-namespace {
-
-void check_large(size_t size) {
-  MemoryAccount* account = MemoryScope::current();
-  if (account == nullptr || !MemoryScope::breakable()) return;
-  if (account->budget->has_room(size)) return;
-  account->exceeded = true;
-  throw MemoryExhausted();  // tidy: allow throw, because arenas have no other way out
-}
-
-}  // namespace
-
 void* allocate_checked(size_t size);
 void* allocate_checked(size_t size) {
   if (size >= kLargeBytes) [[unlikely]]
-    check_large(size);
+    MemoryScope::expect(size);
   if (void* bytes = std::malloc(size == 0 ? 1 : size)) [[likely]]
     return bytes;
   throw std::bad_alloc();  // tidy: allow throw, because that is what operator new does
