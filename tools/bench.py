@@ -395,7 +395,8 @@ def footprint(world, quick):
     server = world.server(data="footprint")
     server.sql("SELECT 1")
     pid = server.process.pid
-    memory, disk, written = harness.anonymous_bytes(pid), disk_bytes(server.data), written_bytes(pid)
+    memory = harness.anonymous_bytes(pid)
+    disk, written = disk_bytes(server.data), written_bytes(pid)
     server.script(f"""
         CREATE SOURCE kv FROM LOAD GENERATOR KEY VALUE (KEYS {rows}, UP_TO {rows}, RATE 0,
           BATCH_SIZE 20000);
