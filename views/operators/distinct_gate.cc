@@ -134,11 +134,8 @@ void DistinctGate::dump(uint32_t partition, std::string& out, std::vector<std::s
 Result<Entry*> DistinctGate::replay_key(std::string_view& records) {
   auto key = encoder_.take(records);
   if (!key) return fail(data_corrupted("state record is damaged"));
-  Entry* entry = nullptr;
-  if (!skips(partition_of(key->hash))) {
-    table_.find_or_add({1, &key->words, &key->hash}, &entry);
-  }
-  return entry;
+  if (skips(partition_of(key->hash))) return nullptr;
+  return table_.find_or_add(key->words, key->hash);
 }
 
 Result<void> DistinctGate::replay_bits(std::string_view records) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "src/base/assert.h"
 #include "src/types/key_codec.h"
@@ -277,25 +278,29 @@ KeyBatch GroupOperator::earlier_keys(const Batch& batch, const KeyGroups& groups
   const uint32_t count = groups.keys.count;
   auto* first = accept_arena_.allocate_array<uint16_t>(count + 1);
   for (uint32_t g = 0; g < count; ++g) first[g] = static_cast<uint16_t>(batch.row(groups.first[g]));
-  Batch shifted;
-  shifted.rows = count;
-  std::vector<uint32_t> columns;
+  Batch own;
+  own.rows = count;
   for (const uint32_t group : spec_.groups) {
-    columns.push_back(static_cast<uint32_t>(shifted.columns.size()));
-    shifted.columns.push_back(batch.columns[group].gathered(first, count, accept_arena_));
+    own.columns.push_back(batch.columns[group].gathered(first, count, accept_arena_));
   }
-  const uint64_t back = uint64_t{steps} * static_cast<uint64_t>(spec_.hop.slide_us);
+  return moved_keys(own, -int64_t{steps}, accept_arena_);
+}
+
+KeyBatch GroupOperator::moved_keys(Batch groups, int64_t slides, Arena& arena) const {
+  const uint64_t by = static_cast<uint64_t>(slides) * static_cast<uint64_t>(spec_.hop.slide_us);
   for (const uint32_t border : spec_.hop.borders) {
-    const Vector& last = shifted.columns[border];
-    Vector earlier = Vector::flat(last.type, count, accept_arena_);
-    for (uint32_t g = 0; g < count; ++g) {
-      earlier.values<int64_t>()[g] =
-          static_cast<int64_t>(static_cast<uint64_t>(last.at<int64_t>(g)) - back);
+    const Vector& from = groups.columns[border];
+    Vector moved = Vector::flat(from.type, groups.rows, arena);
+    for (uint32_t g = 0; g < groups.rows; ++g) {
+      moved.values<int64_t>()[g] =
+          static_cast<int64_t>(static_cast<uint64_t>(from.at<int64_t>(g)) + by);
     }
-    shifted.columns[border] = earlier;
+    groups.columns[border] = moved;
   }
+  std::vector<uint32_t> columns(spec_.groups.size());
+  std::iota(columns.begin(), columns.end(), 0U);
   KeyBatch keys;
-  encoder_.encode(shifted, columns, accept_arena_, keys);
+  encoder_.encode(groups, columns, arena, keys);
   return keys;
 }
 

@@ -147,6 +147,8 @@ class GroupOperator final : public Operator {
   };
   // The keys of `groups` in the window that begins `steps` slides earlier.
   KeyBatch earlier_keys(const Batch& batch, const KeyGroups& groups, uint32_t steps);
+  // Keys of rows of group columns, their windows so many slides later.
+  KeyBatch moved_keys(Batch groups, int64_t slides, Arena& arena) const;
   void count_rows(uint32_t port, const Batch& batch, const KeyGroups& groups, const KeyBatch& keys,
                   Entry** entries);
   void begin_gates(const Batch& batch, Entry* const* entries);

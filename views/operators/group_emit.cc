@@ -1,7 +1,6 @@
 // GroupOperator: what an epoch gives out, the log, and recovery. See group.h.
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 #include "src/base/assert.h"
 #include "src/types/numeric.h"
@@ -39,8 +38,7 @@ void GroupOperator::finish() {
   if (!spec_.single_row || single_row_given_) return;
   KeyWords words{0, 0};
   uint64_t hash = encoder_.hash(words);
-  Entry* entry = nullptr;
-  table_.find_or_add({1, &words, &hash}, &entry);
+  Entry* entry = table_.find_or_add(words, hash);
   if (entry->mark == 0) mark_dirty(entry);
 }
 
@@ -142,24 +140,12 @@ void GroupOperator::collect_windows(size_t from, size_t to, std::vector<Emission
   Batch batch;
   batch.rows = count;
   encoder_.decode({own, count}, hashes, arena, batch.columns);
-  std::vector<uint32_t> columns(spec_.groups.size());
-  std::iota(columns.begin(), columns.end(), 0U);
   // Keys and entries by steps of a slide, from windows - 1 before to windows - 1 behind.
   std::vector<KeyBatch> keys(size_t{2} * windows - 1);
   std::vector<Entry**> entries(keys.size());
   for (size_t k = 0; k < keys.size(); ++k) {
     const auto steps = static_cast<int64_t>(k) - static_cast<int64_t>(windows - 1);
-    const uint64_t by = static_cast<uint64_t>(steps) * static_cast<uint64_t>(spec_.hop.slide_us);
-    Batch shifted = batch;
-    for (const uint32_t border : spec_.hop.borders) {
-      Vector moved = Vector::flat(batch.columns[border].type, count, arena);
-      for (uint32_t i = 0; i < count; ++i) {
-        moved.values<int64_t>()[i] =
-            static_cast<int64_t>(static_cast<uint64_t>(batch.columns[border].at<int64_t>(i)) + by);
-      }
-      shifted.columns[border] = moved;
-    }
-    encoder_.encode(shifted, columns, arena, keys[k]);
+    keys[k] = moved_keys(batch, steps, arena);
     entries[k] = arena.allocate_array<Entry*>(count);
     table_.find(keys[k], entries[k]);
   }
