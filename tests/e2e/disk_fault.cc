@@ -1,8 +1,9 @@
 // A disk that fails on demand, for fault_test.py: loaded into the server by LD_PRELOAD.
 //
 // The file named by DISK_FAULT says what fails now, and in which file: `full` (no room: a write of
-// several pieces comes short, any other fails), `write` or `sync` (EIO), `interrupt` (every other
-// write is interrupted, the others take half if they may); an empty or missing file = nothing. That
+// several pieces comes short, any other fails; what lies in the file already can be written over),
+// `write` or `sync` (EIO), `interrupt` (every other write is interrupted, the others take half if
+// they may); an empty or missing file = nothing. That
 // is store.mdb; with `catalog-` before it, catalog.db with its journal, and the secrets. A number
 // behind it lets so many calls pass first. Each call sees the file's content of its own moment, so
 // that a test can break and mend the disk under a running server. Both names of each call are
@@ -74,9 +75,14 @@ bool fault_is(Disk disk, const char* name, bool counts = true) {
   return left == 0;
 }
 
-// The error that a write is to fail with; 0 = none.
-int write_error(Disk disk) {
-  if (fault_is(disk, "full")) return ENOSPC;
+// LMDB's two meta pages lie in the file from its first day: a full disk refuses new blocks, not a
+// write over old ones, so a commit whose pages found room is also confirmed.
+constexpr off64_t meta_pages_end = 2 * 4096;
+
+// The error that a write at this place is to fail with; 0 = none.
+int write_error(Disk disk, off64_t at) {
+  const bool old_block = disk == Disk::store && at < meta_pages_end;
+  if (!old_block && fault_is(disk, "full")) return ENOSPC;
   return fault_is(disk, "write") ? EIO : 0;
 }
 
@@ -94,9 +100,9 @@ Function next(const char* name) {
 }
 
 template <typename Write>
-ssize_t write_some(int fd, size_t size, const Write& write) {
+ssize_t write_some(int fd, size_t size, off64_t at, const Write& write) {
   const Disk disk = disk_of(fd);
-  if ((errno = write_error(disk)) != 0) return -1;
+  if ((errno = write_error(disk, at)) != 0) return -1;
   const size_t some = interrupted(disk, size);
   if (some == 0 && size > 0) {
     errno = EINTR;
@@ -106,10 +112,10 @@ ssize_t write_some(int fd, size_t size, const Write& write) {
 }
 
 template <typename Write>
-ssize_t write_pieces(int fd, int count, const Write& write) {
+ssize_t write_pieces(int fd, int count, off64_t at, const Write& write) {
   const Disk disk = disk_of(fd);
   if (count > 1 && fault_is(disk, "full")) return write(1);
-  if ((errno = write_error(disk)) != 0) return -1;
+  if ((errno = write_error(disk, at)) != 0) return -1;
   if (interrupted(disk, 2) == 0) {
     errno = EINTR;
     return -1;
@@ -137,32 +143,34 @@ extern "C" {
 
 ssize_t write(int fd, const void* bytes, size_t size) {
   static const auto real = next<decltype(&write)>("write");
-  return write_some(fd, size, [&](size_t some) { return real(fd, bytes, some); });
+  const off64_t at = lseek64(fd, 0, SEEK_CUR);
+  return write_some(fd, size, at, [&](size_t some) { return real(fd, bytes, some); });
 }
 
 ssize_t pwrite(int fd, const void* bytes, size_t size, off_t at) {
   static const auto real = next<decltype(&pwrite)>("pwrite");
-  return write_some(fd, size, [&](size_t some) { return real(fd, bytes, some, at); });
+  return write_some(fd, size, at, [&](size_t some) { return real(fd, bytes, some, at); });
 }
 
 ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t at) {
   static const auto real = next<decltype(&pwrite64)>("pwrite64");
-  return write_some(fd, size, [&](size_t some) { return real(fd, bytes, some, at); });
+  return write_some(fd, size, at, [&](size_t some) { return real(fd, bytes, some, at); });
 }
 
 ssize_t writev(int fd, const struct iovec* parts, int count) {
   static const auto real = next<decltype(&writev)>("writev");
-  return write_pieces(fd, count, [&](int some) { return real(fd, parts, some); });
+  const off64_t at = lseek64(fd, 0, SEEK_CUR);
+  return write_pieces(fd, count, at, [&](int some) { return real(fd, parts, some); });
 }
 
 ssize_t pwritev(int fd, const struct iovec* parts, int count, off_t at) {
   static const auto real = next<decltype(&pwritev)>("pwritev");
-  return write_pieces(fd, count, [&](int some) { return real(fd, parts, some, at); });
+  return write_pieces(fd, count, at, [&](int some) { return real(fd, parts, some, at); });
 }
 
 ssize_t pwritev64(int fd, const struct iovec* parts, int count, off64_t at) {
   static const auto real = next<decltype(&pwritev64)>("pwritev64");
-  return write_pieces(fd, count, [&](int some) { return real(fd, parts, some, at); });
+  return write_pieces(fd, count, at, [&](int some) { return real(fd, parts, some, at); });
 }
 
 int fdatasync(int fd) {
