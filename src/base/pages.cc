@@ -9,14 +9,8 @@
 #include "src/base/assert.h"
 
 namespace qw {
-namespace {
-
-constexpr size_t kMappedBytesMin = 128 << 10;
-
-}  // namespace
-
 char* map_pages(size_t size) {
-  if (size < kMappedBytesMin) {
+  if (size < kMappedPagesMin) {
     void* bytes = std::aligned_alloc(64, (size + 63) / 64 * 64);
     QW_ASSERT(bytes != nullptr);
     std::memset(bytes, 0, size);
@@ -31,7 +25,7 @@ char* map_pages(size_t size) {
 
 void unmap_pages(char* pages, size_t size) {
   if (pages == nullptr) return;
-  if (size < kMappedBytesMin) {
+  if (size < kMappedPagesMin) {
     std::free(pages);
   } else {
     munmap(pages, size);

@@ -9,7 +9,9 @@
 
 namespace qw {
 
-// Zeroed and 64-byte aligned; below 128 KiB it comes from malloc. Give back with the same size.
+// Zeroed and 64-byte aligned; below kMappedPagesMin it comes from malloc. Larger pieces take memory
+// as they are touched. Give back with the same size.
+inline constexpr size_t kMappedPagesMin = size_t{128} << 10;
 char* map_pages(size_t size);
 void unmap_pages(char* pages, size_t size);
 

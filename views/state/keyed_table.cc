@@ -3,6 +3,7 @@
 
 #include <emmintrin.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "src/base/assert.h"
@@ -83,7 +84,7 @@ void KeyedTable::free_table(Partition& part) {
   table_bytes_ -= table_bytes(part);
   unmap_pages(reinterpret_cast<char*>(part.slots), size_t{part.groups} * kSlots * 4);
   for (size_t c = 0; c < part.chunks.size(); ++c) {
-    unmap_pages(part.chunks[c], (size_t{16} << c) * entry_bytes_);
+    unmap_pages(part.chunks[c], chunk_bytes(c));
   }
   part = Partition();
 }
@@ -91,7 +92,11 @@ void KeyedTable::free_table(Partition& part) {
 size_t KeyedTable::table_bytes(const Partition& part) const {
   size_t sum = size_t{part.groups} * kSlots * 4;
   for (size_t c = 0; c < part.chunks.size(); ++c) {
-    sum += part.chunks[c] == nullptr ? 0 : (size_t{16} << c) * entry_bytes_;
+    if (part.chunks[c] == nullptr) continue;
+    const size_t first = (size_t{16} << c) - 16;
+    const size_t there =
+        is_lazy(c) ? std::min(part.next - first, size_t{16} << c) : size_t{16} << c;
+    sum += there * entry_bytes_;
   }
   return sum;
 }
@@ -222,12 +227,12 @@ Entry* KeyedTable::add(const KeyWords& key, uint64_t hash) {
     index = part.next++;
     QW_ASSERT(index < kEntriesMax);
     const uint32_t biased = index + 16, top = 31U - static_cast<uint32_t>(__builtin_clz(biased));
-    char*& chunk = part.chunks[top - kFirstChunkBits];
-    if (chunk == nullptr) {
-      const size_t bytes = (size_t{16} << (top - kFirstChunkBits)) * entry_bytes_;
-      chunk = map_pages(bytes);
-      table_bytes_ += bytes;
+    const uint32_t c = top - kFirstChunkBits;
+    if (part.chunks[c] == nullptr) {
+      part.chunks[c] = map_pages(chunk_bytes(c));
+      if (!is_lazy(c)) table_bytes_ += chunk_bytes(c);
     }
+    if (is_lazy(c)) table_bytes_ += entry_bytes_;
   }
   Entry* entry = entry_at(part, index);
   std::memset(static_cast<void*>(entry), 0, entry_bytes_);

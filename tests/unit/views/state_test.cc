@@ -65,6 +65,21 @@ TEST_CASE("a keyed table agrees with a map under random adds and erases") {
   }
 }
 
+TEST_CASE("a keyed table counts the memory that it has touched") {
+  // Each partition has just begun a chunk that doubles it.
+  constexpr uint32_t kPerPartition = (16 << 9) - 16 + 1;
+  KeyedTable table(false, 32);
+  for (uint64_t p = 0; p < kPartitionCount; ++p) {
+    for (uint64_t i = 0; i < kPerPartition; ++i) {
+      table.find_or_add({p, i}, p << 58 | hash_u64(i) >> 6);
+    }
+  }
+  REQUIRE(table.size() == uint64_t{kPartitionCount} * kPerPartition);
+  CHECK(table.bytes() < table.size() * (sizeof(Entry) + 32 + 16));
+  for (uint32_t p = 0; p < kPartitionCount; ++p) table.drop(p);
+  CHECK(table.bytes() == 0);
+}
+
 namespace {
 
 // Column `c` of `rows` rows that have every combination of `values` and NULL (the last one).
