@@ -23,6 +23,8 @@ struct Dataflow::Impl {
     return it == graph.states.end() ? nullptr : it->second;
   }
   std::vector<StateId> drop_nodes(ObjectId view);
+  // Sets `logging` of the states that the view has made and gives them.
+  std::vector<StateId> set_logging(ObjectId view, bool logging);
 };
 
 Dataflow::Dataflow() : impl_(std::make_unique<Impl>()) {}
@@ -56,6 +58,21 @@ std::vector<ObjectId> Dataflow::to_hydrate(ObjectId view) const {
   }
   return relations;
 }
+
+std::vector<StateId> Dataflow::Impl::set_logging(ObjectId view, bool logging) {
+  QW_ASSERT(!in_epoch && !live.at(view));
+  std::vector<StateId> changed;
+  for (auto& [id, state] : graph.states) {
+    if (state->view != view || graph.of_output.contains(id)) continue;
+    state->logging = logging;
+    changed.push_back(id);
+  }
+  return changed;
+}
+
+void Dataflow::pause_log(ObjectId view) { impl_->set_logging(view, false); }
+std::vector<StateId> Dataflow::resume_log(ObjectId view) { return impl_->set_logging(view, true); }
+bool Dataflow::logs(StateId state) const { return impl_->state(state)->logging; }
 
 void Dataflow::go_live(ObjectId view) {
   QW_ASSERT(has_view(view));

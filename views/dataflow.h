@@ -112,6 +112,12 @@ class Dataflow {
                                           const std::function<Result<StateId>()>& allocate);
   // Relations whose rows the new view must be fed, each once.
   std::vector<ObjectId> to_hydrate(ObjectId view) const;
+  // Before the first hydrate(): the states that the view has made are not logged until
+  // resume_log(), which gives them. From then on each of their partitions needs one image before
+  // they can be recovered. Both between two epochs.
+  void pause_log(ObjectId view);
+  std::vector<StateId> resume_log(ObjectId view);
+  bool logs(StateId state) const;
   void go_live(ObjectId view);
   // No live view may read it. Returns the states that nobody uses any more, to be dropped.
   std::vector<StateId> remove_view(ObjectId view);

@@ -5,7 +5,8 @@
 // as they are now: changes of rows that lie behind are noted when an epoch makes them and replayed
 // by the next slice, changes ahead are left to the scan. Hence nothing is held but one key per
 // relation and the changes of one epoch, and no old snapshot keeps pages from being used again.
-// When it is complete, what is still noted has to be replayed once more. Epoch thread only.
+// When it is complete, what is still noted has to be replayed once more, and the view's states need
+// images if they were not logged (EpochLoop::finish_backfills). Epoch thread only.
 // Tests: tests/unit/engine/backfill_test.cc, tests/e2e/crash_test.py.
 #pragma once
 

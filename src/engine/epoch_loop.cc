@@ -16,6 +16,7 @@
 #include "src/base/bytes.h"
 #include "src/base/limits.h"
 #include "src/base/log.h"
+#include "src/engine/row_blocks.h"
 
 namespace qw::engine {
 namespace {
@@ -27,6 +28,9 @@ constexpr size_t kPipelineBytes = 1 << 20;
 constexpr int64_t kAwaitPart = 4, kAwaitUsMax = 1000;
 // Between two attempts to commit an epoch for which the disk had no room; the pause doubles.
 constexpr int64_t kRoomUsMin = 5'000, kRoomUsMax = 1'000'000;
+
+// A view over more rows has its states written once, when all have been read.
+constexpr uint64_t kLoggedRowsMax = 256 << 10;
 
 std::string position_key(ObjectId source) { return fmt::format("source/{}", source); }
 
@@ -368,10 +372,17 @@ Result<void> EpochLoop::run_epoch(Extra extra, const std::function<Result<void>(
 std::future<Result<void>> EpochLoop::backfill(ObjectId view, const std::atomic<bool>& cancelled,
                                               Backfill::Progress progress) {
   std::vector<std::shared_ptr<const RelationLayout>> inputs;
+  uint64_t rows = 0;
+  const auto latest = store_->latest();
   for (const ObjectId relation : dataflow_.to_hydrate(view)) {
     inputs.push_back(layouts_.at(relation));
+    // Of a damaged relation none: reading it will say so.
+    const auto stored = latest ? stored_row_count(*inputs.back(), *latest) : Result<int64_t>(0);
+    if (stored) rows += static_cast<uint64_t>(std::max<int64_t>(*stored, 0));
   }
   Building building;
+  building.logged = rows <= slice_rows_.value_or(kLoggedRowsMax);
+  if (!building.logged) dataflow_.pause_log(view);
   building.backfill = std::make_unique<Backfill>(view, inputs, cancelled, std::move(progress));
   std::future<Result<void>> done = building.done.get_future();
   building_.push_back(std::move(building));
@@ -390,6 +401,18 @@ void EpochLoop::finish_backfills() {
     }
     if (!error) error = dataflow_.broken(view);
     if (!error && !building.backfill->complete()) {
+      ++i;
+      continue;
+    }
+    if (!error && !building.logged) {
+      building.logged = true;
+      for (const StateId state : dataflow_.resume_log(view)) {
+        for (uint32_t p = 0; p < views::Dataflow::kPartitions; ++p) {
+          building.unimaged.emplace_back(state, p);
+        }
+      }
+    }
+    if (!error && !building.unimaged.empty()) {
       ++i;
       continue;
     }

@@ -196,6 +196,8 @@ class EpochLoop {
     std::unique_ptr<Backfill> backfill;
     std::promise<Result<void>> done;
     std::optional<Error> error;
+    bool logged = true;  // else states get neither log nor images before all rows have been read
+    std::vector<std::pair<StateId, uint32_t>> unimaged;  // partitions: then the view can go live
   };
   struct Ack {
     SourceFeed* feed = nullptr;
@@ -260,6 +262,9 @@ class EpochLoop {
   void finish_views(Deltas& deltas);
   void note_broken();
   void schedule_images(storage::EpochWrite& write);
+  void write_first_images(storage::EpochWrite& write);
+  // Bytes written; none = the state's views are broken now.
+  std::optional<int64_t> write_image(StateId state, uint32_t partition, storage::EpochWrite& write);
   void balance_memory();
   void finish_backfills();
 

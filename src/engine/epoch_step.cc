@@ -22,6 +22,8 @@ namespace {
 // Images begin once enough log has gathered since the last one. An epoch writes at most about so
 // many bytes of them.
 constexpr int64_t kImageBytesMax = 16 << 20;
+// The same of those that a new view needs before it is live, beside the partition that exceeds it.
+constexpr int64_t kFirstImageBytesMax = 4 << 20;
 // What a mere advance of an image's epoch costs.
 constexpr int64_t kImageRecordBytes = 64;
 // How long an epoch with backfills takes: while others use the database, and when they do not.
@@ -420,37 +422,62 @@ void EpochLoop::note_broken() {
   }
 }
 
+std::optional<int64_t> EpochLoop::write_image(StateId state, uint32_t partition,
+                                              storage::EpochWrite& write) {
+  storage::ImageWrite image{state, partition, views::Dataflow::kPartitions, {}, false};
+  int64_t bytes = kImageRecordBytes;
+  if (dataflow_.image_is_stale(state, partition)) {
+    auto pieces = dataflow_.write_image(state, partition);
+    if (!pieces) return std::nullopt;
+    image.pieces = std::move(*pieces);
+    for (const std::string& piece : image.pieces) bytes += static_cast<int64_t>(piece.size());
+  } else {
+    image.unchanged = true;
+  }
+  write.images.push_back(std::move(image));
+  return bytes;
+}
+
+// Of views that have been given all rows, whose states were not logged meanwhile: a crash before
+// their end drops them, and what is written once need not be written again as it grows.
+void EpochLoop::write_first_images(storage::EpochWrite& write) {
+  int64_t written = 0;
+  for (Building& building : building_) {
+    auto& left = building.unimaged;
+    while (!building.error && !left.empty() && written < kFirstImageBytesMax) {
+      const auto [state, partition] = left.back();
+      left.pop_back();
+      const auto bytes = write_image(state, partition, write);
+      if (!bytes) break;
+      written += *bytes;
+    }
+  }
+}
+
 // Rolls through all partitions, writing about as many image bytes as log bytes: recovery then
 // replays a bounded log and write amplification stays near two. A partition that has not changed
 // only has its epoch moved on, or the log since then would have to stay.
 void EpochLoop::schedule_images(storage::EpochWrite& write) {
+  write_first_images(write);
   for (const storage::StateLog& log : write.state_logs) {
     for (const std::string& piece : log.pieces) {
       image_budget_ += static_cast<int64_t>(piece.size());
     }
   }
   if (image_budget_ < image_start_bytes_) return;
-  const std::vector<StateId> states = dataflow_.states();
+  std::vector<StateId> states = dataflow_.states();
+  std::erase_if(states, [&](StateId state) { return !dataflow_.logs(state); });
   const size_t total = states.size() * views::Dataflow::kPartitions;
   int64_t written = 0;
   for (size_t tried = 0; tried < total; ++tried) {
     if (image_budget_ <= 0 || written >= kImageBytesMax) return;
     image_cursor_ = (image_cursor_ + 1) % total;
-    const StateId state = states[image_cursor_ / views::Dataflow::kPartitions];
-    const auto partition = static_cast<uint32_t>(image_cursor_ % views::Dataflow::kPartitions);
-    storage::ImageWrite image{state, partition, views::Dataflow::kPartitions, {}, false};
-    int64_t bytes = kImageRecordBytes;
-    if (dataflow_.image_is_stale(state, partition)) {
-      auto pieces = dataflow_.write_image(state, partition);
-      if (!pieces) continue;  // its views are broken now
-      image.pieces = std::move(*pieces);
-      for (const std::string& piece : image.pieces) bytes += static_cast<int64_t>(piece.size());
-    } else {
-      image.unchanged = true;
-    }
-    image_budget_ -= bytes;
-    written += bytes;
-    write.images.push_back(std::move(image));
+    const auto bytes =
+        write_image(states[image_cursor_ / views::Dataflow::kPartitions],
+                    static_cast<uint32_t>(image_cursor_ % views::Dataflow::kPartitions), write);
+    if (!bytes) continue;  // its views are broken now
+    image_budget_ -= *bytes;
+    written += *bytes;
   }
   image_budget_ = std::min<int64_t>(image_budget_, 0);  // all images are new
 }

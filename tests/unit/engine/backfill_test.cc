@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "src/base/thread.h"
+#include "storage/store.h"
 #include "tests/unit/engine/fixture.h"
 
 namespace qw::engine::test {
@@ -234,6 +235,40 @@ TEST_CASE("views made later over indexes that are there already have all rows") 
       client.ask("DROP MATERIALIZED VIEW " + std::string(name));
     }
   }
+}
+
+TEST_CASE("states of a view over many rows are written once, when all have been read") {
+  const auto dir = std::filesystem::temp_directory_path() /
+                   fmt::format("quickwater-backfill-images-{}", getpid());
+  std::filesystem::remove_all(dir);
+  {
+    const auto database = open_database(dir, 1000);
+    Client client(*database);
+    client.ask("CREATE TABLE t (id bigint PRIMARY KEY, n bigint)");
+    client.ask("INSERT INTO t SELECT g, g % 7 FROM generate_series(1, 20000) g");
+    client.ask(
+        "CREATE MATERIALIZED VIEW v AS SELECT a.id, count(*) AS c, sum(b.n) AS s "
+        "FROM t a JOIN t b ON a.id = b.id GROUP BY a.id");
+    client.ask("UPDATE t SET n = n + 1 WHERE id = 7");
+  }
+  {
+    storage::StoreOptions options;
+    options.dir = dir;
+    const auto store = value_of(storage::Store::open(options));
+    CHECK(store->states().size() == 3);
+    for (const storage::StateStats& state : store->states()) {
+      CHECK(state.oldest_image.value > 0);
+      CHECK(state.log_bytes < 1000);  // of the update
+    }
+  }
+  {
+    const auto database = open_database(dir, 1000);
+    Client client(*database);
+    client.ask("UPDATE t SET n = n + 1 WHERE id % 2 = 0");
+    CHECK(client.ask("SELECT count(*), sum(c), sum(s) FROM v") ==
+          client.ask("SELECT count(*), count(*), sum(n) FROM t"));
+  }
+  std::filesystem::remove_all(dir);
 }
 
 TEST_CASE("a cancelled view leaves nothing and can be made again") {
