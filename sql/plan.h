@@ -39,12 +39,16 @@ struct Scan {
   ObjectId relation;
   std::string name;  // for EXPLAIN
   std::vector<uint32_t> columns;
-  // Reads: equality on the leading key columns and an optional range on the next one, taken out of
-  // the filter above. `index` = which order (the relation itself or one of its indexes).
+  // Reads: equality on the leading key columns and an optional range or list of values of the next
+  // one, taken out of the filter above. `index` = which order (the relation itself or one of its
+  // indexes).
   struct Bounds {
     ObjectId index;
     std::string index_name;      // for EXPLAIN; "" = the relation's own order
     std::vector<ExprPtr> equal;  // constants, parameters or outer columns
+    // Not empty: the column behind those of `equal` is one of these, which are different and in the
+    // order of keys; then there is no range.
+    std::vector<Datum> any;
     ExprPtr lower, upper;
     bool lower_inclusive = true, upper_inclusive = true;
   };

@@ -198,6 +198,7 @@ Result<StreamPtr> StreamBuilder::make_scan(const sql::Scan& scan) {
     QW_ASSIGN_OR_RETURN(auto program, compile(*expression, {}));
     bounds.equal.push_back(std::move(program));
   }
+  bounds.any = scan.bounds->any;
   QW_ASSIGN_OR_RETURN(bounds.lower, optional_program(scan.bounds->lower.get(), {}));
   QW_ASSIGN_OR_RETURN(bounds.upper, optional_program(scan.bounds->upper.get(), {}));
   bounds.lower_inclusive = scan.bounds->lower_inclusive;

@@ -1,22 +1,31 @@
 // See bounds.h.
 #include "sql/plan/bounds.h"
 
+#include <map>
+#include <string>
+#include <utility>
+
 #include "sql/function.h"
 #include "sql/plan/build.h"
 #include "sql/plan/equality.h"
 #include "sql/plan/fold.h"
 #include "sql/plan/walk.h"
+#include "src/types/key_codec.h"
 
 namespace qw::sql {
 
 namespace {
 
+// Each value of a list is a search of its own; a longer list is looked up row by row.
+constexpr size_t kListMax = 1024;
+
 // A term "column op value" with the value brought to the column's type.
 struct Bound {
   size_t term = 0;
   uint32_t column = 0;  // of the relation
-  std::string_view op;
+  std::string_view op;  // "in": values
   ExprPtr value;
+  std::vector<Datum> values;  // different ones, in the order of keys
 };
 
 std::string_view mirrored(std::string_view op) {
@@ -32,7 +41,29 @@ bool is_known_before(const Expr& root) {
          root.kind == ExprKind::outer_column;
 }
 
+std::optional<Bound> list_bound(const Expr& term, const Scan& scan) {
+  const Expr& column = *term.args[0];
+  if (column.kind != ExprKind::column || term.args.size() - 1 > kListMax) return std::nullopt;
+  const KeyCodec codec({{column.type.without_typmod(), {}}});
+  std::map<std::string, Datum> values;
+  for (size_t i = 1; i < term.args.size(); ++i) {
+    const Datum& value = term.args[i]->value;
+    if (!value.type().same(column.type)) return std::nullopt;
+    std::string key;
+    codec.append({&value, 1}, key);
+    if (!value.is_null()) values.emplace(std::move(key), value);
+  }
+  // Of NULLs alone: the filter knows best.
+  if (values.empty()) return std::nullopt;
+  Bound bound;
+  bound.op = "in";
+  bound.column = scan.columns[column.index];
+  for (auto& [key, value] : values) bound.values.push_back(std::move(value));
+  return bound;
+}
+
 std::optional<Bound> as_bound(const Expr& term, const Scan& scan) {
+  if (term.kind == ExprKind::in_list) return list_bound(term, scan);
   Bound bound;
   bound.op = is_equality_operator(term) ? "=" : comparison_name(term, true);
   if (bound.op.empty()) return std::nullopt;
@@ -76,13 +107,14 @@ const Bound* find_bound(const std::vector<Bound>& bounds, uint32_t column, std::
 struct Choice {
   ObjectId index;
   std::vector<const Bound*> equal;
+  const Bound* any = nullptr;
   const Bound* lower = nullptr;
   const Bound* upper = nullptr;
   bool complete = false;  // equality on every column of a unique order
 
   int score() const {
-    return static_cast<int>(equal.size()) * 4 + (complete ? 1000 : 0) + (lower != nullptr ? 1 : 0) +
-           (upper != nullptr ? 1 : 0);
+    return static_cast<int>(equal.size()) * 4 + (complete ? 1000 : 0) + (any != nullptr ? 3 : 0) +
+           (lower != nullptr ? 1 : 0) + (upper != nullptr ? 1 : 0);
   }
 };
 
@@ -98,6 +130,8 @@ Choice choose(ObjectId id, const std::vector<uint32_t>& columns, bool unique,
   }
   choice.complete = unique && next == columns.size() && next > 0;
   if (next == columns.size()) return choice;
+  choice.any = find_bound(bounds, columns[next], "in");
+  if (choice.any != nullptr) return choice;
   for (const std::string_view op : {">", ">="}) {
     if (choice.lower == nullptr) choice.lower = find_bound(bounds, columns[next], op);
   }
@@ -136,6 +170,10 @@ PlanPtr bound_scan(const PlanPtr& filter, const Catalog& catalog) {
   for (const Bound* bound : best.equal) {
     out->equal.push_back(bound->value->clone());
     used[bound->term] = true;
+  }
+  if (best.any != nullptr) {
+    out->any = best.any->values;
+    used[best.any->term] = true;
   }
   if (best.lower != nullptr) {
     out->lower = best.lower->value->clone();

@@ -1,4 +1,5 @@
-// Scan bounds: equality and ranges on a key or an index let a read touch only some of the rows.
+// Scan bounds: equality, ranges and lists of values on a key or an index let a read touch only some
+// of the rows.
 // Pure; any thread. Tests: tests/unit/sql/optimize_bounds_test.cc.
 #pragma once
 

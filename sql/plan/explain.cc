@@ -299,6 +299,9 @@ class Tree {
     for (size_t i = 0; i < bounds.equal.size(); ++i) {
       out += (i == 0 ? " = " : ", ") + printer.print(*bounds.equal[i]);
     }
+    for (size_t i = 0; i < bounds.any.size(); ++i) {
+      out += (i == 0 ? " in " : ", ") + printer.print(*make_constant(bounds.any[i]));
+    }
     if (bounds.lower != nullptr) {
       out +=
           fmt::format(" {} {}", bounds.lower_inclusive ? ">=" : ">", printer.print(*bounds.lower));

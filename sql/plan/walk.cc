@@ -108,6 +108,8 @@ struct OpCloner {
     if (scan.bounds != nullptr) {
       copy.bounds = std::make_shared<Scan::Bounds>();
       copy.bounds->index = scan.bounds->index;
+      copy.bounds->index_name = scan.bounds->index_name;
+      copy.bounds->any = scan.bounds->any;
       copy.bounds->equal = clone_all(scan.bounds->equal);
       copy.bounds->lower = clone_one(scan.bounds->lower);
       copy.bounds->upper = clone_one(scan.bounds->upper);

@@ -295,6 +295,14 @@ SCRIPTS = {
         SELECT count(*), sum(id) FROM t WHERE a < 2
         SELECT count(*), sum(id) FROM t WHERE a >= 2 AND a <= 4 AND id > 10
         SELECT count(*) FROM t WHERE a IS NULL
+        SELECT count(*), sum(id) FROM t WHERE a IN (3, 5, 3, NULL)
+        SELECT count(*), sum(id) FROM t WHERE a IN (3, 5) AND b = 'b1'
+        SELECT count(*), sum(id) FROM t WHERE a = 3 AND b IN ('b2', 'nosuch', 'b0')
+        SELECT id, b FROM t WHERE id IN (40, 7, 1000, 40, -1, 8) ORDER BY id
+        SELECT id FROM t WHERE id IN (40, 7.5, 8) ORDER BY id
+        SELECT id FROM t WHERE id NOT IN (40, 7) AND id IN (7, 8, 9) ORDER BY id
+        SELECT id FROM t WHERE id IN (NULL, NULL)
+        SELECT x, (SELECT count(*) FROM t WHERE t.a = x AND t.b IN ('b0', 'b1')) FROM generate_series(1, 3) x ORDER BY x
         UPDATE t SET a = 100 WHERE a = 3
         SELECT count(*) FROM t WHERE a = 3
         SELECT count(*), sum(id) FROM t WHERE a = 100
@@ -311,6 +319,8 @@ SCRIPTS = {
         SELECT count(*), sum(id) FROM t WHERE a = 77
         SELECT count(*) FROM t WHERE a = 5
         SELECT count(*) FROM t WHERE a = 6
+        SELECT count(*), sum(id) FROM t WHERE a IN (4, 77, 5, 6)
+        SELECT id, a FROM t WHERE id IN (5000, 5, 6) ORDER BY id
         ROLLBACK
         SELECT count(*), sum(id) FROM t WHERE a = 4
         SELECT count(*), sum(id) FROM t WHERE a = 5

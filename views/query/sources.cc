@@ -31,6 +31,7 @@ Result<void> ScanStream::open() {
   for (size_t i = 0; i < equal.size() && possible; ++i) {
     QW_ASSIGN_OR_RETURN(possible, evaluate(bounds_->equal[i], equal[i]));
   }
+  if (!bounds_->any.empty()) equal.push_back(bounds_->any[next_any_++]);
   if (possible && bounds_->lower) {
     QW_ASSIGN_OR_RETURN(possible, evaluate(*bounds_->lower, lower));
   }
@@ -63,9 +64,10 @@ Result<bool> ScanStream::next(Batch& out) {
     in_ = Batch();
     QW_ASSIGN_OR_RETURN(const bool more, cursor_->next(in_));
     if (!more) {
-      done_ = true;
       cursor_.reset();
-      return false;
+      done_ = !bounds_ || next_any_ >= bounds_->any.size();
+      if (done_) return false;
+      continue;
     }
     if (!in_.empty()) repeater_.set(in_);
   }
@@ -74,6 +76,7 @@ Result<bool> ScanStream::next(Batch& out) {
 void ScanStream::restart() {
   cursor_.reset();
   done_ = false;
+  next_any_ = 0;
   repeater_ = Repeater();
 }
 

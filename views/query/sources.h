@@ -14,6 +14,7 @@ class ScanStream final : public Stream {
   // `equal`, `lower`, `upper`: programs of one value each; lower and upper may be absent.
   struct Bounds {
     std::vector<sql::Program> equal;
+    std::vector<Datum> any;  // one after the other behind those of `equal`
     std::optional<sql::Program> lower, upper;
     bool lower_inclusive = true, upper_inclusive = true;
   };
@@ -31,6 +32,7 @@ class ScanStream final : public Stream {
   const sql::SystemScan* system_ = nullptr;
   std::optional<Bounds> bounds_;
   std::unique_ptr<RowCursor> cursor_;
+  size_t next_any_ = 0;
   bool done_ = false;
   Batch in_;
   Repeater repeater_;
