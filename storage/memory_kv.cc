@@ -345,6 +345,22 @@ Result<KvStats> MemoryKv::stats() {
   return out;
 }
 
+Result<void> MemoryJournal::replay(Epoch last, const Visit& visit) {
+  for (auto it = records_.upper_bound(last); it != records_.end(); ++it) {
+    QW_ASSERT(it->first.value == ++last.value);
+    QW_TRY(visit(it->first, it->second));
+  }
+  return {};
+}
+
+Result<bool> MemoryJournal::append(Epoch epoch, std::string_view record) {
+  const CommitFault fault = fault_ ? fault_() : CommitFault::none;
+  if (fault == CommitFault::full) return false;
+  if (fault != CommitFault::lost) records_[epoch] = std::string(record);
+  if (fault != CommitFault::none) return fail(io_error("injected commit fault"));
+  return true;
+}
+
 Result<void> MemoryKv::copy_to(const std::string& dir) {
   return fail(feature_not_supported("copy of a store in memory to " + dir));
 }

@@ -8,9 +8,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "storage/commit_fault.h"
+#include "storage/journal/journal.h"
 #include "storage/kv.h"
 
 namespace qw::storage {
@@ -35,6 +40,21 @@ class MemoryKv final : public Kv {
 
  private:
   std::shared_ptr<Impl> impl_;
+};
+
+// The journal that goes with it, to be kept over a "restart" as well. One thread at a time.
+class MemoryJournal final : public Journal {
+ public:
+  // Asked before each append.
+  void set_fault(std::function<CommitFault()> fault) { fault_ = std::move(fault); }
+
+  Result<void> replay(Epoch last, const Visit& visit) override;
+  Result<bool> append(Epoch epoch, std::string_view record) override;
+  void restart() override { records_.clear(); }
+
+ private:
+  std::function<CommitFault()> fault_;
+  std::map<Epoch, std::string> records_;
 };
 
 }  // namespace qw::storage

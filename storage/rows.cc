@@ -272,6 +272,11 @@ uint64_t Snapshot::approximate_bytes(ObjectId relation) const {
 }
 
 Result<std::optional<std::string>> Snapshot::meta(std::string_view key) const {
+  if (const auto& journaled = impl_->overlay->meta) {
+    if (const auto it = journaled->find(std::string(key)); it != journaled->end()) {
+      return it->second.empty() ? std::nullopt : std::optional(it->second);
+    }
+  }
   const std::string physical = meta_user_key(key);
   QW_ASSIGN_OR_RETURN(const auto value, impl_->read->get(Table::meta, physical));
   if (!value) return std::nullopt;
@@ -282,15 +287,22 @@ Result<std::optional<std::string>> Snapshot::meta(std::string_view key) const {
 Result<std::vector<std::pair<std::string, std::string>>> Snapshot::meta_list(
     std::string_view prefix) const {
   const std::string from = meta_user_key(prefix);
-  std::vector<std::pair<std::string, std::string>> out;
+  std::map<std::string, std::string> found;
   QW_ASSIGN_OR_RETURN(const auto cursor, impl_->read->cursor(Table::meta));
   QW_TRY(cursor->seek(from, Direction::forward));
   for (KvEntry entry;;) {
     QW_ASSIGN_OR_RETURN(const size_t count, cursor->next({&entry, 1}));
-    if (count == 0 || !entry.key.starts_with(from)) return out;
+    if (count == 0 || !entry.key.starts_with(from)) break;
     QW_ASSIGN_OR_RETURN(const std::string_view bytes, read_meta(entry.key, entry.value));
-    out.emplace_back(entry.key.substr(1), bytes);
+    found.emplace(entry.key.substr(1), bytes);
   }
+  if (const auto& journaled = impl_->overlay->meta) {
+    for (const auto& [key, value] : *journaled) {
+      if (key.starts_with(prefix)) found[key] = value;
+    }
+  }
+  std::erase_if(found, [](const auto& entry) { return entry.second.empty(); });
+  return std::vector<std::pair<std::string, std::string>>(found.begin(), found.end());
 }
 
 }  // namespace qw::storage

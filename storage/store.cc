@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/base/assert.h"
+#include "storage/journal/journal_file.h"
 #include "storage/log/piece.h"
 #include "storage/store/store_impl.h"
 
@@ -75,18 +76,23 @@ Result<void> Store::commit(const StagedEpoch& staged) {
 }
 
 Result<void> Store::commit(EpochWrite write) { return commit(stage(std::move(write))); }
-Result<bool> Store::maintain() { return impl_->maintain(); }
+Result<bool> Store::maintain(bool idle) { return impl_->maintain(idle); }
 
 Result<void> Store::recover_state(StateId state, const ImageSink& image, const LogSink& log,
                                   uint64_t partitions) const {
   StateImages images;
   std::deque<LogDirectory::Ref> refs;
   std::unique_ptr<KvRead> read;
+  std::vector<std::string> journaled;
+  Epoch epoch;
   {
-    // Commits change all three; between two of them they fit together.
+    // Commits change all of them; between two of them they fit together.
     const std::lock_guard lock(impl_->commit_mutex);
     if (const auto it = impl_->images.find(state); it != impl_->images.end()) images = it->second;
     if (const auto* found = impl_->log.find({LogKind::state, state.value})) refs = *found;
+    const auto& pieces = impl_->unwritten.pieces;
+    if (const auto it = pieces.find(state); it != pieces.end()) journaled = it->second;
+    epoch = this->epoch();
     QW_ASSIGN_OR_RETURN(read, impl_->kv->begin_read());
   }
   const auto damaged = [&](std::string_view what) {
@@ -117,6 +123,7 @@ Result<void> Store::recover_state(StateId state, const ImageSink& image, const L
     }
     if (log_pieces.inside_piece()) return damaged("log");
   }
+  for (const std::string& piece : journaled) QW_TRY(log(epoch, piece));
   return {};
 }
 
@@ -174,6 +181,9 @@ std::vector<StateStats> Store::states() const {
       by_id[StateId{stream.id}].log_bytes = impl_->log.bytes_of(stream);
     }
   }
+  for (const auto& [state, pieces] : impl_->unwritten.pieces) {
+    by_id[state].log_bytes += impl_->unwritten.bytes_of(state);
+  }
   std::vector<StateStats> out;
   for (auto& [state, stats] : by_id) {
     stats.state = state;
@@ -207,7 +217,11 @@ Result<void> Store::check_readers() {
 }
 
 Result<void> Store::backup_to(const std::filesystem::path& dir) const {
-  return impl_->kv->copy_to(dir.string());
+  QW_TRY(impl_->take_journal_in());
+  QW_TRY(impl_->kv->copy_to(dir.string()));
+  if (impl_->identity == 0) return {};
+  QW_TRY(JournalFile::create(dir / kJournalFile, impl_->identity));
+  return {};
 }
 
 }  // namespace qw::storage

@@ -1,5 +1,5 @@
 // Store: the durable truth of one data directory: log, images, rows and meta in one LMDB
-// environment, one synced transaction per epoch.
+// environment, and a journal of the small epochs that it has not taken in yet.
 //
 //   epoch thread   stage(write)  -> relation changes are visible to latest(); hand the result over
 //   commit thread  commit(staged) -> durable, then published to snapshot(), in one atomic step
@@ -33,6 +33,7 @@ class Clock;
 
 namespace qw::storage {
 
+class Journal;
 class Kv;
 
 // What a commit fails with that may be tried again, once there is room on the disk.
@@ -52,11 +53,13 @@ struct StoreOptions {
   bool may_create = true;  // false: a directory that holds no data is an error (55000)
   bool ephemeral = false;  // no syncs: survives kill -9, not power loss; removed at close
   FoldPolicy fold = FoldPolicy::cost;
-  uint64_t salt = 0;                     // of FoldPolicy::shuffled
-  size_t overlay_bytes_max = 256 << 20;  // beyond this, folds run whatever they cost
-  size_t slice_pages_max = 2048;         // dirty pages that background work adds to a commit
-  std::shared_ptr<Kv> kv;                // in place of LMDB (then `dir` is not touched)
-  Clock* clock = nullptr;                // for durations in statistics; may be null
+  uint64_t salt = 0;                       // of FoldPolicy::shuffled
+  size_t overlay_bytes_max = 256 << 20;    // beyond this, folds run whatever they cost
+  size_t slice_pages_max = 2048;           // dirty pages that background work adds to a commit
+  std::shared_ptr<Kv> kv;                  // in place of LMDB (then `dir` is not touched)
+  std::shared_ptr<Journal> journal;        // with `kv`; null: every epoch is a transaction of it
+  size_t journaled_bytes_max = 128 << 10;  // a larger epoch is a transaction at once
+  Clock* clock = nullptr;                  // for durations in statistics; may be null
 };
 
 struct RelationStats {
@@ -147,8 +150,9 @@ class Store {
   // stage() and commit() in one, for callers without a pipeline, to whom every error is for good.
   Result<void> commit(EpochWrite write);
   // Commit thread, when it has nothing else to do: one slice of background work, as a transaction
-  // of its own at the same epoch. True while there is more. kNoRoom: to be tried again.
-  Result<bool> maintain();
+  // of its own at the same epoch. True while there is more. kNoRoom: to be tried again. `idle`:
+  // nothing has come for a while, so that the environment may as well take the journal in.
+  Result<bool> maintain(bool idle = false);
 
   Result<Snapshot> snapshot() const;
 
@@ -168,7 +172,7 @@ class Store {
   Result<std::vector<std::string>> check() const;
   // Frees reader slots of dead processes; about once a second.
   Result<void> check_readers();
-  // A consistent, compacted copy of the environment into an existing empty directory.
+  // A consistent, compacted copy into an existing empty directory; takes the journal in before.
   Result<void> backup_to(const std::filesystem::path& dir) const;
 
   struct Impl;

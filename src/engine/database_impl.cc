@@ -63,6 +63,7 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options, const Substitut
   store_options.clock = clock_;
   store_options.overlay_bytes_max = memory_.overlay;
   store_options.kv = substitutes.kv;
+  store_options.journal = substitutes.journal;
   store_options.fold = substitutes.fold;
   store_options.salt = substitutes.salt;
   QW_ASSIGN_OR_RETURN(store_, storage::Store::open(store_options));

@@ -39,6 +39,7 @@ struct Activity {
 // What a simulation puts in the places of disk and upstreams.
 struct Substitutes {
   std::shared_ptr<storage::Kv> kv;
+  std::shared_ptr<storage::Journal> journal;  // may be null
   std::filesystem::path catalog_dir;
   std::function<storage::CommitFault()> catalog_fault;
   storage::FoldPolicy fold = storage::FoldPolicy::cost;

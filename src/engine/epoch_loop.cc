@@ -471,10 +471,11 @@ void EpochLoop::commit_main() {
   int64_t readers_checked_us = clock_->monotonic_us();
   while (true) {
     std::optional<Committing> next;
+    bool idle = false;
     {
       std::unique_lock lock(mutex_);
       const auto ready = [&] { return epoch_done_ || !committing_.empty(); };
-      if (!more_maintenance) wake_commit_.wait_for(lock, std::chrono::seconds(1), ready);
+      idle = !more_maintenance && !wake_commit_.wait_for(lock, std::chrono::seconds(1), ready);
       if (!committing_.empty()) {
         next = std::move(committing_.front());
         committing_.pop_front();
@@ -493,7 +494,7 @@ void EpochLoop::commit_main() {
       more_maintenance = true;
       continue;
     }
-    const auto worked = store_->maintain();
+    const auto worked = store_->maintain(idle);
     // Without room it is tried again a second later, or behind the next commit.
     const bool room = worked || worked.error().code() != storage::kNoRoom;
     if (!worked && room && !fatal()) set_fatal(worked.error());

@@ -90,8 +90,9 @@ void sweep_private(const std::filesystem::path& parent) {
 bool is_ours(std::string_view name) {
   for (const std::string_view ours :
        {std::string_view(kLockName), std::string_view(kStoreFile), std::string_view(kCatalogFile),
-        std::string_view("store.mdb-lock"), std::string_view("catalog.db-journal"),
-        std::string_view("secrets"), std::string_view("secrets.new")}) {
+        std::string_view(kJournalFile), std::string_view("store.mdb-lock"),
+        std::string_view("catalog.db-journal"), std::string_view("secrets"),
+        std::string_view("secrets.new")}) {
     if (name == ours) return true;
   }
   return name == "lost+found";  // of a file system of its own

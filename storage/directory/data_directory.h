@@ -14,6 +14,7 @@
 namespace qw::storage {
 
 inline constexpr const char* kStoreFile = "store.mdb";
+inline constexpr const char* kJournalFile = "store.journal";
 inline constexpr const char* kCatalogFile = "catalog.db";
 
 class DataDirectory {
@@ -31,6 +32,7 @@ class DataDirectory {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path store_file() const { return path_ / kStoreFile; }
+  std::filesystem::path journal_file() const { return path_ / kJournalFile; }
   // Makes the entries of the directory durable; call after files were made.
   Result<void> sync() const;
 

@@ -22,7 +22,7 @@ namespace qw::storage {
 // What LMDB and the disk write at once.
 inline constexpr uint64_t kPageBytes = 4096;
 
-inline constexpr uint32_t kFormatVersion = 3;
+inline constexpr uint32_t kFormatVersion = 4;
 inline constexpr size_t kChecksumBytes = 8;
 
 inline uint64_t checksum(Table table, std::string_view key, std::string_view rest) {

@@ -106,6 +106,17 @@ void SnapshotSource::publish() {
   const std::lock_guard lock(mutex_);
   QW_ASSERT(announced_.has_value());
   current_ = *std::exchange(announced_, std::nullopt);
+  drop_staged();
+}
+
+void SnapshotSource::publish(std::shared_ptr<const Overlay> overlay) {
+  const std::lock_guard lock(mutex_);
+  announced_.reset();  // of a transaction that has failed
+  current_.overlay = std::move(overlay);
+  drop_staged();
+}
+
+void SnapshotSource::drop_staged() {
   while (!staged_.empty() && staged_.front()->epoch <= current_.overlay->epoch) {
     staged_.pop_front();
   }

@@ -1,8 +1,8 @@
 // Overlay: what every relation looks like at one epoch, beside the base in LMDB: row counts, how
 // far the base has taken changes in, and the runs it has not.
 //
-// An Overlay belongs to exactly one version of the environment; both are published together, so a
-// reader that takes a version looks up its overlay by that version (SnapshotSource).
+// An Overlay belongs to exactly one version of the environment, on which journaled epochs may have
+// followed; a reader that takes a version looks up its newest overlay (SnapshotSource).
 // Overlay is immutable; SnapshotSource is internally synchronised.
 // Tests: tests/unit/storage/rows_test.cc, tests/unit/storage/model_test.cc.
 #pragma once
@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "src/base/ids.h"
@@ -47,6 +48,8 @@ using RelationPtr = std::shared_ptr<const RelationState>;
 
 struct Overlay {
   Epoch epoch;
+  // Values of EpochWrite::meta that stand in the journal only; an empty one is erased. May be null.
+  std::shared_ptr<const std::map<std::string, std::string>> meta;
   std::vector<RelationPtr> relations;  // sorted by id
 
   const RelationState* find(ObjectId relation) const;
@@ -82,6 +85,8 @@ class SnapshotSource : public std::enable_shared_from_this<SnapshotSource> {
   void announce(uint64_t version, std::shared_ptr<const Overlay> overlay);
   // The announced version is durable: staged epochs up to its own are in it.
   void publish();
+  // The same version of the environment with more on top of it, which is durable.
+  void publish(std::shared_ptr<const Overlay> overlay);
   std::shared_ptr<const Overlay> current() const;
 
   // Called by a snapshot that ends.
@@ -99,6 +104,7 @@ class SnapshotSource : public std::enable_shared_from_this<SnapshotSource> {
     std::shared_ptr<const Overlay> overlay;
   };
   Result<Snapshot> take(bool with_staged);
+  void drop_staged();
 
   const std::shared_ptr<void> keep_alive_;
   const std::shared_ptr<Kv> kv_;  // closed before the lock goes

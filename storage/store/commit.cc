@@ -13,6 +13,7 @@
 #include "src/base/hash.h"
 #include "src/base/limits.h"
 #include "storage/format/format.h"
+#include "storage/journal/epoch_record.h"
 #include "storage/log/piece.h"
 #include "storage/store/store_impl.h"
 
@@ -104,7 +105,11 @@ struct Store::Impl::Commit {
   RelationState& edit(ObjectId relation);
   Result<void> write_log(LogStream stream, Epoch epoch, std::string_view piece, uint32_t& part);
 
-  Result<void> write_relation(Epoch epoch, const StagedRuns::Change& change);
+  // The change is part of what readers see.
+  void take_in(const StagedRuns::Change& change);
+  // Puts into the base or the log what no transaction has written yet: `unwritten`, and the runs of
+  // `staged`, which may be null.
+  Result<void> write_relations(Epoch epoch, const StagedEpoch::Impl* staged);
   Result<bool> fold_now(Epoch epoch, RelationState& relation);
   Result<bool> fold_shuffled(Epoch epoch, RelationState& relation);
   Result<void> fold_all(Epoch epoch, RelationState& relation);
@@ -114,7 +119,7 @@ struct Store::Impl::Commit {
   Result<void> finish_pass();
   Result<void> fold_rest(const RelationState& relation);
 
-  Result<void> write_state(Epoch epoch, const StateLog& log);
+  Result<void> write_states(Epoch epoch, const StagedEpoch::Impl* staged);
   Result<void> write_image(Epoch epoch, const ImageWrite& image);
   Result<void> erase_image(StateId state, uint32_t partition, const ImageRecord& image,
                            uint32_t from_chunk);
@@ -122,7 +127,8 @@ struct Store::Impl::Commit {
   Result<void> drop_state(StateId state);
   Result<void> drop_slices();
   Result<void> collect();
-  Result<void> put_user_meta(const MetaPut& put);
+  Result<void> write_meta(const StagedEpoch::Impl* staged);
+  Result<void> put_user_meta(const std::string& name, const std::string& value);
   // Writes what changed in memory, makes it durable, and shows it to readers.
   Result<void> finish();
   void compact_runs();
@@ -156,17 +162,33 @@ Result<void> Store::Impl::Commit::write_log(LogStream stream, Epoch epoch, std::
 
 // -- relations
 
-Result<void> Store::Impl::Commit::write_relation(Epoch epoch, const StagedRuns::Change& change) {
+void Store::Impl::Commit::take_in(const StagedRuns::Change& change) {
   RelationState& relation = edit(change.relation);
   relation.rows += change.rows_added;
   relation.copies += change.copies_added;
-  if (change.run->count() == 0) return {};
-  relation.runs.insert(relation.runs.begin(), change.run);
-  QW_ASSIGN_OR_RETURN(const bool folded, fold_now(epoch, relation));
-  if (folded) return {};
-  uint32_t part = 0;
-  return write_log({LogKind::relation, relation.relation.value}, epoch, change.run->records(),
-                   part);
+  if (change.run->count() > 0) relation.runs.insert(relation.runs.begin(), change.run);
+}
+
+Result<void> Store::Impl::Commit::write_relations(Epoch epoch, const StagedEpoch::Impl* staged) {
+  std::map<ObjectId, std::vector<RunPtr>> unwritten = store.unwritten.runs;
+  if (staged != nullptr) {
+    for (const StagedRuns::Change& change : staged->runs->changes) {
+      take_in(change);
+      std::vector<RunPtr>& runs = unwritten[change.relation];
+      if (change.run->count() > 0) runs.insert(runs.begin(), change.run);
+    }
+    for (const ObjectId dropped : staged->write.dropped_relations) unwritten.erase(dropped);
+  }
+  for (const auto& [id, runs] : unwritten) {
+    RelationState& relation = edit(id);
+    if (runs.empty()) continue;
+    QW_ASSIGN_OR_RETURN(const bool folded, fold_now(epoch, relation));
+    if (folded) continue;
+    const RunPtr run = runs.size() == 1 ? runs.front() : Run::merge(runs);
+    uint32_t part = 0;
+    QW_TRY(write_log({LogKind::relation, id.value}, epoch, run->records(), part));
+  }
+  return {};
 }
 
 // Decides about the relation's runs; true when the base has taken them in, this epoch's included.
@@ -300,11 +322,24 @@ Result<void> Store::Impl::Commit::fold_rest(const RelationState& relation) {
 
 // -- states
 
-Result<void> Store::Impl::Commit::write_state(Epoch epoch, const StateLog& log) {
-  uint32_t part = 0;
-  for (const std::string& piece : log.pieces) {
-    if (piece.empty()) continue;
-    QW_TRY(write_log({LogKind::state, log.state.value}, epoch, piece, part));
+Result<void> Store::Impl::Commit::write_states(Epoch epoch, const StagedEpoch::Impl* staged) {
+  std::map<StateId, std::vector<std::string_view>> unwritten;
+  for (const auto& [state, pieces] : store.unwritten.pieces) {
+    unwritten[state].assign(pieces.begin(), pieces.end());
+  }
+  if (staged != nullptr) {
+    for (const StateLog& log : staged->write.state_logs) {
+      auto& pieces = unwritten[log.state];
+      pieces.insert(pieces.end(), log.pieces.begin(), log.pieces.end());
+    }
+    for (const StateId dropped : staged->write.dropped_states) unwritten.erase(dropped);
+  }
+  for (const auto& [state, pieces] : unwritten) {
+    uint32_t part = 0;
+    for (const std::string_view piece : pieces) {
+      if (piece.empty()) continue;
+      QW_TRY(write_log({LogKind::state, state.value}, epoch, piece, part));
+    }
   }
   return {};
 }
@@ -431,14 +466,24 @@ Result<void> Store::Impl::Commit::collect() {
   return {};
 }
 
-Result<void> Store::Impl::Commit::put_user_meta(const MetaPut& put) {
-  const std::string key = meta_user_key(put.key);
-  if (put.value.empty()) {
+Result<void> Store::Impl::Commit::write_meta(const StagedEpoch::Impl* staged) {
+  if (next.meta) {
+    for (const auto& [name, value] : *next.meta) QW_TRY(put_user_meta(name, value));
+    next.meta.reset();
+  }
+  if (staged == nullptr) return {};
+  for (const MetaPut& put : staged->write.meta) QW_TRY(put_user_meta(put.key, put.value));
+  return {};
+}
+
+Result<void> Store::Impl::Commit::put_user_meta(const std::string& name, const std::string& value) {
+  const std::string key = meta_user_key(name);
+  if (value.empty()) {
     QW_TRY(txn->erase(Table::meta, key));
     return {};
   }
-  value_bytes += put.value.size();
-  return put_meta(*txn, key, put.value);
+  value_bytes += value.size();
+  return put_meta(*txn, key, value);
 }
 
 // -- the end of a transaction
@@ -457,6 +502,9 @@ Result<void> Store::Impl::Commit::finish() {
   store.source->announce(version, std::make_shared<const Overlay>(next));
   QW_TRY(txn->commit());
   store.source->publish();
+  store.unwritten = {};
+  store.journaled = false;
+  if (store.journal) store.journal->restart();
   compact_runs();
   store.source->announce(version, std::make_shared<const Overlay>(std::move(next)));
   store.source->publish();
@@ -501,37 +549,90 @@ Result<void> Store::Impl::undo() {
 Result<void> Store::Impl::commit(const StagedEpoch::Impl& staged_epoch) {
   const std::lock_guard lock(commit_mutex);
   if (failed) return fail(*failed);
-  const StoreStats before = counters;
   const int64_t begun_us = options.clock == nullptr ? 0 : options.clock->monotonic_us();
-  const EpochWrite& write = staged_epoch.write;
+  QW_ASSIGN_OR_RETURN(const bool journaled_now, commit_to_journal(staged_epoch));
+  if (!journaled_now) QW_TRY(commit_in_transaction(&staged_epoch));
+  if (options.clock != nullptr) {
+    counters.last_commit_us = options.clock->monotonic_us() - begun_us;
+  }
+  return {};
+}
+
+Result<bool> Store::Impl::commit_to_journal(const StagedEpoch::Impl& staged_epoch) {
+  if (!journal || staged_epoch.bytes > options.journaled_bytes_max) return false;
+  if (!has_record(staged_epoch.write)) return false;
+  QW_ASSERT(staged_epoch.write.epoch.value == source->current()->epoch.value + 1);
+  journal_record.clear();
+  append_record(journal_record, staged_epoch);
+  const auto there = journal->append(staged_epoch.write.epoch, journal_record);
+  if (!there) {
+    failed = there.error();
+    return fail(*failed);
+  }
+  if (!*there) return false;
+  keep(staged_epoch);
+  ++counters.commits;
+  counters.committed_bytes += journal_record.size();
+  return true;
+}
+
+void Store::Impl::keep(const StagedEpoch::Impl& staged_epoch) {
+  Commit commit(*this);
+  commit.next.epoch = staged_epoch.write.epoch;
+  for (const StagedRuns::Change& change : staged_epoch.runs->changes) {
+    commit.take_in(change);
+    std::vector<RunPtr>& runs = unwritten.runs[change.relation];
+    if (change.run->count() > 0) runs.insert(runs.begin(), change.run);
+  }
+  for (const StateLog& changes : staged_epoch.write.state_logs) {
+    std::vector<std::string>& pieces = unwritten.pieces[changes.state];
+    for (const std::string& piece : changes.pieces) {
+      if (pieces.empty() || pieces.back().size() + piece.size() > kBlobBytesMax) {
+        pieces.emplace_back();
+      }
+      pieces.back() += piece;
+    }
+  }
+  if (!staged_epoch.write.meta.empty()) {
+    auto meta = std::make_shared<std::map<std::string, std::string>>();
+    if (commit.next.meta) *meta = *commit.next.meta;
+    for (const MetaPut& put : staged_epoch.write.meta) (*meta)[put.key] = put.value;
+    commit.next.meta = std::move(meta);
+  }
+  for (const auto& [id, relation] : commit.edited) commit.next.set(relation);
+  commit.compact_runs();
+  journaled = true;
+  source->publish(std::make_shared<const Overlay>(std::move(commit.next)));
+}
+
+// What waits in `unwritten`, and with it an epoch (`staged_epoch` not null) or background work.
+Result<void> Store::Impl::commit_in_transaction(const StagedEpoch::Impl* staged_epoch) {
+  const StoreStats before = counters;
   const auto run = [&]() -> Result<void> {
     Commit commit(*this);
-    QW_ASSERT(write.epoch.value == commit.next.epoch.value + 1);
-    commit.next.epoch = write.epoch;
+    if (staged_epoch != nullptr) {
+      QW_ASSERT(staged_epoch->write.epoch.value == commit.next.epoch.value + 1);
+      commit.next.epoch = staged_epoch->write.epoch;
+    }
+    const Epoch epoch = commit.next.epoch;
     QW_TRY(commit.begin());
-    for (const auto& change : staged_epoch.runs->changes) {
-      const bool dropped = std::count(write.dropped_relations.begin(),
-                                      write.dropped_relations.end(), change.relation) > 0;
-      if (!dropped) QW_TRY(commit.write_relation(write.epoch, change));
+    QW_TRY(commit.write_relations(epoch, staged_epoch));
+    QW_TRY(commit.write_states(epoch, staged_epoch));
+    if (staged_epoch != nullptr) {
+      const EpochWrite& write = staged_epoch->write;
+      for (const ImageWrite& image : write.images) QW_TRY(commit.write_image(epoch, image));
+      for (const StateId state : write.dropped_states) QW_TRY(commit.drop_state(state));
+      for (const ObjectId relation : write.dropped_relations) {
+        QW_TRY(commit.drop_relation(relation));
+      }
     }
-    for (const StateLog& state : write.state_logs) {
-      QW_TRY(commit.write_state(write.epoch, state));
-    }
-    for (const ImageWrite& image : write.images) QW_TRY(commit.write_image(write.epoch, image));
-    for (const StateId state : write.dropped_states) QW_TRY(commit.drop_state(state));
-    for (const ObjectId relation : write.dropped_relations) {
-      QW_TRY(commit.drop_relation(relation));
-    }
-    for (const MetaPut& put : write.meta) QW_TRY(commit.put_user_meta(put));
+    QW_TRY(commit.write_meta(staged_epoch));
     QW_TRY(commit.run_passes());
     QW_TRY(commit.drop_slices());
     QW_TRY(commit.collect());
     return commit.finish();
   };
   if (Result<void> done = run(); !done) return fail(give_up(std::move(done).error(), before));
-  if (options.clock != nullptr) {
-    counters.last_commit_us = options.clock->monotonic_us() - begun_us;
-  }
   return {};
 }
 
@@ -540,21 +641,18 @@ bool Store::Impl::has_background_work() const {
          log.wants_collection();
 }
 
-Result<bool> Store::Impl::maintain() {
+Result<bool> Store::Impl::maintain(bool idle) {
   const std::lock_guard lock(commit_mutex);
   if (failed) return fail(*failed);
-  if (!has_background_work()) return false;
-  const StoreStats before = counters;
-  const auto run = [&]() -> Result<void> {
-    Commit commit(*this);
-    QW_TRY(commit.begin());
-    QW_TRY(commit.run_passes());
-    QW_TRY(commit.drop_slices());
-    QW_TRY(commit.collect());
-    return commit.finish();
-  };
-  if (Result<void> done = run(); !done) return fail(give_up(std::move(done).error(), before));
+  if (!has_background_work() && !(idle && journaled)) return false;
+  QW_TRY(commit_in_transaction(nullptr));
   return has_background_work();
+}
+
+Result<void> Store::Impl::take_journal_in() {
+  const std::lock_guard lock(commit_mutex);
+  if (failed) return fail(*failed);
+  return journaled ? commit_in_transaction(nullptr) : Result<void>();
 }
 
 }  // namespace qw::storage

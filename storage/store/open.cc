@@ -11,6 +11,8 @@
 
 #include "src/base/assert.h"
 #include "src/base/random.h"
+#include "storage/journal/epoch_record.h"
+#include "storage/journal/journal_file.h"
 #include "storage/lmdb/lmdb_kv.h"
 #include "storage/log/piece.h"
 #include "storage/store/store_impl.h"
@@ -45,6 +47,7 @@ Result<void> each_meta(KvRead& read, char meta_class, size_t id_bytes, const Vis
 Result<void> Store::Impl::open_files() {
   if (options.kv) {
     kv = options.kv;
+    journal = options.journal;
     return {};
   }
   if (options.ephemeral) {
@@ -67,7 +70,11 @@ Result<void> Store::Impl::recover() {
     QW_TRY(put_meta_record(*txn, meta_key(kMetaFormat), kFormatVersion));
     QW_TRY(put_meta_record(*txn, meta_key(kMetaEpoch), EpochRecord{}));
     if (directory && !options.ephemeral) {
-      QW_TRY(put_meta_record(*txn, meta_key(kMetaIdentity), entropy_u64() | 1));
+      const uint64_t made = entropy_u64() | 1;
+      QW_TRY(put_meta_record(*txn, meta_key(kMetaIdentity), made));
+      // Before there is a store that needs it.
+      QW_ASSIGN_OR_RETURN(journal, JournalFile::create(directory->journal_file(), made));
+      QW_TRY(directory->sync());
     }
     QW_TRY(txn->commit());
     QW_ASSIGN_OR_RETURN(read, kv->begin_read());
@@ -84,6 +91,9 @@ Result<void> Store::Impl::recover() {
   if (identifying) {
     QW_ASSIGN_OR_RETURN(identity,
                         read_meta_record<uint64_t>(meta_key(kMetaIdentity), *identifying));
+  }
+  if (directory && !options.ephemeral && !journal) {
+    QW_ASSIGN_OR_RETURN(journal, JournalFile::open(directory->journal_file(), identity));
   }
   EpochRecord record;
   QW_TRY(recover_directories(*read, record));
@@ -123,7 +133,16 @@ Result<void> Store::Impl::recover() {
   source = std::make_shared<SnapshotSource>(kv, directory);
   source->announce(read->version(), std::make_shared<const Overlay>(std::move(overlay)));
   source->publish();
-  return {};
+  return journal ? replay_journal() : Result<void>();
+}
+
+Result<void> Store::Impl::replay_journal() {
+  return journal->replay(staged, [&](Epoch epoch, std::string_view bytes) -> Result<void> {
+    QW_ASSIGN_OR_RETURN(const StagedEpoch::Impl epoch_read, read_record(epoch, bytes));
+    keep(epoch_read);
+    staged = epoch;
+    return {};
+  });
 }
 
 Result<void> Store::Impl::recover_directories(KvRead& read, EpochRecord& record) {

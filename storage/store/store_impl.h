@@ -18,6 +18,7 @@
 
 #include "storage/directory/data_directory.h"
 #include "storage/format/format.h"
+#include "storage/journal/journal.h"
 #include "storage/log/directory.h"
 #include "storage/rows/fold.h"
 #include "storage/rows/overlay.h"
@@ -45,6 +46,20 @@ struct StateImages {
   }
 };
 
+// What the journal holds and the environment does not. All of it is written as of the last of its
+// epochs: images come only with a transaction, so no partition's image lies between two of them.
+struct Unwritten {
+  std::map<ObjectId, std::vector<RunPtr>> runs;  // newest first; those that changed, if only counts
+  std::map<StateId, std::vector<std::string>> pieces;  // oldest first
+  size_t bytes_of(StateId state) const {
+    size_t sum = 0;
+    if (const auto it = pieces.find(state); it != pieces.end()) {
+      for (const std::string& piece : it->second) sum += piece.size();
+    }
+    return sum;
+  }
+};
+
 // A fold that takes several commits.
 struct FoldPass {
   ObjectId relation;
@@ -59,6 +74,7 @@ struct Store::Impl {
   // -- open.cc
   Result<void> open_files();
   Result<void> recover();
+  Result<void> replay_journal();
   // What commits keep in memory beside the overlay: the log's directory, images, what is dropped.
   Result<void> recover_directories(KvRead& read, EpochRecord& record);
   Result<void> recover_meta(KvRead& read, EpochRecord& record);
@@ -71,7 +87,13 @@ struct Store::Impl {
   // -- commit.cc
   struct Commit;  // one transaction in the making
   Result<void> commit(const StagedEpoch::Impl& staged);
-  Result<bool> maintain();
+  // False: it has to be a transaction.
+  Result<bool> commit_to_journal(const StagedEpoch::Impl& staged);
+  // What is journaled is part of what readers see, and waits for the next transaction.
+  void keep(const StagedEpoch::Impl& staged);
+  Result<bool> maintain(bool idle);
+  Result<void> take_journal_in();
+  Result<void> commit_in_transaction(const StagedEpoch::Impl* staged);
   // After a transaction that failed, `before` being the counters before it: takes memory back to
   // what is committed (53100), or makes the store read-only. Returns what to tell.
   Error give_up(Error error, const StoreStats& before);
@@ -81,6 +103,7 @@ struct Store::Impl {
   const StoreOptions options;
   std::shared_ptr<DataDirectory> directory;
   std::shared_ptr<Kv> kv;
+  std::shared_ptr<Journal> journal;  // null: there is none
   std::shared_ptr<SnapshotSource> source;
   std::filesystem::path path;
   uint64_t identity = 0;  // as recover() found or made it
@@ -89,12 +112,14 @@ struct Store::Impl {
   mutable std::mutex commit_mutex;
   LogDirectory log;  // guarded by commit_mutex, as all below
   std::map<StateId, StateImages> images;
+  Unwritten unwritten;
+  bool journaled = false;  // epochs since the last transaction
   std::deque<FoldPass> passes;
   std::set<ObjectId> dropping_relations;
   std::set<StateId> dropping_states;
   std::optional<Error> failed;
   StoreStats counters;
-  std::string scratch;
+  std::string scratch, journal_record;
 };
 
 }  // namespace qw::storage

@@ -3,10 +3,10 @@
 // State N is one of recording N / kStates, which a seed of its own makes.
 //
 // A child runs the workload while this program's own open, pwrite, writev, fsync, ... record what
-// is done to store.mdb. Then the file is rebuilt as a disk could have it after power loss at some
-// event:
+// is done to store.mdb and store.journal. Then both are rebuilt as a disk could have them after
+// power loss at some event:
 //   prefix  everything before the cut;
-//   drop    each write since the last sync is there or not, at random;
+//   drop    each write since its file's last sync is there or not, at random;
 //   tear    as drop, and some of those writes are there in part, in units of 512 bytes.
 // (A write through O_DSYNC is whole once it returned; until then it may be lost or whole, but its
 // first 512 bytes are never torn, as sectors are not: LMDB's meta page relies on that.) Each state
@@ -37,19 +37,27 @@ namespace {
 
 enum class Kind : uint32_t { write, synced_write, sync, acknowledge };
 
+enum class File : uint32_t { other, store, journal };
+constexpr std::array<const char*, 3> kFileNames = {"", "store.mdb", "store.journal"};
+
 // An event in the recording: header, then `size` bytes.
 struct Event {
   Kind kind;
-  uint32_t size;
+  File file;
+  uint64_t size;
   uint64_t offset;  // acknowledge: the epoch
 };
 
-int recording = -1;  // descriptor of the recording, -1 = off
-std::array<char, 1024>
-    file_kind{};  // per descriptor: 0 other, 1 store file, 2 store file with O_DSYNC
+struct Descriptor {
+  File file = File::other;
+  bool synced = false;  // O_DSYNC
+};
 
-void record(Kind kind, const void* bytes, size_t size, uint64_t offset) {
-  const Event event{kind, static_cast<uint32_t>(size), offset};
+int recording = -1;  // descriptor of the recording, -1 = off
+std::array<Descriptor, 1024> descriptors{};
+
+void record(Kind kind, File file, const void* bytes, size_t size, uint64_t offset) {
+  const Event event{kind, file, size, offset};
   const std::array<iovec, 2> parts = {
       iovec{const_cast<Event*>(&event), sizeof(event)},  // NOLINT: writev only reads
       iovec{const_cast<void*>(bytes), size}};            // NOLINT
@@ -59,75 +67,96 @@ void record(Kind kind, const void* bytes, size_t size, uint64_t offset) {
   }
 }
 
-char kind_of(int fd) {
-  return recording >= 0 && fd >= 0 && static_cast<size_t>(fd) < file_kind.size()
-             ? file_kind[static_cast<size_t>(fd)]
-             : char{0};
+Descriptor descriptor(int fd) {
+  return recording >= 0 && fd >= 0 && static_cast<size_t>(fd) < descriptors.size()
+             ? descriptors[static_cast<size_t>(fd)]
+             : Descriptor();
+}
+
+void record_write(int fd, const void* bytes, size_t size, uint64_t offset) {
+  const Descriptor to = descriptor(fd);
+  if (to.file == File::other || size == 0) return;
+  record(to.synced ? Kind::synced_write : Kind::write, to.file, bytes, size, offset);
+}
+
+int recorded_sync(int fd, long call) {
+  const auto rc = static_cast<int>(syscall(call, fd));
+  const File file = descriptor(fd).file;
+  if (rc == 0 && file != File::other) record(Kind::sync, file, nullptr, 0, 0);
+  return rc;
 }
 
 }  // namespace
 
 // These stand before libc's when the program is linked. LMDB is linked statically and calls them.
-// The labels are the names it calls: in this file _FILE_OFFSET_BITS makes `open` mean open64.
+// The labels are the names it calls: in this file, and in those of the store, _FILE_OFFSET_BITS
+// makes `open` mean open64.
 extern "C" {
 
 int recorded_open(const char* path, int flags, ...) __asm__("open");
+int recorded_open64(const char* path, int flags, ...) __asm__("open64");
 ssize_t recorded_pwrite(int fd, const void* bytes, size_t size, off_t offset) __asm__("pwrite");
+ssize_t recorded_pwrite64(int fd, const void* bytes, size_t size, off_t offset) __asm__("pwrite64");
 
 int recorded_open(const char* path, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
   const int mode = (flags & O_CREAT) != 0 ? va_arg(arguments, int) : 0;
   va_end(arguments);
+  return recorded_open64(path, flags, mode);
+}
+
+int recorded_open64(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const int mode = (flags & O_CREAT) != 0 ? va_arg(arguments, int) : 0;
+  va_end(arguments);
   const auto fd = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
-  if (fd >= 0 && static_cast<size_t>(fd) < file_kind.size()) {
-    const bool is_store = std::string_view(path).ends_with("store.mdb");
-    file_kind[static_cast<size_t>(fd)] = !is_store ? 0 : (flags & O_DSYNC) != 0 ? 2 : 1;
+  if (fd >= 0 && static_cast<size_t>(fd) < descriptors.size()) {
+    Descriptor& opened = descriptors[static_cast<size_t>(fd)];
+    opened = Descriptor();
+    opened.synced = (flags & O_DSYNC) != 0;
+    for (const File file : {File::store, File::journal}) {
+      if (std::string_view(path).ends_with(kFileNames[static_cast<size_t>(file)])) {
+        opened.file = file;
+      }
+    }
   }
   return fd;
 }
 
 ssize_t recorded_pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  return recorded_pwrite64(fd, bytes, size, offset);
+}
+
+ssize_t recorded_pwrite64(int fd, const void* bytes, size_t size, off_t offset) {
   const ssize_t done = syscall(SYS_pwrite64, fd, bytes, size, offset);
-  if (done > 0 && kind_of(fd) != 0) {
-    record(kind_of(fd) == 2 ? Kind::synced_write : Kind::write, bytes, static_cast<size_t>(done),
-           static_cast<uint64_t>(offset));
-  }
+  if (done > 0) record_write(fd, bytes, static_cast<size_t>(done), static_cast<uint64_t>(offset));
   return done;
 }
 
 ssize_t writev(int fd, const iovec* parts, int count) {
-  const off_t offset = kind_of(fd) == 0 ? 0 : lseek(fd, 0, SEEK_CUR);
+  const off_t offset = descriptor(fd).file == File::other ? 0 : lseek(fd, 0, SEEK_CUR);
   const ssize_t done = syscall(SYS_writev, fd, parts, count);
-  if (done > 0 && kind_of(fd) != 0) {
-    auto left = static_cast<size_t>(done);
-    auto at = static_cast<uint64_t>(offset);
-    for (int i = 0; i < count && left > 0; ++i) {
-      const size_t size = std::min(left, parts[i].iov_len);
-      record(kind_of(fd) == 2 ? Kind::synced_write : Kind::write, parts[i].iov_base, size, at);
-      at += size;
-      left -= size;
-    }
+  auto left = static_cast<size_t>(std::max<ssize_t>(done, 0));
+  auto at = static_cast<uint64_t>(offset);
+  for (int i = 0; i < count && left > 0; ++i) {
+    const size_t size = std::min(left, parts[i].iov_len);
+    record_write(fd, parts[i].iov_base, size, at);
+    at += size;
+    left -= size;
   }
   return done;
 }
 
 ssize_t write(int fd, const void* bytes, size_t size) {
-  if (kind_of(fd) != 0) std::abort();  // LMDB writes at offsets; anything else is news
+  // Both files are written at offsets; anything else is news.
+  if (descriptor(fd).file != File::other) std::abort();
   return syscall(SYS_write, fd, bytes, size);
 }
 
-int fdatasync(int fd) {
-  const auto rc = static_cast<int>(syscall(SYS_fdatasync, fd));
-  if (rc == 0 && kind_of(fd) != 0) record(Kind::sync, nullptr, 0, 0);
-  return rc;
-}
-
-int fsync(int fd) {
-  const auto rc = static_cast<int>(syscall(SYS_fsync, fd));
-  if (rc == 0 && kind_of(fd) != 0) record(Kind::sync, nullptr, 0, 0);
-  return rc;
-}
+int fdatasync(int fd) { return recorded_sync(fd, SYS_fdatasync); }
+int fsync(int fd) { return recorded_sync(fd, SYS_fsync); }
 
 }  // extern "C"
 
@@ -144,6 +173,7 @@ struct Write {
 };
 struct Step {
   Kind kind;
+  File file;
   Write write;
   uint64_t epoch = 0;
 };
@@ -167,8 +197,8 @@ StoreOptions options_for(const std::string& dir, uint64_t seed) {
   Workload workload(seed);
   for (uint64_t epoch = 1; epoch <= kEpochs; ++epoch) {
     if (!(*store)->commit(workload.next())) _exit(4);
-    record(Kind::acknowledge, nullptr, 0, epoch);
-    if (epoch % 5 == 0 && !(*store)->maintain()) _exit(5);
+    record(Kind::acknowledge, File::other, nullptr, 0, epoch);
+    if (epoch % 5 == 0 && !(*store)->maintain(/*idle=*/epoch % 15 == 0)) _exit(5);
   }
   _exit(0);
 }
@@ -177,7 +207,7 @@ std::vector<Step> read_recording(const std::string& file) {
   std::vector<Step> steps;
   const int fd = ::open(file.c_str(), O_RDONLY);
   for (Event event; read(fd, &event, sizeof(event)) == sizeof(event);) {
-    Step step{event.kind, {event.offset, std::string(event.size, '\0')}, event.offset};
+    Step step{event.kind, event.file, {event.offset, std::string(event.size, '\0')}, event.offset};
     if (read(fd, step.write.bytes.data(), event.size) != static_cast<ssize_t>(event.size)) break;
     steps.push_back(std::move(step));
   }
@@ -191,20 +221,21 @@ void apply(int fd, const Write& write, size_t from, size_t to) {
 
 enum class Loss { prefix, drop, tear };
 
-// Writes the file as it could be after power loss before step `cut`.
-void build(const std::string& file, const std::vector<Step>& steps, size_t cut, Loss loss,
-           Random& random) {
+// Writes the file into `dir` as it could be after power loss before step `cut`.
+void build(const std::string& dir, File which, const std::vector<Step>& steps, size_t cut,
+           Loss loss, Random& random) {
+  const std::string file = dir + "/" + kFileNames[static_cast<size_t>(which)];
   const auto fd = static_cast<int>(
       syscall(SYS_openat, AT_FDCWD, file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600));
   size_t last_sync = 0;
   for (size_t i = 0; i < cut; ++i) {
-    if (steps[i].kind == Kind::sync) last_sync = i;
+    if (steps[i].kind == Kind::sync && steps[i].file == which) last_sync = i;
   }
   for (size_t i = 0; i < cut; ++i) {
     const Step& step = steps[i];
     const Write& write = step.write;
     const bool is_write = step.kind == Kind::write || step.kind == Kind::synced_write;
-    if (!is_write) continue;
+    if (!is_write || step.file != which) continue;
     // A synced write that is the very last event may not have returned yet.
     const bool durable = i < last_sync || (step.kind == Kind::synced_write && i + 1 < cut);
     if (durable || loss == Loss::prefix) {
@@ -255,11 +286,13 @@ void run_recording(uint64_t seed, uint64_t first, uint64_t count, Outcome& outco
   if (pid == 0) run_recorded(dir + "/original", recorded, seed);
   waitpid(pid, &status, 0);
   const std::vector<Step> steps = read_recording(recorded);
-  const auto has = [&](Kind kind) {
-    return std::any_of(steps.begin(), steps.end(), [&](const Step& s) { return s.kind == kind; });
+  const auto has = [&](Kind kind, File file) {
+    return std::any_of(steps.begin(), steps.end(),
+                       [&](const Step& s) { return s.kind == kind && s.file == file; });
   };
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !has(Kind::write) ||
-      !has(Kind::synced_write) || !has(Kind::sync)) {
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !has(Kind::write, File::store) ||
+      !has(Kind::synced_write, File::store) || !has(Kind::sync, File::store) ||
+      !has(Kind::write, File::journal) || !has(Kind::sync, File::journal)) {
     log::error("seed {}: the recording failed, status {:x}", seed, static_cast<unsigned>(status));
     ++outcome.failures;
     return;
@@ -276,7 +309,8 @@ void run_recording(uint64_t seed, uint64_t first, uint64_t count, Outcome& outco
     const std::string copy = dir + "/copy";
     std::filesystem::remove_all(copy);
     std::filesystem::create_directory(copy);
-    build(copy + "/store.mdb", steps, cut, loss, random);
+    build(copy, File::store, steps, cut, loss, random);
+    build(copy, File::journal, steps, cut, loss, random);
     pid = fork();
     if (pid == 0) _exit(examine(copy, seed, acknowledged));
     waitpid(pid, &status, 0);

@@ -1,13 +1,13 @@
 // A disk that fails on demand, for fault_test.py: loaded into the server by LD_PRELOAD.
 //
 // The file named by DISK_FAULT says what fails now, and in which file: `full` (no room: a write of
-// several pieces comes short, any other fails; what lies in the file already can be written over),
+// several pieces comes short, any other fails, but for one over LMDB's meta pages),
 // `write` or `sync` (EIO), `interrupt` (every other write is interrupted, the others take half if
-// they may); an empty or missing file = nothing. That
-// is store.mdb; with `catalog-` before it, catalog.db with its journal, and the secrets. A number
-// behind it lets so many calls pass first. Each call sees the file's content of its own moment, so
-// that a test can break and mend the disk under a running server. Both names of each call are
-// wrapped: LMDB and this file may be compiled with different offsets.
+// they may); an empty or missing file = nothing. That is store.mdb and store.journal; with
+// `catalog-` before it, catalog.db with its journal, and the secrets. A number behind it lets so
+// many calls pass first. Each call sees the file's content of its own moment, so that a test can
+// break and mend the disk under a running server. Both names of each call are wrapped: LMDB and
+// this file may be compiled with different offsets.
 #undef _FILE_OFFSET_BITS
 #define _LARGEFILE64_SOURCE
 
@@ -27,12 +27,13 @@
 
 namespace {
 
-enum class Disk { other, store, catalog };
+enum class Disk { other, store, journal, catalog };
 
 Disk disk_of(const char* path) {
   if (std::strstr(path, "store.mdb") != nullptr) {
     return std::strstr(path, "-lock") == nullptr ? Disk::store : Disk::other;
   }
+  if (std::strstr(path, "store.journal") != nullptr) return Disk::journal;
   const bool catalog =
       std::strstr(path, "/catalog.db") != nullptr || std::strstr(path, "/secrets") != nullptr;
   return catalog ? Disk::catalog : Disk::other;

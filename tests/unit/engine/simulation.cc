@@ -287,6 +287,7 @@ class Simulation {
   Simulation(uint64_t seed, SimulationCounts& counts)
       : seed_(seed), random_(seed), counts_(counts) {
     kv_->set_fault([this](uint64_t) { return faults_.of_store(); });
+    journal_->set_fault([this] { return faults_.of_store(); });
   }
   ~Simulation() { close(); }
   Simulation(const Simulation&) = delete;
@@ -297,7 +298,7 @@ class Simulation {
     for (int i = 0; i < kSteps && wrong_.empty(); ++i) {
       clock_.advance(random_.between(0, 3'000'000));
       if (random_.chance(0.12)) faults_.crash_after(random_.between(1, 12), random_.chance(0.5));
-      if (random_.chance(0.08)) faults_.fill(random_.chance(0.5), random_.between(1, 2));
+      if (random_.chance(0.08)) faults_.fill(random_.chance(0.5), random_.between(1, 4));
       if (random_.chance(0.4)) ingest();
       one_step();
       if (wrong_.empty() && (faults_.dead() || random_.chance(0.03))) restart();
@@ -333,6 +334,7 @@ class Simulation {
     if (seed_ % 4 == 1) options.state_memory_bytes = 1;
     Substitutes substitutes;
     substitutes.kv = kv_;
+    substitutes.journal = journal_;
     substitutes.catalog_dir = dir_.path();
     substitutes.catalog_fault = [this] { return faults_.of_catalog(); };
     substitutes.fold = seed_ % 3 == 0 ? storage::FoldPolicy::cost : storage::FoldPolicy::shuffled;
@@ -843,6 +845,7 @@ class Simulation {
   ManualClock clock_{800'000'000'000'000};
   Upstream upstream_;
   std::shared_ptr<storage::MemoryKv> kv_ = std::make_shared<storage::MemoryKv>();
+  std::shared_ptr<storage::MemoryJournal> journal_ = std::make_shared<storage::MemoryJournal>();
   std::unique_ptr<DatabaseImpl> database_;
   std::unique_ptr<Session> session_;
   Model model_;

@@ -42,11 +42,11 @@ void check_refused(const Result<void>& opened, std::string_view code, const std:
   CHECK(opened.error().message().find(name) != std::string::npos);
 }
 
-TEST_CASE("one of the two files alone is refused by the other's name") {
+TEST_CASE("one of the files alone is refused by the other's name") {
   const TempDir dir;
   const fs::path data = dir.path() / "data";
   for (const bool empty : {false, true}) {
-    for (const std::string name : {kStoreFile, kCatalogFile}) {
+    for (const std::string name : {kStoreFile, kJournalFile, kCatalogFile}) {
       fs::remove_all(data);
       fill(data);
       done(open_both(data));
@@ -66,6 +66,8 @@ TEST_CASE("files of two directories do not go together") {
   fs::copy_file(other / kCatalogFile, mine / kCatalogFile, fs::copy_options::overwrite_existing);
   check_refused(open_both(mine), "XX001", (mine / kCatalogFile).string());
   fs::copy_file(other / kStoreFile, mine / kStoreFile, fs::copy_options::overwrite_existing);
+  check_refused(open_both(mine), "XX001", (mine / kJournalFile).string());
+  fs::copy_file(other / kJournalFile, mine / kJournalFile, fs::copy_options::overwrite_existing);
   done(open_both(mine));
 }
 
@@ -124,15 +126,17 @@ TEST_CASE("a directory or a file that may not be written is refused by name and 
   fill(data);
   REQUIRE(chmod(dir.path().c_str(), 0755) == 0);
   REQUIRE(chmod(data.c_str(), 0555) == 0);
-  for (const char* file : {"LOCK", "store.mdb", "store.mdb-lock", "catalog.db"}) {
+  for (const char* file : {"LOCK", "store.mdb", "store.mdb-lock", "store.journal", "catalog.db"}) {
     REQUIRE(chmod((data / file).c_str(), 0444) == 0);
   }
   CHECK(refused("LOCK"));
   REQUIRE(chmod((data / "LOCK").c_str(), 0666) == 0);
   REQUIRE(chmod((data / "store.mdb-lock").c_str(), 0666) == 0);
   CHECK(refused("store.mdb"));
+  REQUIRE(chmod((data / "store.mdb").c_str(), 0666) == 0);
+  CHECK(refused("store.journal"));
   REQUIRE(chmod(data.c_str(), 0700) == 0);
-  for (const char* file : {"store.mdb", "catalog.db"}) {
+  for (const char* file : {"store.mdb", "store.journal", "catalog.db"}) {
     REQUIRE(chmod((data / file).c_str(), 0600) == 0);
   }
   done(open_both(data));

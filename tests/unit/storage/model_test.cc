@@ -25,9 +25,10 @@ struct Held {
 
 class Model {
  public:
-  // `fills`: its disk has no room now and then.
-  Model(uint64_t seed, const StoreOptions& given, std::shared_ptr<MemoryKv> fills = nullptr)
-      : random_(seed), options_(given), fills_(std::move(fills)) {
+  // `fills`: its disk has no room now and then, and the journal's neither.
+  Model(uint64_t seed, const StoreOptions& given, std::shared_ptr<MemoryKv> fills = nullptr,
+        std::shared_ptr<MemoryJournal> journal = nullptr)
+      : random_(seed), options_(given), fills_(std::move(fills)), journal_(std::move(journal)) {
     reopen();
   }
 
@@ -52,7 +53,7 @@ class Model {
     held_.clear();
     CHECK(value_of(store_->check()) == std::vector<std::string>{});
     verify_states();
-    while (value_of(store_->maintain())) {
+    while (value_of(store_->maintain(/*idle=*/true))) {
     }
     verify(value_of(store_->snapshot()), relations_);
     CHECK(value_of(store_->check()) == std::vector<std::string>{});
@@ -142,8 +143,9 @@ class Model {
   }
 
   void maintain() {
-    without_room([&] { return store_->maintain(); });
-    (void)value_of(store_->maintain());
+    const bool idle = random_.chance(0.2);
+    without_room([&] { return store_->maintain(idle); });
+    (void)value_of(store_->maintain(idle));
   }
 
   // Tries `work` as often as chance wants while there is no room: nothing changes, and readers that
@@ -154,8 +156,10 @@ class Model {
     const Epoch before = store_->epoch();
     while (random_.chance(0.3)) {
       fills_->set_fault([](uint64_t) { return CommitFault::full; });
+      if (journal_) journal_->set_fault([] { return CommitFault::full; });
       const auto failed = work();
       fills_->set_fault({});
+      if (journal_) journal_->set_fault({});
       if (failed) continue;  // there was nothing to commit
       CHECK(failed.error().code() == kNoRoom);
       CHECK(store_->epoch() == before);
@@ -180,7 +184,7 @@ class Model {
     }
     if (!log.pieces.empty()) builder.write.state_logs.push_back(std::move(log));
     for (uint32_t partition = 0; partition < kPartitions; ++partition) {
-      if (!random_.chance(0.1)) continue;
+      if (!random_.chance(0.05)) continue;
       std::string image;
       for (const auto& [slot, value] : model) {
         if (slot % kPartitions != partition) continue;
@@ -271,6 +275,7 @@ class Model {
   Random random_;
   StoreOptions options_;
   std::shared_ptr<MemoryKv> fills_;
+  std::shared_ptr<MemoryJournal> journal_;
   std::unique_ptr<Store> store_;
   Epoch epoch_;
   uint32_t first_relation_ = 16384, first_state_ = 1;
@@ -292,8 +297,12 @@ void run_policy(FoldPolicy policy, uint64_t seed, bool on_disk, size_t overlay_b
   options.slice_pages_max = 64;
   options.overlay_bytes_max = overlay_bytes_max;
   const auto memory = std::make_shared<MemoryKv>();
-  if (!on_disk) options.kv = memory;
-  Model(seed, options, fills ? memory : nullptr).run(on_disk ? 120 : 150);
+  const auto journal = seed % 2 == 0 ? std::make_shared<MemoryJournal>() : nullptr;
+  if (!on_disk) {
+    options.kv = memory;
+    options.journal = journal;
+  }
+  Model(seed, options, fills ? memory : nullptr, journal).run(on_disk ? 120 : 150);
 }
 
 TEST_CASE("store equals the model: folds by cost") {
