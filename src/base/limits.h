@@ -24,7 +24,7 @@ inline constexpr uint32_t kNestingMax = 1000;
 inline constexpr size_t kStoreKeyBytesMax = 511;
 inline constexpr size_t kStoreDirtyEntriesMax = 131071;
 // Small epochs wait in the journal until the store takes them in.
-inline constexpr size_t kJournalBytesMax = 16 << 20;
+inline constexpr size_t kJournalBytesMax = 4 << 20;
 // Wire: before authentication, after it.
 inline constexpr size_t kStartupPacketBytesMax = 10000;
 inline constexpr size_t kMessageBytesMax = 256 << 20;

@@ -22,6 +22,8 @@ namespace qw::engine {
 namespace {
 
 constexpr uint32_t kPipelineDepth = 2;
+constexpr size_t kCommitHereBytes = 128 << 10;
+constexpr int64_t kSettleUsMax = 2'000'000;
 // Waiting input that is worth computing on while a commit runs.
 constexpr size_t kPipelineBytes = 1 << 20;
 // How long an epoch waits for writers to come again: part of a commit, at most so long.
@@ -448,12 +450,26 @@ void EpochLoop::finish_backfills() {
   }
 }
 
+// A small epoch that nothing is before is committed right here: a second thread would only be one
+// more to wake, and by the time it is durable the next epoch has more to take.
 void EpochLoop::hand_over(Committing committing) {
   latest_.reset();
+  bool here = false;
   {
     std::unique_lock lock(mutex_);
     committed_.wait(lock, [&] { return in_commit_ < kPipelineDepth; });
     ++in_commit_;
+    here = in_commit_ == 1 && !no_room_ && !fatal_ && committing.staged.bytes() <= kCommitHereBytes;
+  }
+  if (here) {
+    const int64_t began_us = clock_->monotonic_us();
+    const Result<void> result = store_->commit(committing.staged);
+    if (result || result.error().code() != storage::kNoRoom) {
+      return finish_commit(committing, result, began_us);
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
     committing_.push_back(std::move(committing));
   }
   wake_commit_.notify_one();
@@ -468,19 +484,22 @@ void EpochLoop::wait_for_commits() {
 
 void EpochLoop::commit_main() {
   bool more_maintenance = true;
+  uint64_t commits = 0;
   int64_t readers_checked_us = clock_->monotonic_us();
   while (true) {
     std::optional<Committing> next;
-    bool idle = false;
+    bool waited = false;
     {
       std::unique_lock lock(mutex_);
       const auto ready = [&] { return epoch_done_ || !committing_.empty(); };
-      idle = !more_maintenance && !wake_commit_.wait_for(lock, std::chrono::seconds(1), ready);
+      if (!more_maintenance) {
+        waited = !wake_commit_.wait_for(lock, std::chrono::seconds(1), ready);
+      }
       if (!committing_.empty()) {
         next = std::move(committing_.front());
         committing_.pop_front();
       } else if (epoch_done_) {
-        return;
+        break;
       }
     }
     if (clock_->monotonic_us() - readers_checked_us > 1'000'000) {
@@ -494,11 +513,23 @@ void EpochLoop::commit_main() {
       more_maintenance = true;
       continue;
     }
+    const bool idle = waited && commits == commits_.load();
+    commits = commits_.load();
     const auto worked = store_->maintain(idle);
     // Without room it is tried again a second later, or behind the next commit.
     const bool room = worked || worked.error().code() != storage::kNoRoom;
     if (!worked && room && !fatal()) set_fatal(worked.error());
     more_maintenance = worked && *worked;
+  }
+  settle_store();
+}
+
+// So that the next start has little to read back.
+void EpochLoop::settle_store() {
+  const int64_t until_us = clock_->monotonic_us() + kSettleUsMax;
+  while (!fatal() && clock_->monotonic_us() < until_us) {
+    const auto worked = store_->maintain(/*idle=*/true);
+    if (!worked || !*worked) return;
   }
 }
 
@@ -540,6 +571,11 @@ void EpochLoop::commit_one(Committing& next) {
   const int64_t began_us = clock_->monotonic_us();
   Result<void> result =
       failed ? Result<void>(fail(*failed)) : commit_once_there_is_room(next.staged);
+  finish_commit(next, result, began_us);
+}
+
+void EpochLoop::finish_commit(Committing& next, const Result<void>& result, int64_t began_us) {
+  ++commits_;
   if (!result) set_fatal(result.error());
   if (result) {
     for (const Ack& ack : next.acks) {

@@ -235,6 +235,8 @@ class EpochLoop {
   void set_fatal(const Error& error);
   void commit_main();
   void commit_one(Committing& next);
+  void finish_commit(Committing& next, const Result<void>& result, int64_t began_us);
+  void settle_store();
   Result<void> commit_once_there_is_room(const storage::StagedEpoch& staged);
   bool wait_for_room(const Error& error, int64_t wait_us);
   void note_room();
@@ -318,7 +320,7 @@ class EpochLoop {
   bool impatient_ = false;  // see begin_stop()
   std::optional<Error> fatal_, no_room_;
 
-  std::atomic<uint64_t> epochs_ = 0;
+  std::atomic<uint64_t> epochs_ = 0, commits_ = 0;
   Thread epoch_thread_, commit_thread_;
 };
 

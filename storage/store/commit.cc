@@ -34,7 +34,7 @@ constexpr size_t kDropRowsPerCommit = 16384;
 constexpr size_t kDropChunksPerCommit = 256;
 // Runs of one level (sizes within a factor) before they are merged into one.
 constexpr size_t kRunsPerLevel = 4;
-constexpr size_t kSmallRunBytes = 16 << 10;
+constexpr size_t kSmallRunBytes = 2 << 10;
 
 size_t level_of(const Run& run) {
   size_t level = 0;
@@ -55,9 +55,9 @@ bool goes_direct(const FoldCost& cost) {
          dirty_max <= limits::kStoreDirtyEntriesMax / 4 * 3;
 }
 
-// Merges the newest runs until no level's prefix holds kRunsPerLevel of them: a level-n run has
-// been merged about n times. The last `pinned` runs belong to a fold in progress and stay as they
-// are.
+// Merges the newest runs until no level has kRunsPerLevel of them, each time with all that are newer:
+// a level-n run has been merged about n times. The last `pinned` runs belong to a fold in progress
+// and stay as they are.
 bool compact(std::vector<RunPtr>& runs, size_t pinned) {
   QW_ASSERT(pinned <= runs.size());
   bool changed = false;
@@ -67,8 +67,11 @@ bool compact(std::vector<RunPtr>& runs, size_t pinned) {
     size_t level = 0, count = 0;
     while (count < movable) {
       level = std::max(level, level_of(*runs[count]));
-      while (count < movable && level_of(*runs[count]) <= level) ++count;
-      if (count < kRunsPerLevel) continue;
+      size_t at_level = 0;
+      for (; count < movable && level_of(*runs[count]) <= level; ++count) {
+        at_level += level_of(*runs[count]) == level ? 1U : 0U;
+      }
+      if (at_level < kRunsPerLevel) continue;
       runs[0] = Run::merge(std::span(runs).first(count));
       runs.erase(runs.begin() + 1, runs.begin() + static_cast<std::ptrdiff_t>(count));
       changed = merged = true;
