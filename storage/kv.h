@@ -28,6 +28,9 @@ enum class Table : uint8_t { log, image, rows, meta };
 inline constexpr size_t kTableCount = 4;
 inline constexpr size_t index_of(Table table) { return static_cast<size_t>(table); }
 
+// Whether what is written is synced.
+enum class Durability : uint8_t { sync, none };
+
 enum class Direction : uint8_t { forward, backward };
 
 struct KvEntry {

@@ -220,7 +220,7 @@ Result<void> Store::backup_to(const std::filesystem::path& dir) const {
   QW_TRY(impl_->take_journal_in());
   QW_TRY(impl_->kv->copy_to(dir.string()));
   if (impl_->identity == 0) return {};
-  QW_TRY(JournalFile::create(dir / kJournalFile, impl_->identity));
+  QW_TRY(JournalFile::create(dir / kJournalFile, impl_->identity, Durability::sync));
   return {};
 }
 

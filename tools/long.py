@@ -48,6 +48,10 @@ RUNS = {
                       "the engine, its disk and upstreams simulated: seeds", 10000, 1, 500),
     "power": Run(python(ROOT / "tests/crash/power_cuts.py"),
                  "the server, power cuts: states", 10000, 1, 250),
+    "kill": Run(python(ROOT / "tests/crash/server_kill.py"),
+                "the server with real peers, kill -9: rounds", 1000, 50, 50),
+    "oracle": Run(python(ROOT / "tests/oracle/oracle.py", "--long"),
+                  "random views against PostgreSQL: cases", 1_000_000, 1, 2000),
     "hostile": Run(python(ROOT / "tests/e2e/hostile.py"),
                    "hostile statements within --memory-limit: numbers", 600, 1, 100),
 }

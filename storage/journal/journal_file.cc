@@ -95,27 +95,27 @@ std::optional<Record> parse(std::string_view bytes, uint64_t identity, Epoch fro
 Journal::~Journal() = default;
 
 Result<std::unique_ptr<JournalFile>> JournalFile::create(const std::filesystem::path& file,
-                                                         uint64_t identity) {
+                                                         uint64_t identity, Durability durability) {
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return fail(failed("make", file, errno));
-  std::unique_ptr<JournalFile> journal(new JournalFile(file, identity, fd));
+  std::unique_ptr<JournalFile> journal(new JournalFile(file, identity, durability, fd));
   std::string header = file_header(identity);
   header.resize(kPageBytes);
   QW_ASSIGN_OR_RETURN(const bool room, journal->write_at(0, header));
   if (!room) return fail(disk_full(fmt::format("no room for the journal: {}", file.string())));
-  if (fsync(fd) != 0) return fail(failed("sync", file, errno));
+  if (durability == Durability::sync && fsync(fd) != 0) return fail(failed("sync", file, errno));
   journal->bytes_ = journal->end_ = kPageBytes;
   return journal;
 }
 
 Result<std::unique_ptr<JournalFile>> JournalFile::open(const std::filesystem::path& file,
-                                                       uint64_t identity) {
+                                                       uint64_t identity, Durability durability) {
   const int fd = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) {
     if (errno == ENOENT) return fail(damaged(file, "is missing"));
     return fail(failed("open", file, errno));
   }
-  std::unique_ptr<JournalFile> journal(new JournalFile(file, identity, fd));
+  std::unique_ptr<JournalFile> journal(new JournalFile(file, identity, durability, fd));
   struct stat status {};
   if (fstat(fd, &status) != 0) return fail(failed("open", file, errno));
   std::string header(kFileHeaderBytes, '\0');
@@ -143,6 +143,7 @@ Result<void> JournalFile::replay(Epoch last, const Visit& visit) {
     end_ += whole_blocks(kHeaderBytes + record->payload.size());
     ++next.value;
   }
+  replayed_ = bytes.substr(kPageBytes, end_ - kPageBytes);
   // Each record was durable before the next one was begun.
   for (uint64_t at = end_; at < bytes.size(); at += kPageBytes) {
     if (const auto record = parse(bytes.substr(at), identity_, next)) {
@@ -164,14 +165,29 @@ Result<bool> JournalFile::append(Epoch epoch, std::string_view record) {
   buffer_.resize(size);
   QW_ASSIGN_OR_RETURN(const bool extended, extend(end_ + size));
   if (!extended) return false;
+  if (!replayed_.empty()) {
+    // Of a process whose sync failed, or never was: the kernel may hold it for clean, and the disk
+    // may not have it. Written again, this sync covers it.
+    QW_ASSIGN_OR_RETURN(const bool confirmed, write_at(kPageBytes, replayed_));
+    if (!confirmed) return false;
+    replayed_.clear();
+  }
   QW_ASSIGN_OR_RETURN(const bool written, write_at(end_, buffer_));
   if (!written) return false;
-  if (fdatasync(fd_) != 0) return fail(failed("sync", file_, errno));
+  if (durability_ == Durability::sync && fdatasync(fd_) != 0) {
+    const int code = errno;
+    // What is answered with an error should not come back with the next start, if that can be had.
+    (void)write_at(end_, std::string(kHeaderBytes, '\0'));
+    return fail(failed("sync", file_, code));
+  }
   end_ += size;
   return true;
 }
 
-void JournalFile::restart() { end_ = kPageBytes; }
+void JournalFile::restart() {
+  end_ = kPageBytes;
+  replayed_.clear();
+}
 
 Result<bool> JournalFile::extend(uint64_t end) {
   if (end <= bytes_) return true;

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "storage/journal/journal.h"
+#include "storage/kv.h"
 
 namespace qw::storage {
 
@@ -21,10 +22,10 @@ class JournalFile final : public Journal {
   // Makes the file of a new store, in place of what may be there, and syncs it; its directory's
   // entry is the caller's to sync.
   static Result<std::unique_ptr<JournalFile>> create(const std::filesystem::path& file,
-                                                     uint64_t identity);
+                                                     uint64_t identity, Durability durability);
   // XX001 when the file is missing, damaged, or another store's.
   static Result<std::unique_ptr<JournalFile>> open(const std::filesystem::path& file,
-                                                   uint64_t identity);
+                                                   uint64_t identity, Durability durability);
   ~JournalFile() override;
 
   Result<void> replay(Epoch last, const Visit& visit) override;
@@ -32,18 +33,20 @@ class JournalFile final : public Journal {
   void restart() override;
 
  private:
-  JournalFile(std::filesystem::path file, uint64_t identity, int fd)
-      : file_(std::move(file)), identity_(identity), fd_(fd) {}
+  JournalFile(std::filesystem::path file, uint64_t identity, Durability durability, int fd)
+      : file_(std::move(file)), identity_(identity), durability_(durability), fd_(fd) {}
   Result<bool> extend(uint64_t end);
   // False: no room.
   Result<bool> write_at(uint64_t at, std::string_view bytes);
 
   const std::filesystem::path file_;
   const uint64_t identity_;
+  const Durability durability_;
   const int fd_;
   uint64_t end_ = 0;    // where the next record goes
   uint64_t bytes_ = 0;  // of the file
   std::string buffer_;
+  std::string replayed_;  // blocks that replay() found, until they are known to be durable
 };
 
 }  // namespace qw::storage

@@ -13,8 +13,6 @@
 
 namespace qw::storage {
 
-enum class Durability : uint8_t { sync, none };
-
 inline constexpr uint64_t kMapBytes = uint64_t{1} << 40;
 inline constexpr uint32_t kReadersMax = 8192;
 

@@ -55,9 +55,9 @@ bool goes_direct(const FoldCost& cost) {
          dirty_max <= limits::kStoreDirtyEntriesMax / 4 * 3;
 }
 
-// Merges the newest runs until no level has kRunsPerLevel of them, each time with all that are newer:
-// a level-n run has been merged about n times. The last `pinned` runs belong to a fold in progress
-// and stay as they are.
+// Merges the newest runs until no level has kRunsPerLevel of them, each time with all that are
+// newer: a level-n run has been merged about n times. The last `pinned` runs belong to a fold in
+// progress and stay as they are.
 bool compact(std::vector<RunPtr>& runs, size_t pinned) {
   QW_ASSERT(pinned <= runs.size());
   bool changed = false;
@@ -178,18 +178,18 @@ Result<void> Store::Impl::Commit::write_relations(Epoch epoch, const StagedEpoch
     for (const StagedRuns::Change& change : staged->runs->changes) {
       take_in(change);
       std::vector<RunPtr>& runs = unwritten[change.relation];
-      if (change.run->count() > 0) runs.insert(runs.begin(), change.run);
+      if (change.run->count() > 0) runs.push_back(change.run);
     }
     for (const ObjectId dropped : staged->write.dropped_relations) unwritten.erase(dropped);
   }
-  for (const auto& [id, runs] : unwritten) {
+  for (auto& [id, runs] : unwritten) {
     RelationState& relation = edit(id);
     if (runs.empty()) continue;
     QW_ASSIGN_OR_RETURN(const bool folded, fold_now(epoch, relation));
     if (folded) continue;
-    const RunPtr run = runs.size() == 1 ? runs.front() : Run::merge(runs);
+    std::reverse(runs.begin(), runs.end());
     uint32_t part = 0;
-    QW_TRY(write_log({LogKind::relation, id.value}, epoch, run->records(), part));
+    QW_TRY(write_log({LogKind::relation, id.value}, epoch, Run::merge(runs)->records(), part));
   }
   return {};
 }
@@ -585,7 +585,7 @@ void Store::Impl::keep(const StagedEpoch::Impl& staged_epoch) {
   for (const StagedRuns::Change& change : staged_epoch.runs->changes) {
     commit.take_in(change);
     std::vector<RunPtr>& runs = unwritten.runs[change.relation];
-    if (change.run->count() > 0) runs.insert(runs.begin(), change.run);
+    if (change.run->count() > 0) runs.push_back(change.run);
   }
   for (const StateLog& changes : staged_epoch.write.state_logs) {
     std::vector<std::string>& pieces = unwritten.pieces[changes.state];

@@ -56,8 +56,7 @@ Result<void> Store::Impl::open_files() {
     QW_ASSIGN_OR_RETURN(directory, DataDirectory::open(options.dir, options.may_create));
   }
   path = directory->path();
-  QW_ASSIGN_OR_RETURN(kv, open_lmdb(directory->store_file(),
-                                    options.ephemeral ? Durability::none : Durability::sync));
+  QW_ASSIGN_OR_RETURN(kv, open_lmdb(directory->store_file(), durability()));
   return options.ephemeral ? Result<void>() : directory->sync();
 }
 
@@ -69,12 +68,15 @@ Result<void> Store::Impl::recover() {
     QW_ASSIGN_OR_RETURN(const auto txn, kv->begin_write());
     QW_TRY(put_meta_record(*txn, meta_key(kMetaFormat), kFormatVersion));
     QW_TRY(put_meta_record(*txn, meta_key(kMetaEpoch), EpochRecord{}));
-    if (directory && !options.ephemeral) {
-      const uint64_t made = entropy_u64() | 1;
-      QW_TRY(put_meta_record(*txn, meta_key(kMetaIdentity), made));
+    if (directory) {
       // Before there is a store that needs it.
-      QW_ASSIGN_OR_RETURN(journal, JournalFile::create(directory->journal_file(), made));
-      QW_TRY(directory->sync());
+      const uint64_t made = options.ephemeral ? 0 : entropy_u64() | 1;
+      QW_ASSIGN_OR_RETURN(journal,
+                          JournalFile::create(directory->journal_file(), made, durability()));
+      if (!options.ephemeral) {
+        QW_TRY(put_meta_record(*txn, meta_key(kMetaIdentity), made));
+        QW_TRY(directory->sync());
+      }
     }
     QW_TRY(txn->commit());
     QW_ASSIGN_OR_RETURN(read, kv->begin_read());
@@ -92,8 +94,9 @@ Result<void> Store::Impl::recover() {
     QW_ASSIGN_OR_RETURN(identity,
                         read_meta_record<uint64_t>(meta_key(kMetaIdentity), *identifying));
   }
-  if (directory && !options.ephemeral && !journal) {
-    QW_ASSIGN_OR_RETURN(journal, JournalFile::open(directory->journal_file(), identity));
+  if (directory && !journal) {
+    QW_ASSIGN_OR_RETURN(journal,
+                        JournalFile::open(directory->journal_file(), identity, durability()));
   }
   EpochRecord record;
   QW_TRY(recover_directories(*read, record));

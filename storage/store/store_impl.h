@@ -49,7 +49,8 @@ struct StateImages {
 // What the journal holds and the environment does not. All of it is written as of the last of its
 // epochs: images come only with a transaction, so no partition's image lies between two of them.
 struct Unwritten {
-  std::map<ObjectId, std::vector<RunPtr>> runs;  // newest first; those that changed, if only counts
+  // Oldest first; none of a relation of which only counts have changed.
+  std::map<ObjectId, std::vector<RunPtr>> runs;
   std::map<StateId, std::vector<std::string>> pieces;  // oldest first
   size_t bytes_of(StateId state) const {
     size_t sum = 0;
@@ -70,6 +71,8 @@ struct FoldPass {
 
 struct Store::Impl {
   explicit Impl(const StoreOptions& given) : options(given) {}
+
+  Durability durability() const { return options.ephemeral ? Durability::none : Durability::sync; }
 
   // -- open.cc
   Result<void> open_files();

@@ -33,11 +33,12 @@ Result<Records> replayed(Journal& journal, uint64_t last) {
 struct JournalOnDisk {
   TempDir dir;
   std::filesystem::path file = dir.path() / "journal";
-  std::unique_ptr<JournalFile> journal = value_of(JournalFile::create(file, kIdentity));
+  std::unique_ptr<JournalFile> journal =
+      value_of(JournalFile::create(file, kIdentity, Durability::sync));
 
   void reopen() {
     journal.reset();
-    journal = value_of(JournalFile::open(file, kIdentity));
+    journal = value_of(JournalFile::open(file, kIdentity, Durability::sync));
   }
   void append(uint64_t epoch, std::string_view record) {
     CHECK(value_of(journal->append(Epoch{epoch}, record)));
@@ -75,6 +76,18 @@ TEST_CASE("a restarted journal forgets what the environment holds") {
   disk.reopen();
   const Records rest = {{10, "ten"}, {11, std::string(9000, 'b')}};
   CHECK(value_of(replayed(*disk.journal, 9)) == rest);
+}
+
+TEST_CASE("what a start found is written again with the next record") {
+  JournalOnDisk disk;
+  disk.append(1, "one");
+  disk.append(2, "two");
+  disk.reopen();
+  CHECK(value_of(replayed(*disk.journal, 0)).size() == 2);
+  disk.put(4096 + 25, '!');  // as if the disk had never got the page that the kernel showed
+  disk.append(3, "three");
+  disk.reopen();
+  CHECK(value_of(replayed(*disk.journal, 0)) == Records{{1, "one"}, {2, "two"}, {3, "three"}});
 }
 
 TEST_CASE("a torn last record is none, and its place is used again") {
@@ -116,19 +129,19 @@ TEST_CASE("a journal that is missing, damaged or another store's is refused") {
   JournalOnDisk disk;
   disk.append(1, "one");
   for (const uint64_t identity : {kIdentity + 1, uint64_t{0}}) {
-    const auto other = JournalFile::open(disk.file, identity);
+    const auto other = JournalFile::open(disk.file, identity, Durability::sync);
     REQUIRE(!other);
     CHECK(other.error().code() == "XX001");
   }
   for (const int64_t at : {0, 5, 9, 20}) {
     JournalOnDisk damaged;
     damaged.put(at, '!');
-    CHECK(!JournalFile::open(damaged.file, kIdentity));
+    CHECK(!JournalFile::open(damaged.file, kIdentity, Durability::sync));
   }
   std::filesystem::resize_file(disk.file, 10);
-  CHECK(!JournalFile::open(disk.file, kIdentity));
+  CHECK(!JournalFile::open(disk.file, kIdentity, Durability::sync));
   std::filesystem::remove(disk.file);
-  const auto missing = JournalFile::open(disk.file, kIdentity);
+  const auto missing = JournalFile::open(disk.file, kIdentity, Durability::sync);
   REQUIRE(!missing);
   CHECK(missing.error().message() == disk.file.string() + " is missing");
 }
