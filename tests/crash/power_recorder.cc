@@ -7,7 +7,6 @@
 // the writes that were noted before it began (`first` is the number of the first one after that).
 // Both names of each call are wrapped: libraries may be compiled with different offsets.
 #undef _FILE_OFFSET_BITS
-#define _LARGEFILE64_SOURCE
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -9,7 +9,6 @@
 // break and mend the disk under a running server. Both names of each call are wrapped: LMDB and
 // this file may be compiled with different offsets.
 #undef _FILE_OFFSET_BITS
-#define _LARGEFILE64_SOURCE
 
 #include <dlfcn.h>
 #include <fcntl.h>
