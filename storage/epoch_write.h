@@ -1,4 +1,4 @@
-// EpochWrite: everything one epoch commits, filled by the epoch thread, moved to the commit thread.
+// EpochWrite: everything one epoch commits, filled by the epoch thread, moved to Store.
 //
 // Storage never looks into rows, keys or state records: they are bytes. Keys compare as memcmp.
 // Thread contract: plain values, owned by whoever holds them.

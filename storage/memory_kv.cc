@@ -355,7 +355,7 @@ Result<void> MemoryJournal::replay(Epoch last, const Visit& visit) {
 
 Result<bool> MemoryJournal::append(Epoch epoch, std::string_view record) {
   const CommitFault fault = fault_ ? fault_() : CommitFault::none;
-  if (fault == CommitFault::full) return false;
+  if (fault == CommitFault::full || records_.size() == kRecordsMax) return false;
   if (fault != CommitFault::lost) records_[epoch] = std::string(record);
   if (fault != CommitFault::none) return fail(io_error("injected commit fault"));
   return true;

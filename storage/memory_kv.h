@@ -53,6 +53,7 @@ class MemoryJournal final : public Journal {
   void restart() override { records_.clear(); }
 
  private:
+  static constexpr size_t kRecordsMax = 20;
   std::function<CommitFault()> fault_;
   std::map<Epoch, std::string> records_;
 };

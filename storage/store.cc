@@ -162,7 +162,7 @@ std::vector<RelationStats> Store::relations() const {
   const auto overlay = impl_->source->current();
   for (const RelationPtr& state : overlay->relations) {
     out.push_back({state->relation, state->rows, state->base_rows, state->base_bytes,
-                   state->run_rows(), state->run_bytes(), state->folded});
+                   state->run_rows(), state->run_bytes(), state->runs.size(), state->folded});
   }
   return out;
 }
@@ -221,7 +221,7 @@ Result<void> Store::backup_to(const std::filesystem::path& dir) const {
   QW_TRY(impl_->kv->copy_to(dir.string()));
   if (impl_->identity == 0) return {};
   QW_TRY(JournalFile::create(dir / kJournalFile, impl_->identity, Durability::sync));
-  return {};
+  return sync_directory(dir);
 }
 
 }  // namespace qw::storage

@@ -2,7 +2,7 @@
 // environment, and a journal of the small epochs that it has not taken in yet.
 //
 //   epoch thread   stage(write)  -> relation changes are visible to latest(); hand the result over
-//   commit thread  commit(staged) -> durable, then published to snapshot(), in one atomic step
+//   one at a time  commit(staged) -> durable, then published to snapshot(), in one atomic step
 //                  maintain()     -> a slice of background work (folds, erasing what was dropped)
 //   any thread     snapshot(), stats(), recover_state()
 //
@@ -36,6 +36,8 @@ namespace qw::storage {
 class Journal;
 class Kv;
 
+// A larger epoch is a transaction at once: what it saves in syncs it would write twice.
+inline constexpr size_t kJournaledBytesMax = 128 << 10;
 // What a commit fails with that may be tried again, once there is room on the disk.
 inline constexpr SqlState kNoRoom = "53100";
 
@@ -53,20 +55,19 @@ struct StoreOptions {
   bool may_create = true;  // false: a directory that holds no data is an error (55000)
   bool ephemeral = false;  // no syncs: survives kill -9, not power loss; removed at close
   FoldPolicy fold = FoldPolicy::cost;
-  uint64_t salt = 0;                       // of FoldPolicy::shuffled
-  size_t overlay_bytes_max = 256 << 20;    // beyond this, folds run whatever they cost
-  size_t slice_pages_max = 2048;           // dirty pages that background work adds to a commit
-  std::shared_ptr<Kv> kv;                  // in place of LMDB (then `dir` is not touched)
-  std::shared_ptr<Journal> journal;        // with `kv`; null: every epoch is a transaction of it
-  size_t journaled_bytes_max = 128 << 10;  // a larger epoch is a transaction at once
-  Clock* clock = nullptr;                  // for durations in statistics; may be null
+  uint64_t salt = 0;                     // of FoldPolicy::shuffled
+  size_t overlay_bytes_max = 256 << 20;  // beyond this, folds run whatever they cost
+  size_t slice_pages_max = 2048;         // dirty pages that background work adds to a commit
+  std::shared_ptr<Kv> kv;                // in place of LMDB (then `dir` is not touched)
+  std::shared_ptr<Journal> journal;      // with `kv`; null: every epoch is a transaction of it
+  Clock* clock = nullptr;                // for durations in statistics; may be null
 };
 
 struct RelationStats {
   ObjectId relation;
   int64_t rows = 0;
   uint64_t base_rows = 0, base_bytes = 0;
-  uint64_t overlay_rows = 0, overlay_bytes = 0;
+  uint64_t overlay_rows = 0, overlay_bytes = 0, overlay_runs = 0;
   Epoch folded;  // the base holds every change up to this epoch
 };
 
@@ -83,8 +84,10 @@ struct StoreStats {
   uint64_t file_bytes = 0, free_bytes = 0;
   uint64_t log_bytes = 0, log_entries = 0;  // live log: values, entries
   uint64_t image_bytes = 0;
-  uint64_t overlay_bytes = 0;                 // memory of all runs
-  uint64_t commits = 0, committed_bytes = 0;  // since open: transactions, bytes of values put
+  uint64_t overlay_bytes = 0;  // memory of all runs
+  // Since open: epochs and slices of background work; bytes of records and of values put, where a
+  // journaled epoch counts once more when a transaction takes it in.
+  uint64_t commits = 0, committed_bytes = 0;
   uint64_t rows_folded = 0, folds = 0;
   int64_t last_commit_us = 0;
   uint32_t snapshots = 0;  // alive now
@@ -98,7 +101,7 @@ struct ImageAge {
   uint64_t bytes = 0;
 };
 
-// An epoch on its way from the epoch thread to the commit thread.
+// An epoch on its way from stage() to commit().
 class StagedEpoch {
  public:
   StagedEpoch();
@@ -119,8 +122,8 @@ class StagedEpoch {
 // One piece of a partition's image: the state as it was after `epoch`.
 using ImageSink =
     std::function<Result<void>(uint32_t partition, Epoch epoch, std::string_view bytes)>;
-// One piece of the log of `epoch`. Comes for every epoch after the oldest image, so the reader
-// skips records of partitions whose image is as new as `epoch`.
+// One piece of the log up to `epoch`, from the piece before on. Comes for everything after the
+// oldest image, so the reader skips records of partitions whose image is as new as `epoch`.
 using LogSink = std::function<Result<void>(Epoch epoch, std::string_view bytes)>;
 
 class Store {
@@ -144,12 +147,12 @@ class Store {
   StagedEpoch stage(EpochWrite write);
   // Epoch thread: as snapshot(), and with every staged epoch on top.
   Result<Snapshot> latest() const;
-  // Commit thread, in the order of staging. kNoRoom: nothing of it is there, and it is to be
+  // Any thread, in the order of staging. kNoRoom: nothing of it is there, and it is to be
   // committed again, before any other. Every other error is for good.
   Result<void> commit(const StagedEpoch& staged);
   // stage() and commit() in one, for callers without a pipeline, to whom every error is for good.
   Result<void> commit(EpochWrite write);
-  // Commit thread, when it has nothing else to do: one slice of background work, as a transaction
+  // Any thread, when there is nothing else to do: one slice of background work, as a transaction
   // of its own at the same epoch. True while there is more. kNoRoom: to be tried again. `idle`:
   // nothing has come for a while, so that the environment may as well take the journal in.
   Result<bool> maintain(bool idle = false);

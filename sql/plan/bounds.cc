@@ -18,6 +18,8 @@ namespace {
 
 // Each value of a list is a search of its own; a longer list is looked up row by row.
 constexpr size_t kListMax = 1024;
+// In an index each search also looks through what the transaction itself has written.
+constexpr size_t kIndexListMax = 64;
 
 // A term "column op value" with the value brought to the column's type.
 struct Bound {
@@ -118,7 +120,7 @@ struct Choice {
   }
 };
 
-Choice choose(ObjectId id, const std::vector<uint32_t>& columns, bool unique,
+Choice choose(ObjectId id, const std::vector<uint32_t>& columns, bool unique, size_t list_max,
               const std::vector<Bound>& bounds) {
   Choice choice;
   choice.index = id;
@@ -131,6 +133,7 @@ Choice choose(ObjectId id, const std::vector<uint32_t>& columns, bool unique,
   choice.complete = unique && next == columns.size() && next > 0;
   if (next == columns.size()) return choice;
   choice.any = find_bound(bounds, columns[next], "in");
+  if (choice.any != nullptr && choice.any->values.size() > list_max) choice.any = nullptr;
   if (choice.any != nullptr) return choice;
   for (const std::string_view op : {">", ">="}) {
     if (choice.lower == nullptr) choice.lower = find_bound(bounds, columns[next], op);
@@ -155,9 +158,9 @@ PlanPtr bound_scan(const PlanPtr& filter, const Catalog& catalog) {
     }
   }
   if (bounds.empty()) return filter;
-  Choice best = choose(relation->id, relation->primary_key, true, bounds);
+  Choice best = choose(relation->id, relation->primary_key, true, kListMax, bounds);
   for (const IndexInfo* index : catalog.indexes_of(relation->id)) {
-    Choice choice = choose(index->id, index->columns, index->unique, bounds);
+    Choice choice = choose(index->id, index->columns, index->unique, kIndexListMax, bounds);
     if (choice.score() > best.score()) best = std::move(choice);
   }
   if (best.score() == 0) return filter;

@@ -22,8 +22,9 @@ namespace qw::engine {
 namespace {
 
 constexpr uint32_t kPipelineDepth = 2;
-constexpr size_t kCommitHereBytes = 128 << 10;
 constexpr int64_t kSettleUsMax = 2'000'000;
+// Between two looks of an idle commit thread for work; longer and longer while the disk is full.
+constexpr std::chrono::seconds kIdleMin{1}, kIdleMax{64};
 // Waiting input that is worth computing on while a commit runs.
 constexpr size_t kPipelineBytes = 1 << 20;
 // How long an epoch waits for writers to come again: part of a commit, at most so long.
@@ -451,7 +452,9 @@ void EpochLoop::finish_backfills() {
 }
 
 // A small epoch that nothing is before is committed right here: a second thread would only be one
-// more to wake, and by the time it is durable the next epoch has more to take.
+// more to wake, and by the time it is durable the next epoch has more to take. While the commit
+// thread has background work the epoch stands in its queue: it comes after the slice in hand, where
+// the store's lock might be taken for one slice after the other.
 void EpochLoop::hand_over(Committing committing) {
   latest_.reset();
   bool here = false;
@@ -459,7 +462,8 @@ void EpochLoop::hand_over(Committing committing) {
     std::unique_lock lock(mutex_);
     committed_.wait(lock, [&] { return in_commit_ < kPipelineDepth; });
     ++in_commit_;
-    here = in_commit_ == 1 && !no_room_ && !fatal_ && committing.staged.bytes() <= kCommitHereBytes;
+    here = in_commit_ == 1 && !no_room_ && !fatal_ && !maintaining_ &&
+           committing.staged.bytes() <= storage::kJournaledBytesMax;
   }
   if (here) {
     const int64_t began_us = clock_->monotonic_us();
@@ -485,6 +489,7 @@ void EpochLoop::wait_for_commits() {
 void EpochLoop::commit_main() {
   bool more_maintenance = true;
   uint64_t commits = 0;
+  std::chrono::seconds pause = kIdleMin;
   int64_t readers_checked_us = clock_->monotonic_us();
   while (true) {
     std::optional<Committing> next;
@@ -492,14 +497,14 @@ void EpochLoop::commit_main() {
     {
       std::unique_lock lock(mutex_);
       const auto ready = [&] { return epoch_done_ || !committing_.empty(); };
-      if (!more_maintenance) {
-        waited = !wake_commit_.wait_for(lock, std::chrono::seconds(1), ready);
-      }
+      if (!more_maintenance) waited = !wake_commit_.wait_for(lock, pause, ready);
       if (!committing_.empty()) {
         next = std::move(committing_.front());
         committing_.pop_front();
       } else if (epoch_done_) {
         break;
+      } else {
+        maintaining_ = true;
       }
     }
     if (clock_->monotonic_us() - readers_checked_us > 1'000'000) {
@@ -516,9 +521,14 @@ void EpochLoop::commit_main() {
     const bool idle = waited && commits == commits_.load();
     commits = commits_.load();
     const auto worked = store_->maintain(idle);
-    // Without room it is tried again a second later, or behind the next commit.
+    {
+      const std::lock_guard lock(mutex_);
+      maintaining_ = false;
+    }
+    // Without room it is tried again later, or behind the next commit.
     const bool room = worked || worked.error().code() != storage::kNoRoom;
     if (!worked && room && !fatal()) set_fatal(worked.error());
+    pause = room ? kIdleMin : std::min(pause * 2, kIdleMax);
     more_maintenance = worked && *worked;
   }
   settle_store();
@@ -529,6 +539,7 @@ void EpochLoop::settle_store() {
   const int64_t until_us = clock_->monotonic_us() + kSettleUsMax;
   while (!fatal() && clock_->monotonic_us() < until_us) {
     const auto worked = store_->maintain(/*idle=*/true);
+    if (!worked) log::warn("background work at the end: {}", worked.error().to_string());
     if (!worked || !*worked) return;
   }
 }

@@ -2,8 +2,9 @@
 // one makes them durable while the next is computed.
 //
 //   sessions, sources --items--> [queue] --epoch thread: apply, step the dataflow, stage-->
-//     [depth 2] --commit thread: one synced transaction--> visible; waiting sessions and upstreams
-//     told
+//     [depth 2] --commit thread: durable--> visible; waiting sessions and upstreams told
+//
+// A small epoch with nothing before it skips the last thread.
 //
 // An epoch takes whole items that are waiting, up to a byte budget. While a commit runs, small
 // items gather for the next epoch (that is group commit); only much data, or a view being built, is
@@ -78,7 +79,7 @@ class SourceFeed {
   virtual ~SourceFeed();
   virtual ObjectId id() const = 0;
   virtual ObjectId relation(uint32_t table) const = 0;
-  // Commit thread: durable up to here. Must not wait.
+  // Commit thread or epoch thread, one at a time: durable up to here. Must not wait.
   virtual void committed(const std::string& position, bool snapshot_done,
                          int64_t upstream_commit_us) = 0;
   // Epoch thread: the source broke a promise; it is to stop with this error.
@@ -310,7 +311,8 @@ class EpochLoop {
   std::deque<Item> items_;  // guarded by mutex_, as all below
   size_t items_bytes_ = 0;
   std::deque<Committing> committing_;
-  uint32_t in_commit_ = 0;  // epochs handed over and not yet durable
+  uint32_t in_commit_ = 0;    // epochs handed over and not yet durable
+  bool maintaining_ = false;  // the commit thread is in the store, or about to be, without an epoch
   size_t writers_expected_ = 0;
   int64_t await_until_us_ = 0;
   bool awaiting_ = false;     // the epoch thread waits for writers_expected_

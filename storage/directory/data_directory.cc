@@ -63,16 +63,6 @@ Result<int> try_lock(const std::filesystem::path& directory, std::string* holder
   return fd;
 }
 
-Result<void> sync_directory(const std::filesystem::path& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return fail(system_error(errno, "cannot open", path));
-  const int rc = fsync(fd);
-  const int code = errno;
-  close(fd);
-  if (rc != 0) return fail(system_error(code, "cannot sync", path));
-  return {};
-}
-
 // Removes private directories whose process is gone. Best effort: whatever cannot be read is not
 // ours.
 void sweep_private(const std::filesystem::path& parent) {
@@ -101,14 +91,17 @@ bool is_ours(std::string_view name) {
 // Before anything is written: is this a data directory, or a place to make one in?
 Result<void> examine(const std::filesystem::path& path, bool may_create) {
   std::error_code failed;
-  const bool catalog = std::filesystem::exists(path / kCatalogFile, failed);
+  std::string_view beside;
+  for (const std::string_view name : {kJournalFile, kCatalogFile}) {
+    if (std::filesystem::exists(path / name, failed)) beside = name;
+  }
   const uint64_t store_bytes = std::filesystem::file_size(path / kStoreFile, failed);
   if (!failed && store_bytes > 0) return {};
-  if (catalog) {
+  if (!beside.empty()) {
     return fail(data_corrupted(fmt::format("{} is {}", (path / kStoreFile).string(),
                                            failed ? "missing" : "empty"))
-                    .with_detail(fmt::format("It holds the rows of what {} describes.",
-                                             (path / kCatalogFile).string()))
+                    .with_detail(fmt::format("It holds the rows to which {} belongs.",
+                                             (path / beside).string()))
                     .with_hint("Restore the data directory from a backup."));
   }
   if (!may_create) {
@@ -130,6 +123,16 @@ Result<void> examine(const std::filesystem::path& path, bool may_create) {
 }
 
 }  // namespace
+
+Result<void> sync_directory(const std::filesystem::path& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return fail(system_error(errno, "cannot open", path));
+  const int rc = fsync(fd);
+  const int code = errno;
+  close(fd);
+  if (rc != 0) return fail(system_error(code, "cannot sync", path));
+  return {};
+}
 
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem::path& path,
                                                            bool may_create) {
@@ -179,7 +182,5 @@ DataDirectory::~DataDirectory() {
   }
   close(lock_);
 }
-
-Result<void> DataDirectory::sync() const { return sync_directory(path_); }
 
 }  // namespace qw::storage

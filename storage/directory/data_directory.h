@@ -17,6 +17,9 @@ inline constexpr const char* kStoreFile = "store.mdb";
 inline constexpr const char* kJournalFile = "store.journal";
 inline constexpr const char* kCatalogFile = "catalog.db";
 
+// Makes the entries of a directory durable; call after files were made.
+Result<void> sync_directory(const std::filesystem::path& path);
+
 class DataDirectory {
  public:
   // Makes the directory when it is missing, if `may_create`. 55006 naming the holder's pid when it
@@ -33,8 +36,7 @@ class DataDirectory {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path store_file() const { return path_ / kStoreFile; }
   std::filesystem::path journal_file() const { return path_ / kJournalFile; }
-  // Makes the entries of the directory durable; call after files were made.
-  Result<void> sync() const;
+  Result<void> sync() const { return sync_directory(path_); }
 
  private:
   DataDirectory(std::filesystem::path path, int lock, bool is_private)

@@ -3,7 +3,7 @@
 //
 // A commit of LMDB syncs twice, its pages and its meta page, and writes some seven pages for one
 // row. A record here is one write over blocks that the file has already, and one sync.
-// Commit thread. Tests: tests/unit/storage/journal_test.cc, tests/crash/.
+// One thread at a time. Tests: tests/unit/storage/journal_test.cc, tests/crash/.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ class Journal {
 
   using Visit = std::function<Result<void>(Epoch epoch, std::string_view record)>;
   // The records of the epochs after `last`, oldest first; before the first append. XX001 when one
-  // of them is missing while a later one is there. Bytes are valid during the call.
+  // of them is missing while a later one is there. Bytes are valid during the call; they are
+  // durable afterwards, or at the latest before the first append is.
   virtual Result<void> replay(Epoch last, const Visit& visit) = 0;
   // Durable when it says true. False: there is no room for it, and nothing of it is there. After an
   // error the journal is not to be used any more.

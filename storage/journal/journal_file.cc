@@ -143,7 +143,6 @@ Result<void> JournalFile::replay(Epoch last, const Visit& visit) {
     end_ += whole_blocks(kHeaderBytes + record->payload.size());
     ++next.value;
   }
-  replayed_ = bytes.substr(kPageBytes, end_ - kPageBytes);
   // Each record was durable before the next one was begun.
   for (uint64_t at = end_; at < bytes.size(); at += kPageBytes) {
     if (const auto record = parse(bytes.substr(at), identity_, next)) {
@@ -151,7 +150,21 @@ Result<void> JournalFile::replay(Epoch last, const Visit& visit) {
                                              next, record->epoch)));
     }
   }
+  unconfirmed_ = bytes.substr(kPageBytes, end_ - kPageBytes);
+  QW_TRY(confirm());  // without room (what is written is there, mostly) the first append does it
   return {};
+}
+
+// The last record may be one whose sync failed, or never was: the kernel may hold it for clean, and
+// the disk may not have it. Written again, it is synced before anything follows it.
+Result<bool> JournalFile::confirm() {
+  if (durability_ == Durability::none) unconfirmed_.clear();
+  if (unconfirmed_.empty()) return true;
+  QW_ASSIGN_OR_RETURN(const bool room, write_at(kPageBytes, unconfirmed_));
+  if (!room) return false;
+  if (fdatasync(fd_) != 0) return fail(failed("sync", file_, errno));
+  unconfirmed_.clear();
+  return true;
 }
 
 Result<bool> JournalFile::append(Epoch epoch, std::string_view record) {
@@ -163,15 +176,10 @@ Result<bool> JournalFile::append(Epoch epoch, std::string_view record) {
   buffer_ += record;
   store<uint64_t>(buffer_.data(), hash_bytes(std::string_view(buffer_).substr(8), identity_));
   buffer_.resize(size);
+  QW_ASSIGN_OR_RETURN(const bool confirmed, confirm());
+  if (!confirmed) return false;
   QW_ASSIGN_OR_RETURN(const bool extended, extend(end_ + size));
   if (!extended) return false;
-  if (!replayed_.empty()) {
-    // Of a process whose sync failed, or never was: the kernel may hold it for clean, and the disk
-    // may not have it. Written again, this sync covers it.
-    QW_ASSIGN_OR_RETURN(const bool confirmed, write_at(kPageBytes, replayed_));
-    if (!confirmed) return false;
-    replayed_.clear();
-  }
   QW_ASSIGN_OR_RETURN(const bool written, write_at(end_, buffer_));
   if (!written) return false;
   if (durability_ == Durability::sync && fdatasync(fd_) != 0) {
@@ -186,7 +194,7 @@ Result<bool> JournalFile::append(Epoch epoch, std::string_view record) {
 
 void JournalFile::restart() {
   end_ = kPageBytes;
-  replayed_.clear();
+  unconfirmed_.clear();
 }
 
 Result<bool> JournalFile::extend(uint64_t end) {

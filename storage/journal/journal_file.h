@@ -4,7 +4,7 @@
 // before have left there. The first block that holds no record of the next epoch ends the journal;
 // a whole record of a later epoch behind it means that one before it has been damaged. The store's
 // identity is part of every checksum, so another store's records are none.
-// Commit thread. Tests: tests/unit/storage/journal_test.cc.
+// One thread at a time. Tests: tests/unit/storage/journal_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,8 @@ class JournalFile final : public Journal {
  private:
   JournalFile(std::filesystem::path file, uint64_t identity, Durability durability, int fd)
       : file_(std::move(file)), identity_(identity), durability_(durability), fd_(fd) {}
+  // False: no room.
+  Result<bool> confirm();
   Result<bool> extend(uint64_t end);
   // False: no room.
   Result<bool> write_at(uint64_t at, std::string_view bytes);
@@ -46,7 +48,7 @@ class JournalFile final : public Journal {
   uint64_t end_ = 0;    // where the next record goes
   uint64_t bytes_ = 0;  // of the file
   std::string buffer_;
-  std::string replayed_;  // blocks that replay() found, until they are known to be durable
+  std::string unconfirmed_;  // blocks that replay() found and that are not known to be durable
 };
 
 }  // namespace qw::storage

@@ -1,10 +1,11 @@
-// Commit: one epoch, or one slice of background work, as one transaction.
+// Commit: one epoch as a record of the journal, or journaled epochs and another one or a slice of
+// background work as one transaction.
 //
 // Order inside a transaction: folds are decided first (a relation whose changes go straight to the
 // base writes no log), then log, rows, images, what is dropped, obsolete log entries, meta. Readers
 // learn of the new overlay before the transaction becomes visible and take it with the version it
 // belongs to. Everything here depends on the input alone: the same epochs give the same bytes.
-// Commit thread. Tests: tests/unit/storage/store_test.cc, model_test.cc, tests/crash/.
+// Under commit_mutex. Tests: tests/unit/storage/store_test.cc, model_test.cc, tests/crash/.
 #include <algorithm>
 #include <utility>
 
@@ -67,11 +68,9 @@ bool compact(std::vector<RunPtr>& runs, size_t pinned) {
     size_t level = 0, count = 0;
     while (count < movable) {
       level = std::max(level, level_of(*runs[count]));
-      size_t at_level = 0;
-      for (; count < movable && level_of(*runs[count]) <= level; ++count) {
-        at_level += level_of(*runs[count]) == level ? 1U : 0U;
-      }
-      if (at_level < kRunsPerLevel) continue;
+      const size_t newer = count;
+      while (count < movable && level_of(*runs[count]) <= level) ++count;
+      if (count - newer < kRunsPerLevel) continue;
       runs[0] = Run::merge(std::span(runs).first(count));
       runs.erase(runs.begin() + 1, runs.begin() + static_cast<std::ptrdiff_t>(count));
       changed = merged = true;
@@ -253,7 +252,7 @@ Result<void> Store::Impl::Commit::fold_all(Epoch epoch, RelationState& relation)
 
 void Store::Impl::Commit::start_pass(const RelationState& relation, double pages_per_row) {
   QW_ASSERT(!relation.runs.empty());
-  store.passes.push_back({relation.relation, relation.runs, pages_per_row, {}});
+  store.passes.push_back({relation.relation, relation.runs, next.epoch, pages_per_row, {}});
 }
 
 // When the overlay outgrows its memory, the relation that frees most is folded, whatever it costs.
@@ -308,7 +307,7 @@ Result<void> Store::Impl::Commit::finish_pass() {
   QW_ASSERT(std::equal(pass.runs.begin(), pass.runs.end(),
                        relation.runs.begin() + static_cast<std::ptrdiff_t>(newer)));
   relation.runs.resize(newer);
-  relation.folded = pass.runs.front()->newest();
+  relation.folded = pass.upto;
   ++store.counters.folds;
   store.log.release({LogKind::relation, relation.relation.value}, relation.folded);
   return fold_rest(relation);
@@ -562,7 +561,7 @@ Result<void> Store::Impl::commit(const StagedEpoch::Impl& staged_epoch) {
 }
 
 Result<bool> Store::Impl::commit_to_journal(const StagedEpoch::Impl& staged_epoch) {
-  if (!journal || staged_epoch.bytes > options.journaled_bytes_max) return false;
+  if (!journal || staged_epoch.bytes > kJournaledBytesMax) return false;
   if (!has_record(staged_epoch.write)) return false;
   QW_ASSERT(staged_epoch.write.epoch.value == source->current()->epoch.value + 1);
   journal_record.clear();
@@ -654,8 +653,9 @@ Result<bool> Store::Impl::maintain(bool idle) {
 
 Result<void> Store::Impl::take_journal_in() {
   const std::lock_guard lock(commit_mutex);
+  if (!journaled) return {};
   if (failed) return fail(*failed);
-  return journaled ? commit_in_transaction(nullptr) : Result<void>();
+  return commit_in_transaction(nullptr);
 }
 
 }  // namespace qw::storage

@@ -65,6 +65,7 @@ struct Unwritten {
 struct FoldPass {
   ObjectId relation;
   std::vector<RunPtr> runs;  // the oldest runs of the relation, newest first
+  Epoch upto;                // they, and the relation's log up to here, say the same
   double pages_per_row = 1;
   std::string from;  // the next key
 };

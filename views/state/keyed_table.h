@@ -120,9 +120,10 @@ class KeyedTable {
   Entry* find_one(const KeyWords& key, uint64_t hash) const;
   void free_table(Partition& part);
   size_t chunk_bytes(size_t chunk) const { return (size_t{16} << chunk) * entry_bytes_; }
-  // Whether the system gives the chunk's memory as entries are handed out. Up to half of all
-  // entries are still to come after a chunk was added: counted at once, 20 M keys had states
-  // written out at 3.6 GB of 4.5.
+  // Whether the system gives (a huge page at a time, so that up to 2 MB more are touched than
+  // counted) the chunk's memory as entries are handed out. Up to half of all entries are still to
+  // come after a chunk was added: counted at once, 20 M keys had states written out at 3.6 GB
+  // of 4.5.
   bool is_lazy(size_t chunk) const { return chunk_bytes(chunk) >= kMappedPagesMin; }
   size_t table_bytes(const Partition& part) const;
   Entry* add(const KeyWords& key, uint64_t hash);

@@ -58,6 +58,18 @@ TEST_CASE("one of the files alone is refused by the other's name") {
   }
 }
 
+TEST_CASE("a journal alone is not taken for an empty directory") {
+  const TempDir dir;
+  const fs::path data = dir.path() / "data";
+  fill(data);
+  done(open_both(data));
+  fs::remove(data / kStoreFile);
+  fs::remove(data / kCatalogFile);
+  const auto bytes = fs::file_size(data / kJournalFile);
+  check_refused(open_both(data), "XX001", (data / kStoreFile).string());
+  CHECK(fs::file_size(data / kJournalFile) == bytes);
+}
+
 TEST_CASE("files of two directories do not go together") {
   const TempDir dir;
   const fs::path mine = dir.path() / "mine", other = dir.path() / "other";

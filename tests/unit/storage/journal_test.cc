@@ -78,18 +78,6 @@ TEST_CASE("a restarted journal forgets what the environment holds") {
   CHECK(value_of(replayed(*disk.journal, 9)) == rest);
 }
 
-TEST_CASE("what a start found is written again with the next record") {
-  JournalOnDisk disk;
-  disk.append(1, "one");
-  disk.append(2, "two");
-  disk.reopen();
-  CHECK(value_of(replayed(*disk.journal, 0)).size() == 2);
-  disk.put(4096 + 25, '!');  // as if the disk had never got the page that the kernel showed
-  disk.append(3, "three");
-  disk.reopen();
-  CHECK(value_of(replayed(*disk.journal, 0)) == Records{{1, "one"}, {2, "two"}, {3, "three"}});
-}
-
 TEST_CASE("a torn last record is none, and its place is used again") {
   JournalOnDisk disk;
   disk.append(1, "one");
@@ -106,11 +94,11 @@ TEST_CASE("a damaged record before a whole one is an error, as is a missing one"
   JournalOnDisk disk;
   for (uint64_t epoch = 1; epoch <= 4; ++epoch) disk.append(epoch, "record");
   CHECK(replayed(*disk.journal, 4).has_value());
-  const int64_t second = 2 * 4096;
+  constexpr int64_t kSecond = int64_t{2} * 4096;
   for (const int64_t at : {0, 7, 8, 16, 24, 29}) {
     JournalOnDisk other;
     for (uint64_t epoch = 1; epoch <= 4; ++epoch) other.append(epoch, "record");
-    other.put(second + at, '!');
+    other.put(kSecond + at, '!');
     other.reopen();
     const auto found = replayed(*other.journal, 0);
     REQUIRE(!found);
@@ -168,10 +156,11 @@ struct World {
   uint64_t epoch = 0;
   std::map<ObjectId, Rows> rows;
 
-  World() { open(); }
+  StoreOptions options;
+
+  explicit World(const StoreOptions& given = {}) : options(given) { open(); }
   void open() {
     store.reset();
-    StoreOptions options;
     options.dir = dir.path();
     store = value_of(Store::open(options));
     CHECK(store->epoch() == Epoch{epoch});
@@ -195,12 +184,13 @@ struct World {
     }
     CHECK(value_of(store->check()) == std::vector<std::string>{});
   }
-  uint64_t base_rows(ObjectId relation) const {
+  RelationStats stats(ObjectId relation) const {
     for (const RelationStats& stats : store->relations()) {
-      if (stats.relation == relation) return stats.base_rows;
+      if (stats.relation == relation) return stats;
     }
-    return 0;
+    return {};
   }
+  uint64_t base_rows(ObjectId relation) const { return stats(relation).base_rows; }
 };
 
 TEST_CASE("small epochs are journaled, seen, found again, and taken in when nothing comes") {
@@ -276,6 +266,41 @@ TEST_CASE("a transaction takes the journal in, with what it drops") {
   world.open();
   world.check();
   CHECK(value_of(world.store->snapshot()).row_count(kTable) == 0);
+}
+
+TEST_CASE("a fold in slices leaves nothing of journaled epochs in the log") {
+  StoreOptions options;
+  options.overlay_bytes_max = 0;  // everything is folded, whatever it costs
+  options.slice_pages_max = 2;
+  World world(options);
+  Changes many;
+  for (int i = 0; i < 4000; ++i) many[fmt::format("{:05}", i)] = std::string(100, 'm');
+  EpochBuilder first = world.builder();
+  first.change(kTable, many, world.rows[kTable]);
+  world.commit(first);
+  for (int i = 0; i < 60; ++i) world.put(kTable, fmt::format("{:05}", i * 66), "changed");
+  world.put(kOther, "last", "1");
+  while (value_of(world.store->maintain(/*idle=*/true))) {
+  }
+  world.check();
+  world.open();
+  world.check();
+  CHECK(world.stats(kTable).overlay_rows == 0);
+  CHECK(world.stats(kOther).overlay_rows == 0);
+}
+
+TEST_CASE("runs stay few, whatever sizes epochs have") {
+  StoreOptions options;
+  options.fold = FoldPolicy::never;
+  World world(options);
+  for (int i = 0; i < 1500; ++i) {
+    // Sizes like 1 1 1 2 1 1 1 2 .. 3: the number of runs grew with the number of epochs once.
+    size_t size = 40;
+    for (int n = i + 1; n % 4 == 0; n /= 4) size *= 4;
+    world.put(kTable, fmt::format("{:05}", i), std::string(size, 'r'));
+  }
+  world.check();
+  CHECK(world.stats(kTable).overlay_runs < 30);
 }
 
 TEST_CASE("a large epoch is a transaction, and more epochs than the journal holds are kept") {
