@@ -347,7 +347,8 @@ Result<KvStats> MemoryKv::stats() {
 
 Result<void> MemoryJournal::replay(Epoch last, const Visit& visit) {
   for (auto it = records_.upper_bound(last); it != records_.end(); ++it) {
-    QW_ASSERT(it->first.value == ++last.value);
+    ++last.value;
+    QW_ASSERT(it->first == last);
     QW_TRY(visit(it->first, it->second));
   }
   return {};
