@@ -23,9 +23,9 @@
 namespace qw::storage {
 namespace {
 
-constexpr uint32_t kMagic = 0x314A5751;  // "QWJ1"
-constexpr size_t kFileHeaderBytes = 24;  // magic 4, zero 4, identity 8, checksum 8
-constexpr size_t kHeaderBytes = 24;      // checksum 8, epoch 8, size 8
+constexpr uint32_t kJournalMagic = 0x314A5751;  // "QWJ1"
+constexpr size_t kFileHeaderBytes = 24;         // magic 4, zero 4, identity 8, checksum 8
+constexpr size_t kHeaderBytes = 24;             // checksum 8, epoch 8, size 8
 // Grows by so much: writing over zeros later changes nothing that a sync of the data leaves out.
 constexpr uint64_t kStepBytes = 1 << 20;
 
@@ -47,7 +47,7 @@ Error damaged(const std::filesystem::path& file, std::string_view how) {
 
 std::string file_header(uint64_t identity) {
   std::string header;
-  append<uint32_t>(header, kMagic);
+  append<uint32_t>(header, kJournalMagic);
   append<uint32_t>(header, 0);
   append<uint64_t>(header, identity);
   append<uint64_t>(header, hash_bytes(header, 0));

@@ -1,6 +1,5 @@
 #include "src/engine/epoch_loop.h"
 
-#include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -75,6 +74,7 @@ class World {
   void open() {
     loop.reset();
     store.reset();
+    storage::StoreOptions options;
     options.kv = kv;
     store = value_of(storage::Store::open(options));
     loop = std::make_unique<EpochLoop>(*store, *clock_, MemoryShares::of(uint64_t{1} << 30));
@@ -199,7 +199,6 @@ class World {
   }
 
   std::shared_ptr<storage::MemoryKv> kv = std::make_shared<storage::MemoryKv>();
-  storage::StoreOptions options;  // for the next open()
   std::unique_ptr<storage::Store> store;
   std::unique_ptr<EpochLoop> loop;
   std::map<ObjectId, std::shared_ptr<RelationLayout>> layouts;
@@ -430,45 +429,6 @@ TEST_CASE("a disk without room is waited for: nothing accepted is lost, nothing 
   world.restart();
   CHECK(world.stored(kTable) == "1 a, 2 b, 3 c");
   CHECK(world.stored(kEvents) == "7 e");
-}
-
-TEST_CASE("a write waits for one slice of background work, not for all of it") {
-  World world;
-  done(world.loop->start());
-  world.options.fold = storage::FoldPolicy::shuffled;
-  std::atomic<int> commits = 0;
-  bool worked = false;
-  for (uint64_t salt = 1; salt < 40 && !worked; ++salt) {
-    world.options.salt = salt;  // decides whether the rows are folded in slices of a few
-    world.restart();
-    ClientWrite rows;
-    for (int64_t id = 0; id < 2000; ++id) {
-      const int64_t key = static_cast<int64_t>(salt) * 10'000 + id;
-      ClientWrite one = world.put(kTable, key, "a");
-      rows.tables.push_back(std::move(one.tables[0]));
-      world.keep(std::move(one));
-    }
-    CHECK(world.write(std::move(rows)));
-    commits = 0;
-    world.kv->set_fault([&](uint64_t) {
-      ++commits;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      return storage::CommitFault::none;
-    });
-    for (int i = 0; i < 50 && commits < 5; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    if (commits < 5) continue;  // this salt left nothing to do
-    for (int64_t id = 0; id < 10; ++id) {
-      const int before = commits;
-      CHECK(world.write(world.put(kOther, static_cast<int64_t>(salt) * 100 + id, "b")));
-      // The slice in hand, the write's own, and one begun before it stood in the queue.
-      CHECK(commits - before <= 3);
-    }
-    worked = true;
-  }
-  world.kv->set_fault({});
-  CHECK(worked);
 }
 
 TEST_CASE("a database that stops does not wait for room") {
