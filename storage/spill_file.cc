@@ -18,8 +18,6 @@
 namespace qw::storage {
 namespace {
 
-uint64_t whole_pages(uint64_t size) { return (size + kPageBytes - 1) / kPageBytes * kPageBytes; }
-
 Error failed(std::string_view what, int code) {
   std::string text = fmt::format("could not {} a temporary file: {}", what, std::strerror(code));
   return code == ENOSPC ? disk_full(std::move(text)) : io_error(std::move(text));

@@ -182,7 +182,7 @@ std::vector<StateStats> Store::states() const {
     }
   }
   for (const auto& [state, pieces] : impl_->unwritten.pieces) {
-    by_id[state].log_bytes += impl_->unwritten.bytes_of(state);
+    for (const std::string& piece : pieces) by_id[state].log_bytes += piece.size();
   }
   std::vector<StateStats> out;
   for (auto& [state, stats] : by_id) {

@@ -21,6 +21,9 @@ namespace qw::storage {
 
 // What LMDB and the disk write at once.
 inline constexpr uint64_t kPageBytes = 4096;
+inline uint64_t whole_pages(uint64_t size) {
+  return (size + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
 
 inline constexpr uint32_t kFormatVersion = 4;
 inline constexpr size_t kChecksumBytes = 8;

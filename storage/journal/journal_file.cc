@@ -29,8 +29,6 @@ constexpr size_t kHeaderBytes = 24;             // checksum 8, epoch 8, size 8
 // Grows by so much: writing over zeros later changes nothing that a sync of the data leaves out.
 constexpr uint64_t kStepBytes = 1 << 20;
 
-uint64_t whole_blocks(uint64_t size) { return (size + kPageBytes - 1) / kPageBytes * kPageBytes; }
-
 Error failed(std::string_view what, const std::filesystem::path& file, int code) {
   std::string text = fmt::format("cannot {} the journal: {}: {}", what,
                                  std::generic_category().message(code), file.string());
@@ -140,7 +138,7 @@ Result<void> JournalFile::replay(Epoch last, const Visit& visit) {
     const auto record = parse(bytes.substr(end_), identity_, next);
     if (!record || record->epoch != next) break;
     QW_TRY(visit(record->epoch, record->payload));
-    end_ += whole_blocks(kHeaderBytes + record->payload.size());
+    end_ += whole_pages(kHeaderBytes + record->payload.size());
     ++next.value;
   }
   // Each record was durable before the next one was begun.
@@ -168,7 +166,7 @@ Result<bool> JournalFile::confirm() {
 }
 
 Result<bool> JournalFile::append(Epoch epoch, std::string_view record) {
-  const uint64_t size = whole_blocks(kHeaderBytes + record.size());
+  const uint64_t size = whole_pages(kHeaderBytes + record.size());
   if (end_ + size > limits::kJournalBytesMax) return false;
   buffer_.assign(sizeof(uint64_t), '\0');
   qw::append<uint64_t>(buffer_, epoch.value);

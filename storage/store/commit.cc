@@ -107,8 +107,8 @@ struct Store::Impl::Commit {
   RelationState& edit(ObjectId relation);
   Result<void> write_log(LogStream stream, Epoch epoch, std::string_view piece, uint32_t& part);
 
-  // The change is part of what readers see.
-  void take_in(const StagedRuns::Change& change);
+  // The change is part of what readers see, and of what a transaction has to write.
+  void take_in(const StagedRuns::Change& change, Unwritten::Runs& unwritten);
   // Puts into the base or the log what no transaction has written yet: `unwritten`, and the runs of
   // `staged`, which may be null.
   Result<void> write_relations(Epoch epoch, const StagedEpoch::Impl* staged);
@@ -164,21 +164,20 @@ Result<void> Store::Impl::Commit::write_log(LogStream stream, Epoch epoch, std::
 
 // -- relations
 
-void Store::Impl::Commit::take_in(const StagedRuns::Change& change) {
+void Store::Impl::Commit::take_in(const StagedRuns::Change& change, Unwritten::Runs& unwritten) {
   RelationState& relation = edit(change.relation);
   relation.rows += change.rows_added;
   relation.copies += change.copies_added;
-  if (change.run->count() > 0) relation.runs.insert(relation.runs.begin(), change.run);
+  std::vector<RunPtr>& runs = unwritten[change.relation];
+  if (change.run->count() == 0) return;
+  relation.runs.insert(relation.runs.begin(), change.run);
+  runs.push_back(change.run);
 }
 
 Result<void> Store::Impl::Commit::write_relations(Epoch epoch, const StagedEpoch::Impl* staged) {
-  std::map<ObjectId, std::vector<RunPtr>> unwritten = store.unwritten.runs;
+  Unwritten::Runs unwritten = store.unwritten.runs;
   if (staged != nullptr) {
-    for (const StagedRuns::Change& change : staged->runs->changes) {
-      take_in(change);
-      std::vector<RunPtr>& runs = unwritten[change.relation];
-      if (change.run->count() > 0) runs.push_back(change.run);
-    }
+    for (const StagedRuns::Change& change : staged->runs->changes) take_in(change, unwritten);
     for (const ObjectId dropped : staged->write.dropped_relations) unwritten.erase(dropped);
   }
   for (auto& [id, runs] : unwritten) {
@@ -582,9 +581,7 @@ void Store::Impl::keep(const StagedEpoch::Impl& staged_epoch) {
   Commit commit(*this);
   commit.next.epoch = staged_epoch.write.epoch;
   for (const StagedRuns::Change& change : staged_epoch.runs->changes) {
-    commit.take_in(change);
-    std::vector<RunPtr>& runs = unwritten.runs[change.relation];
-    if (change.run->count() > 0) runs.push_back(change.run);
+    commit.take_in(change, unwritten.runs);
   }
   for (const StateLog& changes : staged_epoch.write.state_logs) {
     std::vector<std::string>& pieces = unwritten.pieces[changes.state];

@@ -50,15 +50,9 @@ struct StateImages {
 // epochs: images come only with a transaction, so no partition's image lies between two of them.
 struct Unwritten {
   // Oldest first; none of a relation of which only counts have changed.
-  std::map<ObjectId, std::vector<RunPtr>> runs;
+  using Runs = std::map<ObjectId, std::vector<RunPtr>>;
+  Runs runs;
   std::map<StateId, std::vector<std::string>> pieces;  // oldest first
-  size_t bytes_of(StateId state) const {
-    size_t sum = 0;
-    if (const auto it = pieces.find(state); it != pieces.end()) {
-      for (const std::string& piece : it->second) sum += piece.size();
-    }
-    return sum;
-  }
 };
 
 // A fold that takes several commits.

@@ -1,11 +1,11 @@
 // A disk that fails on demand, for fault_test.py: loaded into the server by LD_PRELOAD.
 //
 // The file named by DISK_FAULT says what fails now, and in which file: `full` (no room: a write of
-// several pieces comes short, any other fails, but for one over LMDB's meta pages),
-// `write` or `sync` (EIO), `interrupt` (every other write is interrupted, the others take half if
-// they may); an empty or missing file = nothing. That is store.mdb and store.journal; with
-// `catalog-` before it, catalog.db with its journal, and the secrets. A number behind it lets so
-// many calls pass first. Each call sees the file's content of its own moment, so that a test can
+// several pieces comes short, any other fails, but for one over LMDB's meta pages), `write` or
+// `sync` (EIO), `interrupt` (every other write is interrupted, the others take half if they may);
+// an empty or missing file = nothing. That is store.mdb and store.journal; with `catalog-` before
+// it, catalog.db with its journal, and the secrets. A number behind it lets so many calls pass
+// first. Each call sees the file's content of its own moment, so that a test can
 // break and mend the disk under a running server. Both names of each call are wrapped: LMDB and
 // this file may be compiled with different offsets.
 #undef _FILE_OFFSET_BITS
@@ -77,11 +77,11 @@ bool fault_is(Disk disk, const char* name, bool counts = true) {
 
 // LMDB's two meta pages lie in the file from its first day: a full disk refuses new blocks, not a
 // write over old ones, so a commit whose pages found room is also confirmed.
-constexpr off64_t meta_pages_end = 2 * 4096;
+constexpr off64_t kMetaPagesEnd = 2 * 4096;
 
 // The error that a write at this place is to fail with; 0 = none.
 int write_error(Disk disk, off64_t at) {
-  const bool old_block = disk == Disk::store && at < meta_pages_end;
+  const bool old_block = disk == Disk::store && at < kMetaPagesEnd;
   if (!old_block && fault_is(disk, "full")) return ENOSPC;
   return fault_is(disk, "write") ? EIO : 0;
 }
