@@ -16,6 +16,8 @@ namespace qw {
 
 using Int128 = __int128;
 using UInt128 = unsigned __int128;
+// The same at any multiple of 8 bytes: for what is kept many times over.
+using LooseInt128 = __int128 __attribute__((aligned(8)));
 
 template <typename T>
 T load(const void* from) {

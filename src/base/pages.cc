@@ -23,6 +23,14 @@ char* map_pages(size_t size) {
   return static_cast<char*>(pages);
 }
 
+void touch_pages(char* pages, size_t size) {
+  if (size < kMappedPagesMin) return;
+#ifdef MADV_POPULATE_WRITE
+  if (madvise(pages, size, MADV_POPULATE_WRITE) == 0) return;
+#endif
+  std::memset(pages, 0, size);  // before Linux 5.14
+}
+
 void unmap_pages(char* pages, size_t size) {
   if (pages == nullptr) return;
   if (size < kMappedPagesMin) {

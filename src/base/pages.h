@@ -15,6 +15,10 @@ inline constexpr size_t kMappedPagesMin = size_t{128} << 10;
 char* map_pages(size_t size);
 void unmap_pages(char* pages, size_t size);
 
+// Takes all memory of such a piece now. A page that is read before it is written is mapped twice,
+// and the second time every core that runs this process is stopped: for what is filled at random.
+void touch_pages(char* pages, size_t size);
+
 inline constexpr size_t kHugePagesMin = size_t{4} << 20;
 
 // For vectors that may grow large. Below this malloc keeps what it was given back (see main.cc),

@@ -4,6 +4,7 @@
 #include <emmintrin.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "src/base/assert.h"
@@ -13,7 +14,9 @@ namespace qw::views {
 namespace {
 
 constexpr uint32_t kEmpty = 0, kTombstone = 1;  // tag 0: never matches a key's tag
-constexpr uint32_t kProbeRun = 256;             // rows in flight between prefetch and use
+// Where a payload of some size goes on in another line, wherever the entry begins.
+constexpr uint32_t kSecondLine = 120;
+constexpr uint32_t kProbeRun = 256;  // rows in flight between prefetch and use
 
 inline uint32_t tag_of(uint32_t hash) {
   const uint32_t tag = hash & 0xffU;
@@ -55,13 +58,37 @@ inline bool same_key(const Entry* entry, const KeyWords& key, uint64_t hash) {
   }
 }
 
-constexpr size_t round_up(size_t value, size_t to) { return (value + to - 1) / to * to; }
+// The keys that a run has added, but for a few percent that look like one of them.
+class AddedKeys {
+ public:
+  // And adds it.
+  bool may_contain(uint64_t hash) {
+    uint64_t& word = bits_[hash & 63U];
+    const uint64_t bit = uint64_t{1} << (hash >> 6 & 63U);
+    const bool there = (word & bit) != 0;
+    word |= bit;
+    return there;
+  }
+
+ private:
+  std::array<uint64_t, 64> bits_{};
+};
+
+constexpr uint32_t kLineBytes = 64;
+
+uint32_t entry_size(uint32_t payload_bytes) {
+  const auto bytes = static_cast<uint32_t>((sizeof(Entry) + payload_bytes + kPayloadAlignment - 1) /
+                                           kPayloadAlignment * kPayloadAlignment);
+  // Nearly a line: then no entry lies in two.
+  return bytes > kLineBytes - 16 && bytes < kLineBytes ? kLineBytes : bytes;
+}
 
 }  // namespace
 
 KeyedTable::KeyedTable(bool packed_keys, uint32_t payload_bytes)
     : packed_(packed_keys),
-      entry_bytes_(static_cast<uint32_t>(round_up(sizeof(Entry) + payload_bytes, 16))) {}
+      entry_bytes_(entry_size(payload_bytes)),
+      second_line_(std::min(entry_bytes_ - 1, kSecondLine)) {}
 
 KeyedTable::~KeyedTable() { clear(); }
 
@@ -172,7 +199,7 @@ void KeyedTable::find_range(const KeyBatch& keys, uint32_t from, uint32_t to, En
     }
     out[i] = entry_at(part, slots[__builtin_ctz(mask)] & 0xffffffU);
     __builtin_prefetch(out[i], 1);
-    __builtin_prefetch(reinterpret_cast<char*>(out[i]) + 56, 1);
+    __builtin_prefetch(reinterpret_cast<char*>(out[i]) + second_line_, 1);
   }
   if constexpr (packed) {
     for (uint32_t i = from; i < to; ++i) {
@@ -199,10 +226,11 @@ void KeyedTable::find_or_add(const KeyBatch& keys, Entry** out, Distinct distinc
   for (uint32_t from = 0; from < keys.count; from += kProbeRun) {
     const uint32_t to = from + kProbeRun < keys.count ? from + kProbeRun : keys.count;
     packed_ ? find_range<true>(keys, from, to, out) : find_range<false>(keys, from, to, out);
+    AddedKeys added;
     for (uint32_t i = from; i < to; ++i) {
       if (out[i] != nullptr) continue;
       // An earlier row of this run may have added the key.
-      if (distinct == Distinct::no) {
+      if (distinct == Distinct::no && added.may_contain(keys.hashes[i])) {
         out[i] = packed_ ? find_one<true>(keys.words[i], keys.hashes[i])
                          : find_one<false>(keys.words[i], keys.hashes[i]);
       }
@@ -263,10 +291,14 @@ void KeyedTable::insert_slot(Partition& part, uint32_t hash, uint32_t index) {
 void KeyedTable::grow(Partition& part) {
   uint32_t* old = part.slots;
   const uint32_t old_groups = part.groups;
-  // Tombstones alone may have filled it: then the same size will do.
+  // Tombstones alone may have filled it: then the same size will do. A partition that comes into
+  // being behind others, as when they are read back one by one, will be about as large as they are.
+  const uint64_t wanted = old_groups == 0 ? average_live() : part.live;
   uint32_t groups = old_groups == 0 ? 1 : old_groups;
-  while (size_t{part.live} + 1 > size_t{groups} * 9) groups *= 2;
-  part.slots = reinterpret_cast<uint32_t*>(map_pages(size_t{groups} * kSlots * 4));
+  while (wanted + 1 > uint64_t{groups} * 9) groups *= 2;
+  char* slots = map_pages(size_t{groups} * kSlots * 4);
+  touch_pages(slots, size_t{groups} * kSlots * 4);
+  part.slots = reinterpret_cast<uint32_t*>(slots);
   part.groups = groups;
   part.group_mask = groups - 1;
   part.used = 0;
@@ -277,6 +309,12 @@ void KeyedTable::grow(Partition& part) {
     if (entry->mark != kFreed) insert_slot(part, static_cast<uint32_t>(entry->hash), index);
   }
   unmap_pages(reinterpret_cast<char*>(old), size_t{old_groups} * kSlots * 4);
+}
+
+uint64_t KeyedTable::average_live() const {
+  const auto used = std::count_if(partitions_.begin(), partitions_.end(),
+                                  [](const Partition& part) { return part.live != 0; });
+  return used == 0 ? 0 : size_ / static_cast<uint64_t>(used);
 }
 
 void KeyedTable::erase(Entry* entry) {

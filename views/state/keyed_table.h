@@ -6,14 +6,14 @@
 // are compared at once); and entries in chunks that never move, so entry pointers are stable and
 // growing copies 4 bytes per key.
 //
-//   entry: 8 bytes hash, 4 mark, 4 unused, 16 key (inline, or address and size of packed bytes),
+//   entry: 8 bytes hash, 4 mark, 4 number, 16 key (inline, or address and size of packed bytes),
 //   payload
 //
 // What hangs on entries lies in one heap for all partitions, or, once split(), in one per
 // partition, so that the memory of a partition can be given back (residency.h).
 //
-// `mark` belongs to the owner (0 in a new entry). Probing is by batch: prefetch index lines, find
-// candidates and prefetch entries, compare. Epoch thread only. Tests:
+// `mark` and `number` belong to the owner (0 in a new entry). Probing is by batch: prefetch index
+// lines, find candidates and prefetch entries, compare. Epoch thread only. Tests:
 // tests/unit/views/state_test.cc.
 #pragma once
 
@@ -30,24 +30,29 @@
 
 namespace qw::views {
 
+// A group with one sum is 64 bytes: a line of the cache, whose memory is asked for once.
+inline constexpr size_t kPayloadAlignment = 8;
+
 struct Entry {
   uint64_t hash;
   uint32_t mark;
-  uint32_t unused;
+  uint32_t number;
   KeyWords key;
 
   char* payload() { return reinterpret_cast<char*>(this + 1); }
   const char* payload() const { return reinterpret_cast<const char*>(this + 1); }
   template <typename T>
   T& as() {
+    static_assert(alignof(T) <= kPayloadAlignment);
     return *reinterpret_cast<T*>(this + 1);
   }
   template <typename T>
   const T& as() const {
+    static_assert(alignof(T) <= kPayloadAlignment);
     return *reinterpret_cast<const T*>(this + 1);
   }
 };
-static_assert(sizeof(Entry) == 32);  // payloads are 16-byte aligned
+static_assert(sizeof(Entry) == 32);
 
 class KeyedTable {
  public:
@@ -128,10 +133,12 @@ class KeyedTable {
   size_t table_bytes(const Partition& part) const;
   Entry* add(const KeyWords& key, uint64_t hash);
   void grow(Partition& part);
+  uint64_t average_live() const;  // of partitions with entries
   void insert_slot(Partition& part, uint32_t hash, uint32_t index);
 
   bool packed_;
   uint32_t entry_bytes_;
+  uint32_t second_line_;  // byte of an entry that is asked for besides its first
   uint64_t size_ = 0;
   size_t table_bytes_ = 0;
   std::array<Partition, kPartitionCount> partitions_;
