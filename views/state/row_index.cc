@@ -1,27 +1,87 @@
 // RowIndex: see row_index.h.
 #include "views/state/row_index.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <numeric>
 
-#include <absl/container/flat_hash_map.h>
-
 #include "src/base/assert.h"
 #include "src/base/hash.h"
+#include "src/base/pages.h"
 
 namespace qw::views {
 
-// A key with many rows: positions by row, so that none is searched for.
+// A key with many rows: positions by the hashes of rows, so that none is searched for.
 struct BigRows {
-  std::vector<StoredRow*> rows;
-  absl::flat_hash_map<std::string_view, uint32_t, StringHash, StringEqual> position;
+  static constexpr uint32_t kNone = UINT32_MAX;
+  std::vector<StoredRow*, PageAllocator<StoredRow*>> rows;
+  // Open addressing: the hash above, position + 1 below; 0 = empty. At most half of them are used.
+  std::vector<uint64_t, PageAllocator<uint64_t>> slots;
+
+  size_t mask() const { return slots.size() - 1; }
+  uint32_t find(std::string_view row, uint32_t hash) const {
+    for (size_t at = hash & mask(); slots[at] != 0; at = (at + 1) & mask()) {
+      if (slots[at] >> 32 != hash) continue;
+      const auto position = static_cast<uint32_t>(slots[at]) - 1;
+      if (rows[position]->bytes() == row) return position;
+    }
+    return kNone;
+  }
+  void add(StoredRow* row) {
+    rows.push_back(row);
+    if (rows.size() * 2 <= slots.size()) return insert(row->hash, rows.size() - 1);
+    std::fill(slots.begin(), slots.end(), 0);
+    slots.resize(std::bit_ceil(rows.size() * 2));
+    for (size_t position = 0; position < rows.size(); ++position) {
+      insert(rows[position]->hash, position);
+    }
+  }
+  // The last row takes the place of the one that goes.
+  void remove(uint32_t position) {
+    const size_t last = rows.size() - 1;
+    clear(slot_of(position));
+    if (position != last) {
+      uint64_t& moved = slots[slot_of(last)];
+      moved = slot(rows[last]->hash, position);
+      rows[position] = rows[last];
+    }
+    rows.pop_back();
+  }
+
+ private:
+  static uint64_t slot(uint32_t hash, size_t position) {
+    return uint64_t{hash} << 32 | (position + 1);
+  }
+  void insert(uint32_t hash, size_t position) {
+    size_t at = hash & mask();
+    while (slots[at] != 0) at = (at + 1) & mask();
+    slots[at] = slot(hash, position);
+  }
+  size_t slot_of(size_t position) const {
+    const uint64_t wanted = slot(rows[position]->hash, position);
+    size_t at = rows[position]->hash & mask();
+    while (slots[at] != wanted) at = (at + 1) & mask();
+    return at;
+  }
+  // What was pushed behind the slot by others moves up, so that no search ends too early.
+  void clear(size_t hole) {
+    for (size_t at = (hole + 1) & mask(); slots[at] != 0; at = (at + 1) & mask()) {
+      const size_t home = (slots[at] >> 32) & mask();
+      if (((at - home) & mask()) < ((at - hole) & mask())) continue;
+      slots[hole] = slots[at];
+      hole = at;
+    }
+    slots[hole] = 0;
+  }
 };
 
 namespace {
 
 constexpr uint32_t kSmallRowsMax = 64;
-// A pointer, and a slot of a hash table that is about two thirds full.
-constexpr int64_t kBigRowBytes = 48;
+// A pointer, and slots of which a third is used.
+constexpr int64_t kBigRowBytes = 32;
+constexpr uint32_t kAhead = 16;  // rows whose memory is asked for before they are looked for
 
 }  // namespace
 
@@ -189,7 +249,12 @@ void RowIndex::change_rows(const Batch& batch, const KeyBatch& keys, const std::
   auto* entries = arena.allocate_array<Entry*>(keys.count);
   table_.find_or_add(keys, entries);
   const int64_t* weights = batch.weights;
+  auto* hashes = arena.allocate_array<uint32_t>(keys.count);
   for (uint32_t i = 0; i < keys.count; ++i) {
+    hashes[i] = append_only ? 0 : static_cast<uint32_t>(hash_bytes(rows[i]));
+  }
+  for (uint32_t i = 0; i < keys.count; ++i) {
+    if (i + kAhead < keys.count) ask_for(*entries[i + kAhead], hashes[i + kAhead]);
     const int64_t weight = weights == nullptr ? 1 : weights[batch.row(i)];
     if (weight == 0 && !closable) continue;
     if (replaying_) {
@@ -198,7 +263,7 @@ void RowIndex::change_rows(const Batch& batch, const KeyBatch& keys, const std::
       if (logging) log_row(rows[i], weight);
       touch(partition_of(keys.hashes[i]));
     }
-    change(entries[i], rows[i], weight);
+    change(entries[i], rows[i], hashes[i], weight);
   }
   // Keys that lost their last row go now: an entry may stand several times in `entries`, and the
   // same key may have come back, so the test is on what is there after the whole batch.
@@ -225,14 +290,22 @@ void RowIndex::forget(std::span<Entry* const> entries) {
   }
 }
 
-void RowIndex::change(Entry* entry, std::string_view row, int64_t weight) {
+void RowIndex::ask_for(const Entry& entry, uint32_t hash) const {
+  const RowSet& set = entry.as<RowSet>();
+  if (set.capacity == RowSet::kBig) {
+    __builtin_prefetch(&set.big->slots[hash & set.big->mask()]);
+  } else {
+    __builtin_prefetch(set.one);
+  }
+}
+
+void RowIndex::change(Entry* entry, std::string_view row, uint32_t hash, int64_t weight) {
   RowSet& set = entry->as<RowSet>();
   set.total += weight;
   if ((append_only && weight > 0) || weight == 0) {
     add_row(entry, row, 0, weight);
     return;
   }
-  const uint32_t hash = static_cast<uint32_t>(hash_bytes(row));
   uint32_t position = 0;
   StoredRow* stored = locate(set, row, hash, position);
   if (stored == nullptr) {
@@ -249,10 +322,8 @@ void RowIndex::change(Entry* entry, std::string_view row, int64_t weight) {
 StoredRow* RowIndex::locate(const RowSet& set, std::string_view row, uint32_t hash,
                             uint32_t& position) const {
   if (set.capacity == RowSet::kBig) {
-    const auto it = set.big->position.find(row);
-    if (it == set.big->position.end()) return nullptr;
-    position = it->second;
-    return set.big->rows[position];
+    position = set.big->find(row, hash);
+    return position == BigRows::kNone ? nullptr : set.big->rows[position];
   }
   const auto rows = set.rows();
   for (uint32_t i = 0; i < rows.size(); ++i) {
@@ -271,8 +342,8 @@ void RowIndex::add_row(Entry* entry, std::string_view row, uint32_t hash, int64_
   if (!row.empty()) std::memcpy(stored + 1, row.data(), row.size());
   ++rows_;
   if (set.capacity == RowSet::kBig) {
-    set.big->position.emplace(stored->bytes(), set.count++);
-    set.big->rows.push_back(stored);
+    set.big->add(stored);
+    ++set.count;
     count_big(entry->hash, 1);
     return;
   }
@@ -286,13 +357,12 @@ void RowIndex::add_row(Entry* entry, std::string_view row, uint32_t hash, int64_
     const std::span<StoredRow* const> old = set.rows();
     if (set.count >= kSmallRowsMax && !append_only) {
       auto* big = new BigRows;  // NOLINT: owned by the set, freed by release_set
-      big->rows.assign(old.begin(), old.end());
-      for (uint32_t i = 0; i < set.count; ++i) big->position.emplace(old[i]->bytes(), i);
+      for (StoredRow* row_before : old) big->add(row_before);
+      big->add(stored);
       release_set(entry);
       set.capacity = RowSet::kBig;
       set.big = big;
-      big->position.emplace(stored->bytes(), set.count++);
-      big->rows.push_back(stored);
+      ++set.count;
       count_big(entry->hash, set.count);
       return;
     }
@@ -312,12 +382,7 @@ void RowIndex::remove_row(Entry* entry, uint32_t position) {
   const uint32_t last = set.count - 1;
   if (set.capacity == RowSet::kBig) {
     stored = set.big->rows[position];
-    set.big->position.erase(stored->bytes());
-    if (position != last) {
-      set.big->rows[position] = set.big->rows[last];
-      set.big->position[set.big->rows[position]->bytes()] = position;
-    }
-    set.big->rows.pop_back();
+    set.big->remove(position);
     count_big(entry->hash, -1);
   } else if (set.capacity == 0) {
     stored = set.one;

@@ -6,7 +6,7 @@
 // row away stays cheap. Rows are packed, with their weight in front; a weight may be negative in
 // the middle of an epoch (changes come in any order), never at its end: `negative_rows`. Rows whose
 // key has a NULL in a column of `skip_null` match nothing and are not kept. Epoch thread only.
-// Tests: tests/unit/views/state_test.cc.
+// Tests: tests/unit/views/row_index_test.cc.
 #pragma once
 
 #include <array>
@@ -103,7 +103,9 @@ class RowIndex final : public RowState, public Spillable {
   // rows[i] is the packed row of the batch's i-th row that is left.
   void change_rows(const Batch& batch, const KeyBatch& keys, const std::string_view* rows,
                    Arena& arena);
-  void change(Entry* entry, std::string_view row, int64_t weight);
+  // Asks for the memory in which such a row would be found.
+  void ask_for(const Entry& entry, uint32_t hash) const;
+  void change(Entry* entry, std::string_view row, uint32_t hash, int64_t weight);
   void add_row(Entry* entry, std::string_view row, uint32_t hash, int64_t weight);
   void remove_row(Entry* entry, uint32_t position);
   void count_big(uint64_t entry_hash, int64_t rows);
