@@ -46,6 +46,7 @@ Made make_values(Host& host, const sql::Plan& plan, ProgramMaker& programs) {
 Made make_group(Host& host, const sql::Plan& plan, const ProgramMaker& programs) {
   GroupSpec spec;
   spec.input = schema_types(*plan.inputs[0]);
+  spec.not_null = plan.inputs[0]->properties.not_null;
   spec.append_only = programs.runs_once() || plan.inputs[0]->properties.append_only;
   if (const auto* aggregate = plan.as<sql::Aggregate>()) {
     spec.groups = aggregate->groups;

@@ -70,6 +70,19 @@ Result<int64_t> to_bigint(Int128 sum) {
   return static_cast<int64_t>(sum);
 }
 
+// count(*), and what counts the same: it reads how many rows the group has (offset 0).
+class RowCount final : public Accumulator {
+ public:
+  uint32_t bytes() const override { return 0; }
+  bool update(const AccumulateCall&) override { return true; }
+  void results(std::span<const char* const> states, Arena& arena, Vector& out,
+               sql::RowErrors&) const override {
+    out = Vector::flat(result_type, static_cast<uint32_t>(states.size()), arena);
+    for (size_t i = 0; i < states.size(); ++i) out.values<int64_t>()[i] = at<int64_t>(states[i]);
+  }
+  bool merges() const override { return true; }
+};
+
 class CountAccumulator final : public Accumulator {
  public:
   uint32_t bytes() const override { return sizeof(int64_t); }
@@ -84,6 +97,14 @@ class CountAccumulator final : public Accumulator {
     out = Vector::flat(result_type, static_cast<uint32_t>(states.size()), arena);
     for (size_t i = 0; i < states.size(); ++i) out.values<int64_t>()[i] = at<int64_t>(states[i]);
   }
+  void save(const char* state, std::string& out) const override {
+    append_varint(out, zigzag(at<int64_t>(state)));
+  }
+  bool load(std::string_view& from, char* state) override {
+    const auto count = read_varint(from);
+    *reinterpret_cast<int64_t*>(state) = unzigzag(count.value_or(0));
+    return count.has_value();
+  }
   bool merges() const override { return true; }
   void merge(char* into, const char* from) const override {
     *reinterpret_cast<int64_t*>(into) += at<int64_t>(from);
@@ -95,9 +116,8 @@ template <typename T>
 class IntegerSum final : public Accumulator {
  public:
   struct State {
-    Int128 sum;
+    LooseInt128 sum;
     int64_t count;
-    int64_t padding;
   };
   explicit IntegerSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(State); }
@@ -131,6 +151,16 @@ class IntegerSum final : public Accumulator {
         if (!quotient) errors.add(i, quotient.error());
       }
     }
+  }
+  void save(const char* state, std::string& out) const override {
+    append_wide_varint(out, at<State>(state).sum);
+    append_varint(out, zigzag(at<State>(state).count));
+  }
+  bool load(std::string_view& from, char* state) override {
+    const auto sum = read_wide_varint(from);
+    const auto count = read_varint(from);
+    *reinterpret_cast<State*>(state) = {sum.value_or(0), unzigzag(count.value_or(0))};
+    return sum && count;
   }
   bool merges() const override { return true; }
   void merge(char* into, const char* from) const override {
@@ -257,9 +287,9 @@ class FloatSum final : public Accumulator {
 class IntervalSum final : public Accumulator {
  public:
   struct State {
-    Int128 us;
+    LooseInt128 us;
     int64_t days, months;
-    int64_t count, padding;
+    int64_t count;
   };
   explicit IntervalSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(State); }
@@ -347,7 +377,7 @@ class Winner final : public Accumulator {
     int64_t count;
   };
   explicit Winner(bool greatest) : greatest_(greatest) {}
-  uint32_t bytes() const override { return (sizeof(State) + 15) / 16 * 16; }
+  uint32_t bytes() const override { return sizeof(State); }
   bool update(const AccumulateCall& call) override {
     bool grows = true;
     each_row<State, T>(call, offset, [&](State& state, const T& value, int64_t weight) {
@@ -399,7 +429,7 @@ class TextWinner final : public Accumulator {
  public:
   struct State {
     Str value;
-    int64_t count, padding;
+    int64_t count;
   };
   explicit TextWinner(bool greatest) : greatest_(greatest) {}
   uint32_t bytes() const override { return sizeof(State); }
@@ -562,7 +592,7 @@ class FloatDeviation final : public Accumulator {
  public:
   struct State {
     ExactFloat sum, squares;
-    int64_t count, padding;
+    int64_t count;
   };
   FloatDeviation(bool sample, bool root) : sample_(sample), root_(root) {}
   uint32_t bytes() const override { return sizeof(State); }
@@ -710,6 +740,12 @@ std::unique_ptr<Accumulator> make_winner(const Type& type, bool greatest) {
 }
 
 }  // namespace
+
+std::unique_ptr<Accumulator> make_row_count(Type result) {
+  auto made = std::make_unique<RowCount>();
+  made->result_type = result;
+  return made;
+}
 
 std::unique_ptr<Accumulator> make_accumulator(AggregateKind kind, std::span<const Type> args,
                                               Type result, bool append_only) {

@@ -1,11 +1,11 @@
 // Accumulator: what one aggregate call keeps per group, and how a batch changes it.
 //
-// The state lies in the group's slot: plain bytes, all zero = no rows. Every accumulator is exact,
-// so taking a row away restores what was there before it: integers and numerics add up in 128 bits
-// and beyond, floats in an exact accumulator. What does not fit the slot hangs on it ("heap"): then
-// a copy of the slot that is to stay as it was is made whole by keep(). Aggregates that need all
-// values of a group (min and max that can be retracted, array_agg, string_agg) are in
-// operators/bag.h. Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
+// The state lies in the group's slot: plain bytes at a multiple of 8, all zero = no rows. Every
+// accumulator is exact, so taking a row away restores what was there before it: integers and
+// numerics add up in 128 bits and beyond, floats in an exact accumulator. What does not fit the
+// slot hangs on it ("heap"): then a copy of the slot that is to stay as it was is made whole by
+// keep(). Aggregates that need all values of a group (min and max that can be retracted, array_agg,
+// string_agg) are in operators/bag.h. Epoch thread. Tests: tests/unit/views/aggregate_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -75,5 +75,7 @@ class Accumulator {
 // `append_only`: rows are never taken away.
 std::unique_ptr<Accumulator> make_accumulator(sql::AggregateKind kind, std::span<const Type> args,
                                               Type result, bool append_only);
+// For a call that counts the rows of the group, whose number is the first thing in a payload.
+std::unique_ptr<Accumulator> make_row_count(Type result);
 
 }  // namespace qw::views

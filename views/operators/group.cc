@@ -20,29 +20,44 @@ bool ignores_duplicates(sql::AggregateKind kind) {
          kind == sql::AggregateKind::any_value;
 }
 
+// Whether a call counts every row of its group.
+bool counts_rows(const sql::AggregateCall& call, const GroupSpec& spec) {
+  const auto kind = call.function->aggregate;
+  if (call.filter || call.distinct) return false;
+  if (kind == sql::AggregateKind::count_star) return true;
+  return kind == sql::AggregateKind::count && call.arguments.size() == 1 &&
+         !spec.not_null.empty() && spec.not_null[call.arguments[0]];
+}
+
 // Null: the call needs a bag. Intervals are equal in many spellings (1 mon, 30 days) and each adds
 // up to something else, so the sum of a set of them goes by the values that are there.
 std::unique_ptr<Accumulator> accumulator_of(const sql::AggregateCall& call,
-                                            std::span<const Type> arguments, bool append_only) {
+                                            std::span<const Type> arguments,
+                                            const GroupSpec& spec) {
   const auto kind = call.function->aggregate;
+  if (counts_rows(call, spec)) return make_row_count(call.type);
   const bool spelled = call.distinct && !ignores_duplicates(kind) && !arguments.empty() &&
                        arguments[0].id == TypeId::interval && kind != sql::AggregateKind::count;
-  return spelled ? nullptr : make_accumulator(kind, arguments, call.type, append_only);
+  return spelled ? nullptr : make_accumulator(kind, arguments, call.type, spec.append_only);
 }
 
 // All windows of a pane fit a batch.
 constexpr uint32_t kPaneWindowsMax = kBatchRowsMax / 4;
-// Row counts and the group's number.
-constexpr uint32_t kCountsBytes = 32;
+uint32_t counts_bytes(const GroupSpec& spec) {
+  return spec.multiplicity == Multiplicity::group ? sizeof(int64_t) : 2 * sizeof(int64_t);
+}
+
+uint32_t state_bytes(const Accumulator& sum) {
+  return (sum.bytes() + kPayloadAlignment - 1) / kPayloadAlignment * kPayloadAlignment;
+}
 
 // The layout of slots, needed before the table can be made.
 uint32_t plan_payload(const GroupSpec& spec) {
-  uint32_t bytes = kCountsBytes;
+  uint32_t bytes = counts_bytes(spec);
   for (const auto& call : spec.calls) {
     const std::vector<Type> arguments = pick_types(spec.input, call.arguments);
-    const auto sum = accumulator_of(call, arguments, spec.append_only);
-    bytes += sum != nullptr ? (sum->bytes() + 15) / 16 * 16
-                            : static_cast<uint32_t>(sizeof(BagCall::Slot));
+    const auto sum = accumulator_of(call, arguments, spec);
+    bytes += sum != nullptr ? state_bytes(*sum) : static_cast<uint32_t>(sizeof(BagCall::Slot));
   }
   for (const uint32_t group : spec.groups) {
     if (has_spellings(spec.input[group])) {
@@ -70,8 +85,7 @@ GroupOperator::GroupOperator(Host& host, GroupSpec spec)
 GroupOperator::~GroupOperator() { reset(); }
 
 Result<void> GroupOperator::add_calls() {
-  uint32_t offset = kCountsBytes;
-  static_assert(sizeof(Counts) == kCountsBytes);
+  uint32_t offset = counts_bytes(spec_);
   // Gates first: how many filters each has must be known when it is made.
   struct GateSpec {
     std::vector<uint32_t> arguments;
@@ -83,7 +97,7 @@ Result<void> GroupOperator::add_calls() {
     const auto& call = spec_.calls[c];
     const auto kind = call.function->aggregate;
     const std::vector<Type> arguments = pick_types(spec_.input, call.arguments);
-    const bool summed = accumulator_of(call, arguments, spec_.append_only) != nullptr;
+    const bool summed = accumulator_of(call, arguments, spec_) != nullptr;
     if (!call.distinct || ignores_duplicates(kind) || !summed) continue;
     size_t g = 0;
     while (g < gates.size() && gates[g].arguments != call.arguments) ++g;
@@ -109,10 +123,12 @@ Result<void> GroupOperator::add_calls() {
     call.count_rows = kind == sql::AggregateKind::count_star;
     call.keep_nulls = collects_nulls(kind);
     const std::vector<Type> arguments = pick_types(spec_.input, from.arguments);
-    call.sum = accumulator_of(from, arguments, spec_.append_only);
+    call.sum = accumulator_of(from, arguments, spec_);
     if (call.sum != nullptr) {
-      call.sum->offset = offset;
-      offset += (call.sum->bytes() + 15) / 16 * 16;
+      call.is_row_count = counts_rows(from, spec_);
+      call.sum->offset = call.is_row_count ? 0 : offset;
+      offset += state_bytes(*call.sum);
+      if (!call.is_row_count) sums_.push_back(call.sum.get());
     } else {
       if (!BagCall::supports(kind)) {
         return fail(feature_not_supported("aggregate function " + std::string(from.function->name) +
@@ -156,20 +172,19 @@ Result<void> GroupOperator::add_calls() {
   return {};
 }
 
+void GroupOperator::release_sums(char* payload) {
+  for (Accumulator* sum : sums_) sum->release(payload + sum->offset);
+}
+
 void GroupOperator::release_payload(Entry* entry) {
-  for (Call& call : calls_) {
-    if (call.sum != nullptr) call.sum->release(entry->payload() + call.sum->offset);
-  }
+  release_sums(entry->payload());
   each_bag([&](BagCall& bag) { bag.release(entry); });
 }
 
 void GroupOperator::reset() {
   if (!dirty_.empty()) {
     for (const Dirty& item : dirty_) {
-      if (item.old == nullptr) continue;
-      for (Call& call : calls_) {
-        if (call.sum != nullptr) call.sum->release(item.old + call.sum->offset);
-      }
+      if (item.old != nullptr) release_sums(item.old);
     }
     dirty_.clear();
   }
@@ -202,19 +217,16 @@ std::vector<State*> GroupOperator::states() {
 
 void GroupOperator::mark_dirty(Entry* entry) {
   Dirty item{entry, nullptr};
-  auto& counts = entry->as<Counts>();
-  if (counts.number == 0 && !gates_.empty()) {
+  if (entry->number == 0 && !gates_.empty()) {
     if (last_number_ == UINT32_MAX) host().fail(program_limit_exceeded("too many groups"));
-    counts.number = ++last_number_;
+    entry->number = ++last_number_;
   }
   // A slot without rows gave out nothing, so there is nothing to remember: unless it is the one row
   // of an aggregate without groups, or holds counts of the other port.
-  if (counts.rows[0] != 0 || counts.rows[1] != 0 || spec_.single_row) {
-    item.old = static_cast<char*>(epoch_arena_.allocate(payload_bytes_, 16));
+  if (has_rows(entry->payload()) || spec_.single_row) {
+    item.old = static_cast<char*>(epoch_arena_.allocate(payload_bytes_, kPayloadAlignment));
     std::memcpy(item.old, entry->payload(), payload_bytes_);
-    for (const Call& call : calls_) {
-      if (call.sum != nullptr) call.sum->keep(item.old + call.sum->offset);
-    }
+    for (const Accumulator* sum : sums_) sum->keep(item.old + sum->offset);
   }
   dirty_.push_back(item);
   dirty_partitions_ |= uint64_t{1} << partition_of(entry->hash);
@@ -256,7 +268,7 @@ void GroupOperator::begin_gates(const Batch& batch, Entry* const* entries) {
   if (gates_.empty()) return;
   Vector numbers = Vector::flat(TypeId::oid, batch.rows, accept_arena_);
   for (uint32_t i = 0; i < batch.size(); ++i) {
-    numbers.values<uint32_t>()[batch.row(i)] = entries[i]->as<Counts>().number;
+    numbers.values<uint32_t>()[batch.row(i)] = entries[i]->number;
   }
   for (auto& gate : gates_) gate->begin(batch, numbers, accept_arena_);
 }
@@ -270,7 +282,7 @@ void GroupOperator::count_rows(uint32_t port, const Batch& batch, const KeyGroup
   }
   for (uint32_t i = 0; i < batch.size(); ++i) {
     entries[i] = slots[groups.of[i]];
-    entries[i]->as<Counts>().rows[port] += batch.weight(batch.row(i));
+    rows_of(entries[i]->payload())[port] += batch.weight(batch.row(i));
   }
 }
 
@@ -351,6 +363,7 @@ GroupOperator::Picked GroupOperator::without_nulls(const Picked& from, const Vec
 }
 
 void GroupOperator::update_call(Call& call, const Batch& batch, Entry* const* entries) {
+  if (call.is_row_count) return;
   Picked rows = picked(call, batch, entries);
   if (!call.arguments.empty() && !call.count_rows && !call.keep_nulls) {
     const Vector& argument = batch.columns[call.arguments[0]];

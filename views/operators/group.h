@@ -1,7 +1,7 @@
 // GroupOperator: GROUP BY with aggregates, DISTINCT, EXCEPT and INTERSECT [ALL]: everything that
 // counts rows per key and says at the end of an epoch what became of the keys it has touched.
 //
-//   slot: int64 rows of port 0, int64 rows of port 1, uint32 number, then the state of each call
+//   slot: int64 rows of port 0, where there are two int64 rows of port 1, the state of each call
 //
 // The first touch of a slot in an epoch puts it on the dirty list with a copy of what it held; at
 // the end each dirty slot yields its old row with -1 and its new row with +1, and nothing when they
@@ -14,8 +14,8 @@
 // its neighbours into the windows that it is in. Panes are taken one after the other: those before
 // have their new state, those behind still their old one, so what a window is between two of them
 // cancels.
-//   record of the main state: '+', key (KeyEncoder), slot without bags | '-', key (the number is
-//   there when DISTINCT calls need it)
+//   record of the main state: '+', key (KeyEncoder), rows per port as zigzag varints, the entry's
+//   number as a varint where DISTINCT calls need it, calls without bags | '-', key
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc, tests/unit/views/oracle_test.cc.
 #pragma once
 
@@ -37,6 +37,7 @@ enum class Multiplicity : uint8_t { group, except, except_all, intersect, inters
 
 struct GroupSpec {
   std::vector<Type> input;
+  std::vector<bool> not_null;  // per input column; empty = nothing is known
   std::vector<uint32_t> groups;
   std::vector<sql::AggregateCall> calls;
   Multiplicity multiplicity = Multiplicity::group;
@@ -77,6 +78,9 @@ class GroupOperator final : public Operator {
     void dump(uint32_t partition, std::string& out, std::vector<std::string>& pieces) override;
     Result<void> replay(std::string_view records) override;
     void append_slot(std::string& out, Entry* entry) const;
+    std::optional<uint32_t> read_slot(std::string_view& records, char* payload) const;
+    struct Replayed;
+    void put_back(Replayed& records);
     GroupOperator& owner_;
   };
 
@@ -114,15 +118,11 @@ class GroupOperator final : public Operator {
     std::unique_ptr<BagCall> bag;      // or this
     std::vector<uint32_t> arguments;
     std::optional<uint32_t> filter;
-    bool count_rows = false;  // count(*): NULLs count
-    bool keep_nulls = false;  // array_agg
+    bool count_rows = false;    // count(*): NULLs count
+    bool is_row_count = false;  // it counts what the slot counts anyway
+    bool keep_nulls = false;    // array_agg
     DistinctGate* gate = nullptr;
     uint32_t gate_filter = 0;
-  };
-  struct Counts {
-    int64_t rows[2];
-    uint32_t number;  // of the group in the gates; 0: there are none
-    uint32_t padding[3];
   };
   struct Dirty {
     Entry* entry;
@@ -156,17 +156,27 @@ class GroupOperator final : public Operator {
   Picked without_nulls(const Picked& from, const Vector& argument, bool weighted);
   void update_call(Call& call, const Batch& batch, Entry* const* entries);
   void mark_dirty(Entry* entry);
+  uint32_t ports() const { return spec_.multiplicity == Multiplicity::group ? 1 : 2; }
+  static int64_t* rows_of(char* payload) { return reinterpret_cast<int64_t*>(payload); }
+  static const int64_t* rows_of(const char* payload) {
+    return reinterpret_cast<const int64_t*>(payload);
+  }
+  bool has_rows(const char* payload) const;
+  bool has_negative_rows(const char* payload) const;
   int64_t multiplicity(const char* payload) const;
   bool check_counts();
-  void collect(size_t from, size_t to, std::vector<Emission>& emissions);
-  void collect_windows(size_t from, size_t to, std::vector<Emission>& emissions);
+  bool fail_counts();
+  void emit(const char* payload, const KeyWords& key, uint64_t hash, int64_t weight);
+  void collect(size_t from, size_t to);
+  void collect_windows(size_t from, size_t to);
   void windows_of(size_t pane, const std::vector<KeyBatch>& keys, Entry* const* const* entries,
-                  size_t at, std::vector<Emission>& emissions);
+                  size_t at);
   const char* neighbour(const Entry* entry, size_t pane) const;
   void merge(char* into, const char* from) const;
-  bool build(std::vector<Emission>& emissions, Batch& out);
-  void drop_unchanged(const std::vector<Emission>& emissions, Batch& out, std::vector<bool>& keep);
+  bool build(Batch& out);
+  void drop_unchanged(const Batch& out, std::vector<bool>& keep) const;
   void end_step();
+  void release_sums(char* payload);
   void release_payload(Entry* entry);
   template <typename Visit>
   void each_bag(Visit&& visit) const {
@@ -182,6 +192,7 @@ class GroupOperator final : public Operator {
   KeyedTable table_;
   std::vector<std::unique_ptr<DistinctGate>> gates_;
   std::vector<Call> calls_;
+  std::vector<Accumulator*> sums_;  // of calls_: those with a state of their own
   std::unique_ptr<BagCall> spelling_;
   std::vector<uint32_t> lossy_;  // positions in spec_.groups
   std::vector<Picked> picked_;   // of the batch being accepted
@@ -192,10 +203,12 @@ class GroupOperator final : public Operator {
 
   Arena accept_arena_, epoch_arena_, out_arena_;
   std::vector<Dirty> dirty_;
+  std::vector<Emission> emissions_;  // of the step being given out
   uint64_t dirty_partitions_ = 0;
   bool finishing_ = false;
   size_t next_dirty_ = 0;
   bool single_row_given_ = false;
+  bool emptied_ = false;  // a record left a slot without rows
   uint32_t last_number_ = 0;
 };
 

@@ -1,6 +1,9 @@
 // GroupOperator: what an epoch gives out, the log, and recovery. See group.h.
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <optional>
+#include <vector>
 
 #include "src/base/assert.h"
 #include "src/types/numeric.h"
@@ -11,6 +14,7 @@ namespace qw::views {
 namespace {
 
 constexpr size_t kStepGroups = kBatchRowsMax / 2;
+constexpr size_t kAhead = 16;  // entries asked for before they are looked at
 
 // Bit-wise equality of two rows of a flat vector: rows that differ in spelling differ.
 bool same_value(const Vector& vector, uint32_t a, uint32_t b) {
@@ -42,9 +46,17 @@ void GroupOperator::finish() {
   if (entry->mark == 0) mark_dirty(entry);
 }
 
+bool GroupOperator::has_rows(const char* payload) const {
+  return rows_of(payload)[0] != 0 || (ports() == 2 && rows_of(payload)[1] != 0);
+}
+
+bool GroupOperator::has_negative_rows(const char* payload) const {
+  return rows_of(payload)[0] < 0 || (ports() == 2 && rows_of(payload)[1] < 0);
+}
+
 int64_t GroupOperator::multiplicity(const char* payload) const {
-  const auto& counts = *reinterpret_cast<const Counts*>(payload);
-  const int64_t left = counts.rows[0], right = counts.rows[1];
+  const int64_t left = rows_of(payload)[0];
+  const int64_t right = ports() == 2 ? rows_of(payload)[1] : 0;
   switch (spec_.multiplicity) {
     case Multiplicity::group:
       return spec_.single_row || left > 0 ? 1 : 0;
@@ -60,15 +72,15 @@ int64_t GroupOperator::multiplicity(const char* payload) const {
   return 0;
 }
 
+// After what bags and gates have counted, and per slot when its turn comes.
 bool GroupOperator::check_counts() {
   int64_t negative = spelling_ != nullptr ? spelling_->negative_rows() : 0;
   for (const auto& gate : gates_) negative += gate->negative_rows();
   for (const Call& call : calls_) negative += call.bag != nullptr ? call.bag->negative_rows() : 0;
-  for (const Dirty& item : dirty_) {
-    const auto& counts = item.entry->as<Counts>();
-    negative += counts.rows[0] < 0 || counts.rows[1] < 0 ? 1 : 0;
-  }
-  if (negative == 0) return true;
+  return negative == 0 || fail_counts();
+}
+
+bool GroupOperator::fail_counts() {
   host().fail(internal_error("more rows were taken away from a group than it has"));
   return false;
 }
@@ -82,41 +94,45 @@ bool GroupOperator::produce(Batch& out) {
     out_arena_.reset();
     const size_t step = panes_ ? kStepGroups / spec_.hop.count : kStepGroups;
     const size_t to = std::min(next_dirty_ + step, dirty_.size());
-    std::vector<Emission> emissions;
+    emissions_.clear();
     if (panes_) {
-      collect_windows(next_dirty_, to, emissions);
+      collect_windows(next_dirty_, to);
     } else {
-      collect(next_dirty_, to, emissions);
+      collect(next_dirty_, to);
     }
     next_dirty_ = to;
-    if (build(emissions, out)) return true;
+    if (!host().failed() && build(out)) return true;
   }
   end_step();
   return false;
 }
 
-// Emissions come in pairs: 2n is the old row of dirty slot n, 2n + 1 its new row; weight 0 = none.
-void GroupOperator::collect(size_t from, size_t to, std::vector<Emission>& emissions) {
+// One row of a key to give out; its new one comes right behind its old one.
+void GroupOperator::emit(const char* payload, const KeyWords& key, uint64_t hash, int64_t weight) {
+  if (weight != 0) emissions_.push_back({payload, key, hash, weight});
+}
+
+void GroupOperator::collect(size_t from, size_t to) {
   const TextStyle& style = host().context().style;
-  emissions.reserve((to - from) * 2);
+  emissions_.reserve((to - from) * 2);
   for (size_t i = from; i < to; ++i) {
+    if (i + kAhead < to) __builtin_prefetch(dirty_[i + kAhead].entry);
     Dirty& item = dirty_[i];
+    if (has_negative_rows(item.entry->payload()) && !fail_counts()) return;
     for (Call& call : calls_) {
       if (call.bag != nullptr) call.bag->refresh(item.entry, style, out_arena_);
     }
     if (spelling_ != nullptr) spelling_->refresh(item.entry, style, out_arena_);
     const bool given = item.old != nullptr && (!spec_.single_row || single_row_given_);
     const Entry& entry = *item.entry;
-    emissions.push_back({given ? item.old : entry.payload(), entry.key, entry.hash,
-                         given ? -multiplicity(item.old) : 0});
-    emissions.push_back({entry.payload(), entry.key, entry.hash, multiplicity(entry.payload())});
+    if (given) emit(item.old, entry.key, entry.hash, -multiplicity(item.old));
+    emit(entry.payload(), entry.key, entry.hash, multiplicity(entry.payload()));
   }
 }
 
 void GroupOperator::merge(char* into, const char* from) const {
-  auto& counts = *reinterpret_cast<Counts*>(into);
-  counts.rows[0] += reinterpret_cast<const Counts*>(from)->rows[0];
-  for (const Call& call : calls_) call.sum->merge(into + call.sum->offset, from + call.sum->offset);
+  rows_of(into)[0] += rows_of(from)[0];
+  for (const Accumulator* sum : sums_) sum->merge(into + sum->offset, from + sum->offset);
 }
 
 // What a pane beside the one of dirty slot `pane` holds when that one's turn comes; may be null.
@@ -127,7 +143,7 @@ const char* GroupOperator::neighbour(const Entry* entry, size_t pane) const {
 }
 
 // As collect(), for panes.
-void GroupOperator::collect_windows(size_t from, size_t to, std::vector<Emission>& emissions) {
+void GroupOperator::collect_windows(size_t from, size_t to) {
   Arena& arena = out_arena_;
   const auto count = static_cast<uint32_t>(to - from);
   const uint32_t windows = spec_.hop.count;
@@ -149,17 +165,19 @@ void GroupOperator::collect_windows(size_t from, size_t to, std::vector<Emission
     entries[k] = arena.allocate_array<Entry*>(count);
     table_.find(keys[k], entries[k]);
   }
-  emissions.reserve(size_t{2} * count * windows);
-  for (uint32_t i = 0; i < count; ++i) windows_of(from + i, keys, entries.data(), i, emissions);
+  emissions_.reserve(size_t{2} * count * windows);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (has_negative_rows(dirty_[from + i].entry->payload()) && !fail_counts()) return;
+    windows_of(from + i, keys, entries.data(), i);
+  }
 }
 
 // The windows of dirty slot `pane`, the at-th of those that `keys` and `entries` are for.
 void GroupOperator::windows_of(size_t pane, const std::vector<KeyBatch>& keys,
-                               Entry* const* const* entries, size_t at,
-                               std::vector<Emission>& emissions) {
+                               Entry* const* const* entries, size_t at) {
   const uint32_t windows = spec_.hop.count, own = windows - 1;
   const auto fresh = [&] {
-    auto* payload = static_cast<char*>(out_arena_.allocate(payload_bytes_, 16));
+    auto* payload = static_cast<char*>(out_arena_.allocate(payload_bytes_, kPayloadAlignment));
     std::memset(payload, 0, payload_bytes_);
     return payload;
   };
@@ -193,13 +211,14 @@ void GroupOperator::windows_of(size_t pane, const std::vector<KeyBatch>& keys,
     merge(now, item.entry->payload());
     if (item.old != nullptr) merge(old, item.old);
     const KeyBatch& of = keys[own - n];
-    emissions.push_back({old, of.words[at], of.hashes[at], -multiplicity(old)});
-    emissions.push_back({now, of.words[at], of.hashes[at], multiplicity(now)});
+    emit(old, of.words[at], of.hashes[at], -multiplicity(old));
+    emit(now, of.words[at], of.hashes[at], multiplicity(now));
   }
 }
 
-bool GroupOperator::build(std::vector<Emission>& emissions, Batch& out) {
+bool GroupOperator::build(Batch& out) {
   Arena& arena = out_arena_;
+  const std::vector<Emission>& emissions = emissions_;
   const auto count = static_cast<uint32_t>(emissions.size());
   out = Batch();
   out.rows = count;
@@ -233,14 +252,13 @@ bool GroupOperator::build(std::vector<Emission>& emissions, Batch& out) {
       out.columns.push_back(column);
     }
   }
-  std::vector<bool> keep(count);
-  for (uint32_t i = 0; i < count; ++i) keep[i] = weights[i] != 0;
+  std::vector<bool> keep(count, true);
   for (const auto& entry : errors.entries()) {
     if (!keep[entry.row]) continue;
     host().row_error(entry.error, weights[entry.row]);
     keep[entry.row] = false;
   }
-  drop_unchanged(emissions, out, keep);
+  drop_unchanged(out, keep);
   auto* selection = arena.allocate_array<uint16_t>(count);
   uint32_t selected = 0;
   for (uint32_t i = 0; i < count; ++i) {
@@ -251,10 +269,13 @@ bool GroupOperator::build(std::vector<Emission>& emissions, Batch& out) {
   return selected != 0;
 }
 
-void GroupOperator::drop_unchanged(const std::vector<Emission>& emissions, Batch& out,
-                                   std::vector<bool>& keep) {
-  for (uint32_t i = 0; i + 1 < emissions.size(); i += 2) {
-    if (!keep[i] || !keep[i + 1] || emissions[i].weight + emissions[i + 1].weight != 0) continue;
+void GroupOperator::drop_unchanged(const Batch& out, std::vector<bool>& keep) const {
+  for (uint32_t i = 0; i + 1 < emissions_.size(); ++i) {
+    const Emission &old = emissions_[i], &now = emissions_[i + 1];
+    if (old.hash != now.hash || old.key.low != now.key.low || old.key.high != now.key.high) {
+      continue;
+    }
+    if (!keep[i] || !keep[i + 1] || old.weight + now.weight != 0) continue;
     bool same = true;
     for (size_t c = 0; c < out.columns.size() && same; ++c) {
       same = same_value(out.columns[c], i, i + 1);
@@ -265,18 +286,15 @@ void GroupOperator::drop_unchanged(const std::vector<Emission>& emissions, Batch
 
 void GroupOperator::end_step() {
   finishing_ = false;
-  for (const Dirty& item : dirty_) {
+  for (size_t i = 0; i < dirty_.size(); ++i) {
+    if (i + kAhead < dirty_.size()) __builtin_prefetch(dirty_[i + kAhead].entry, 1);
+    const Dirty& item = dirty_[i];
     Entry* entry = item.entry;
     entry->mark = 0;
-    const auto& counts = entry->as<Counts>();
-    const bool empty = counts.rows[0] == 0 && counts.rows[1] == 0 && !spec_.single_row;
+    const bool empty = !has_rows(entry->payload()) && !spec_.single_row;
     main_.touch(partition_of(entry->hash));
     if (main_.logging && (!empty || item.old != nullptr)) main_.log_slot(entry, empty);
-    if (item.old != nullptr) {
-      for (Call& call : calls_) {
-        if (call.sum != nullptr) call.sum->release(item.old + call.sum->offset);
-      }
-    }
+    if (item.old != nullptr) release_sums(item.old);
     if (empty) {
       release_payload(entry);
       table_.erase(entry);
@@ -296,13 +314,11 @@ void GroupOperator::end_step() {
 void GroupOperator::Main::append_slot(std::string& out, Entry* entry) const {
   out.push_back('+');
   owner_.encoder_.append(out, entry->key, entry->hash);
-  const auto& counts = entry->as<Counts>();
-  append_varint(out, zigzag(counts.rows[0]));
-  append_varint(out, zigzag(counts.rows[1]));
-  if (!owner_.gates_.empty()) append_varint(out, counts.number);
-  for (const Call& call : owner_.calls_) {
-    if (call.sum != nullptr) call.sum->save(entry->payload() + call.sum->offset, out);
+  for (uint32_t port = 0; port < owner_.ports(); ++port) {
+    append_varint(out, zigzag(rows_of(entry->payload())[port]));
   }
+  if (!owner_.gates_.empty()) append_varint(out, entry->number);
+  for (const Accumulator* sum : owner_.sums_) sum->save(entry->payload() + sum->offset, out);
 }
 
 void GroupOperator::Main::log_slot(Entry* entry, bool erased) {
@@ -323,59 +339,106 @@ void GroupOperator::Main::dump(uint32_t partition, std::string& out,
   });
 }
 
-Result<void> GroupOperator::Main::replay(std::string_view records) {
-  const auto damaged = [] { return fail(data_corrupted("state record is damaged")); };
-  std::vector<char> skipped(owner_.payload_bytes_ + 16);
-  while (!records.empty()) {
-    const char op = records.front();
-    records.remove_prefix(1);
-    auto key = owner_.encoder_.take(records);
-    if (!key) return damaged();
-    const bool skip = skips(partition_of(key->hash));
-    Entry* entry = skip ? nullptr : owner_.table_.find_or_add(key->words, key->hash);
-    // Records of partitions that the image holds already are read into a slot nobody sees.
-    const size_t misalignment = reinterpret_cast<uintptr_t>(skipped.data()) % 16;
-    char* payload = skip ? skipped.data() + (16 - misalignment) % 16 : entry->payload();
-    if (op == '-') {
-      // Bags may come before or after: an empty slot goes in finish_recovery().
-      for (const Call& call : owner_.calls_) {
-        if (call.sum == nullptr || skip) continue;
-        call.sum->release(payload + call.sum->offset);
-        std::memset(payload + call.sum->offset, 0, call.sum->bytes());
-      }
-      if (!skip) entry->as<Counts>() = Counts();
-      continue;
-    }
-    if (op != '+') return damaged();
-    if (skip) std::memset(payload, 0, owner_.payload_bytes_);
-    const auto left = read_varint(records);
-    const auto right = read_varint(records);
-    if (!left || !right) return damaged();
-    auto& counts = *reinterpret_cast<Counts*>(payload);
-    counts.rows[0] = unzigzag(*left);
-    counts.rows[1] = unzigzag(*right);
-    if (!owner_.gates_.empty()) {
-      const auto number = read_varint(records);
-      if (!number || *number > UINT32_MAX) return damaged();
-      counts.number = static_cast<uint32_t>(*number);
-      owner_.last_number_ = std::max(owner_.last_number_, counts.number);
-    }
-    for (const Call& call : owner_.calls_) {
-      if (call.sum == nullptr) continue;
-      if (!call.sum->load(records, payload + call.sum->offset)) return damaged();
-      if (skip) call.sum->release(payload + call.sum->offset);
+// What a '+' record says behind its key, in a zeroed payload; returns the number. nullopt: damaged.
+std::optional<uint32_t> GroupOperator::Main::read_slot(std::string_view& records,
+                                                       char* payload) const {
+  for (uint32_t port = 0; port < owner_.ports(); ++port) {
+    const auto rows = read_varint(records);
+    if (!rows) return std::nullopt;
+    rows_of(payload)[port] = unzigzag(*rows);
+  }
+  uint64_t number = 0;
+  if (!owner_.gates_.empty()) {
+    const auto read = read_varint(records);
+    if (!read || *read > UINT32_MAX) return std::nullopt;
+    number = *read;
+  }
+  for (Accumulator* sum : owner_.sums_) {
+    if (!sum->load(records, payload + sum->offset)) return std::nullopt;
+  }
+  return static_cast<uint32_t>(number);
+}
+
+// Records that are put into the table together, so that it is waited for once.
+struct GroupOperator::Main::Replayed {
+  static constexpr uint32_t kMax = 256;
+  explicit Replayed(uint32_t bytes) : payload_bytes(bytes), payloads(size_t{kMax} * bytes) {}
+  char* payload(uint32_t i) { return payloads.data() + size_t{i} * payload_bytes; }
+
+  uint32_t payload_bytes;
+  uint32_t count = 0;
+  std::array<KeyWords, kMax> words;
+  std::array<uint64_t, kMax> hashes;
+  std::array<uint32_t, kMax> numbers;
+  std::array<Entry*, kMax> entries;
+  std::vector<char> payloads;
+};
+
+// Bags may come before or after: their slots stay, and an empty slot goes in finish_recovery().
+void GroupOperator::Main::put_back(Replayed& records) {
+  const KeyBatch keys{records.count, records.words.data(), records.hashes.data()};
+  owner_.table_.find_or_add(keys, records.entries.data());
+  const size_t counts = sizeof(int64_t) * owner_.ports();
+  for (uint32_t i = 0; i < records.count; ++i) {
+    Entry* entry = records.entries[i];
+    entry->number = records.numbers[i];
+    std::memcpy(entry->payload(), records.payload(i), counts);
+    owner_.emptied_ |= !owner_.has_rows(entry->payload());
+    for (Accumulator* sum : owner_.sums_) {
+      char* state = entry->payload() + sum->offset;
+      sum->release(state);
+      std::memcpy(state, records.payload(i) + sum->offset, sum->bytes());
     }
   }
+  std::memset(records.payloads.data(), 0, size_t{records.count} * records.payload_bytes);
+  records.count = 0;
+}
+
+Result<void> GroupOperator::Main::replay(std::string_view bytes) {
+  Replayed records(owner_.payload_bytes_);
+  const auto damaged = [&] {
+    for (uint32_t i = 0; i <= records.count; ++i) owner_.release_sums(records.payload(i));
+    return fail(data_corrupted("state record is damaged"));
+  };
+  while (!bytes.empty()) {
+    const char op = bytes.front();
+    bytes.remove_prefix(1);
+    const auto key = owner_.encoder_.take(bytes);
+    if (!key || (op != '+' && op != '-')) return damaged();
+    const uint32_t at = records.count;
+    char* payload = records.payload(at);
+    uint32_t number = 0;
+    if (op == '+') {
+      const auto read = read_slot(bytes, payload);
+      if (!read) return damaged();
+      number = *read;
+    }
+    owner_.last_number_ = std::max(owner_.last_number_, number);
+    if (skips(partition_of(key->hash))) {
+      // The image holds it already.
+      owner_.release_sums(payload);
+      std::memset(payload, 0, owner_.payload_bytes_);
+      continue;
+    }
+    records.words[at] = key->words;
+    records.hashes[at] = key->hash;
+    records.numbers[at] = number;
+    if (++records.count == Replayed::kMax) put_back(records);
+  }
+  put_back(records);
   return {};
 }
 
 // After records have been taken in: empty slots go, and what bags have given out is computed anew.
 void GroupOperator::refresh_partition(uint32_t partition, Arena& arena) {
+  const bool has_bags =
+      spelling_ != nullptr ||
+      std::any_of(calls_.begin(), calls_.end(), [](auto& call) { return call.bag != nullptr; });
+  if (!has_bags && !emptied_) return;
   const TextStyle& style = host().context().style;
   std::vector<Entry*> gone;
   table_.each(partition, [&](Entry* entry) {
-    const auto& counts = entry->as<Counts>();
-    bool empty = counts.rows[0] == 0 && counts.rows[1] == 0 && !spec_.single_row;
+    bool empty = !has_rows(entry->payload()) && !spec_.single_row;
     each_bag([&](BagCall& bag) {
       empty = empty && bag.empty(entry);
       bag.refresh(entry, style, arena);
@@ -393,6 +456,7 @@ void GroupOperator::refresh_partition(uint32_t partition, Arena& arena) {
 void GroupOperator::finish_recovery() {
   Arena arena;
   for (uint32_t p = 0; p < kPartitionCount; ++p) refresh_partition(p, arena);
+  emptied_ = false;
   single_row_given_ = spec_.single_row;
 }
 
@@ -418,9 +482,7 @@ uint64_t GroupOperator::Unit::more_bytes() const {
 
 void GroupOperator::Unit::drop_entries(uint32_t partition) {
   owner_.table_.each(partition, [&](Entry* entry) {
-    for (Call& call : owner_.calls_) {
-      if (call.sum != nullptr) call.sum->release(entry->payload() + call.sum->offset);
-    }
+    owner_.release_sums(entry->payload());
     owner_.each_bag([&](BagCall& bag) { bag.drop(entry); });
     ++away_;
   });

@@ -21,7 +21,7 @@ struct ExactFloat {
     std::array<uint64_t, 36> limbs{};  // two's complement, unit 2^-1074
     int64_t nans = 0, infinities = 0, minus_infinities = 0;
   };
-  Int128 mantissa = 0;
+  LooseInt128 mantissa = 0;
   int64_t exponent = 0;  // meaningful when mantissa != 0
   Big* big = nullptr;
 

@@ -41,7 +41,7 @@ struct ExactNumeric {
              minus_infinities == 0;
     }
   };
-  Int128 sum = 0;  // of `count` values with scale `scale`
+  LooseInt128 sum = 0;  // of `count` values with scale `scale`
   int64_t count = 0;
   uint32_t scale = 0;
   uint32_t used = 0;  // 1 = `scale` is taken

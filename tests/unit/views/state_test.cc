@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "views/state/keyed_table.h"
+#include "views/state/varint.h"
 
 namespace qw::views {
 
@@ -78,6 +79,28 @@ TEST_CASE("a keyed table counts the memory that it has touched") {
   CHECK(table.bytes() < table.size() * (sizeof(Entry) + 32 + 16));
   for (uint32_t p = 0; p < kPartitionCount; ++p) table.drop(p);
   CHECK(table.bytes() == 0);
+}
+
+TEST_CASE("numbers that mostly fit 64 bits come back from records") {
+  constexpr auto kOne = static_cast<__int128>(1);
+  std::vector<__int128> numbers{0, 1, -1, INT64_MAX, INT64_MIN};
+  for (uint32_t bit = 0; bit < 127; ++bit) {
+    for (const __int128 near : {-1, 0, 1}) {
+      numbers.push_back((kOne << bit) + near);
+      numbers.push_back(-(kOne << bit) + near);
+    }
+  }
+  for (const __int128 number : numbers) {
+    std::string record;
+    append_wide_varint(record, number);
+    std::string_view rest = record;
+    const auto read = read_wide_varint(rest);
+    REQUIRE(read.has_value());
+    CHECK((*read == number));
+    CHECK(rest.empty());
+    rest = std::string_view(record).substr(0, record.size() - 1);
+    CHECK_FALSE(read_wide_varint(rest).has_value());
+  }
 }
 
 namespace {
