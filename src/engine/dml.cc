@@ -1,6 +1,7 @@
 // DML: see dml.h.
 #include "src/engine/dml.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <numeric>
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "sql/program.h"
+#include "src/base/hash.h"
 #include "src/engine/database_impl.h"
 #include "src/engine/keyed_changes.h"
 #include "src/engine/portals.h"
@@ -169,6 +171,12 @@ class Changer {
     return {};
   }
 
+  // UPDATE and DELETE of the rows that `plan` finds.
+  Result<void> prepare_change(const sql::BoundReturning& returning, const sql::Plan& plan) {
+    rows_repeat_ = may_repeat(plan, layout_->key_columns());
+    return prepare_returning(returning, plan.schema.types());
+  }
+
   Result<void> prepare_returning(const sql::BoundReturning& returning,
                                  const std::vector<Type>& input) {
     if (returning.empty()) return {};
@@ -221,7 +229,7 @@ class Changer {
     // Old keys first, so that a statement may shift keys along.
     std::vector<uint32_t> moved;
     for (uint32_t i = 0; i < size; ++i) {
-      if (!seen_.emplace(old_keys[i]).second) continue;  // FROM matched the row more than once
+      if (came_before(old_keys[i])) continue;
       updated[count++] = static_cast<uint16_t>(batch.row(i));
       if (old_keys[i] == new_keys[i]) {
         writes_.put(old_keys[i], old_rows[i], new_rows[i]);
@@ -266,7 +274,7 @@ class Changer {
     auto* deleted = scratch_.allocate_array<uint16_t>(size);
     uint32_t count = 0;
     for (uint32_t i = 0; i < size; ++i) {
-      if (!seen_.emplace(keys[i]).second) continue;
+      if (came_before(keys[i])) continue;
       writes_.erase(keys[i], rows[i]);
       deleted[count++] = static_cast<uint16_t>(batch.row(i));
     }
@@ -279,6 +287,18 @@ class Changer {
   std::optional<RowBuffer> take_returning() { return std::move(returning_); }
 
  private:
+  // Of the rows of the target that `plan` finds, whose columns are its first ones.
+  static bool may_repeat(const sql::Plan& plan, std::span<const uint32_t> key) {
+    const auto in_key = [&](uint32_t column) {
+      return std::find(key.begin(), key.end(), column) != key.end();
+    };
+    const auto& unique = plan.properties.unique_keys;
+    return std::none_of(unique.begin(), unique.end(), [&](const auto& columns) {
+      return std::all_of(columns.begin(), columns.end(), in_key);
+    });
+  }
+  bool came_before(std::string_view key) { return rows_repeat_ && !seen_.emplace(key).second; }
+
   // A proposed row (its place in the batch) and the row that it met.
   struct Conflict {
     uint32_t row;
@@ -511,7 +531,9 @@ class Changer {
   bool keys_change_ = false;          // DO UPDATE sets columns of unique keys
   std::optional<sql::Program> conflict_row_, conflict_where_, returning_program_;
   std::optional<RowBuffer> returning_;
-  std::set<std::string, std::less<>> seen_;
+  // Rows of the target may come several times, as FROM and USING match them.
+  bool rows_repeat_ = true;
+  absl::flat_hash_set<std::string, StringHash, StringEqual> seen_;  // their keys, then
   std::vector<Moved> moved_;
   Arena scratch_;
   uint64_t rows_ = 0;
@@ -564,12 +586,12 @@ Result<ChangeResult> change_once(SessionImpl& session, Statement& statement,
     QW_TRY(changer.for_each(work->plan, [&](const Batch& b) { return changer.insert_batch(b); }));
   } else if (update != nullptr) {
     result.verb = "UPDATE";
-    QW_TRY(changer.prepare_returning(update->returning, work->plan->schema.types()));
+    QW_TRY(changer.prepare_change(update->returning, *work->plan));
     QW_TRY(changer.for_each(work->plan, [&](const Batch& b) { return changer.update_batch(b); }));
     QW_TRY(changer.finish_update());
   } else {
     result.verb = "DELETE";
-    QW_TRY(changer.prepare_returning(remove->returning, work->plan->schema.types()));
+    QW_TRY(changer.prepare_change(remove->returning, *work->plan));
     QW_TRY(changer.for_each(work->plan, [&](const Batch& b) { return changer.delete_batch(b); }));
   }
   result.rows = changer.rows();
