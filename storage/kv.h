@@ -68,6 +68,10 @@ class KvRead {
   virtual Result<std::optional<std::string_view>> get(Table table, std::string_view key) = 0;
   // As get, and shows the neighbours of a missing key, so that a damaged key can be told from none.
   virtual Result<KvPosition> find(Table table, std::string_view key) = 0;
+  // The entries of ascending keys, for less than find() takes for each. out[i] is none (an empty
+  // key) if keys[i] is missing or its entry cannot be had in this way: find() knows.
+  virtual void find_many(Table table, std::span<const std::string_view> keys,
+                         std::span<KvEntry> out);
   virtual Result<std::unique_ptr<KvCursor>> cursor(Table table) = 0;
   // Lets go of the version (so that its pages can be used again); renew() takes the newest one.
   virtual void reset() = 0;

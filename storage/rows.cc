@@ -18,6 +18,8 @@ constexpr size_t kCopyRows = 1024;
 // Point reads that are looked for in the overlay together; fewer are not worth the set-up.
 constexpr size_t kTogetherMin = 8, kTogetherMax = 1024;
 constexpr size_t kAhead = 16;  // keys asked for before they are hashed
+// Rows of the base that are read before they are verified: no more than stay in the cache.
+constexpr size_t kBaseTogether = 128;
 
 // Whether a damaged entry that is filed under another relation has nothing to do with a search of
 // `relation`. Not so when it is its id that is damaged: it may be the key looked for, or have led
@@ -58,15 +60,44 @@ Result<std::optional<std::string_view>> get_base(KvRead& read, const Overlay& ov
   return row.row;
 }
 
-// What stands under a key of which the overlay says `change`; nullptr = nothing, so the base does.
-Result<std::optional<std::string_view>> get_below(const Snapshot::Impl& snapshot,
-                                                  const RelationState* state, ObjectId relation,
-                                                  std::string_view key, const Run::Entry* change) {
-  if (change != nullptr) {
-    return change->erased() ? std::nullopt : std::optional(change->row());
+// The base's rows of the keys that `wanted` counts; they are ascending, mostly.
+Result<void> get_base_many(KvRead& read, const Overlay& overlay, ObjectId relation,
+                           std::span<const std::string_view> keys, std::span<const uint32_t> wanted,
+                           std::span<std::optional<std::string_view>> out) {
+  std::array<std::string_view, kBaseTogether> physical;
+  std::array<KvEntry, kBaseTogether> entries;
+  std::string bytes;
+  for (size_t begin = 0; begin < wanted.size(); begin += kBaseTogether) {
+    const auto part = wanted.subspan(begin, std::min(kBaseTogether, wanted.size() - begin));
+    size_t size = 0;
+    for (const uint32_t i : part) size += kObjectBytes + std::min(keys[i].size(), kRowKeyBytesMax);
+    bytes.resize(size);
+    char* to = bytes.data();
+    for (size_t p = 0; p < part.size(); ++p) {
+      // Of a long key what precedes its hash: found nowhere, so that get_base looks.
+      const std::string_view key = keys[part[p]].substr(0, kRowKeyBytesMax);
+      store_be<uint32_t>(to, relation.value);
+      if (!key.empty()) std::memcpy(to + kObjectBytes, key.data(), key.size());
+      physical[p] = {to, kObjectBytes + key.size()};
+      to += physical[p].size();
+    }
+    read.find_many(Table::rows, {physical.data(), part.size()}, {entries.data(), part.size()});
+    for (size_t p = 0; p < part.size(); ++p) {
+      const uint32_t i = part[p];
+      if (entries[p].key.empty() || keys[i].size() > kRowKeyBytesMax) {
+        QW_ASSIGN_OR_RETURN(out[i], get_base(read, overlay, relation, keys[i]));
+        continue;
+      }
+      QW_ASSIGN_OR_RETURN(const RowParts row, read_row(entries[p]));
+      out[i] = row.row;
+    }
   }
-  if (state == nullptr || state->base_rows == 0) return std::nullopt;
-  return get_base(*snapshot.read, *snapshot.overlay, relation, key);
+  return {};
+}
+
+// What the overlay says of a key: the row, or none.
+std::optional<std::string_view> row_of(const Run::Entry& change) {
+  return change.erased() ? std::nullopt : std::optional(change.row());
 }
 
 }  // namespace
@@ -179,6 +210,7 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
   if (state != nullptr) {
     for (const RunPtr& run : state->runs) add(run);
   }
+  const bool has_base = state != nullptr && state->base_rows > 0;
   std::span<const Run* const> runs(few.data(), std::min(run_count, few.size()));
   if (run_count > few.size()) {
     held = impl_->runs_of(relation);
@@ -189,7 +221,9 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
     for (size_t i = 0; i < keys.size(); ++i) {
       const Run::Entry* change = nullptr;
       for (size_t r = 0; r < runs.size() && change == nullptr; ++r) change = runs[r]->find(keys[i]);
-      QW_ASSIGN_OR_RETURN(out[i], get_below(*impl_, state, relation, keys[i], change));
+      out[i] = change != nullptr ? row_of(*change) : std::nullopt;
+      if (change != nullptr || !has_base) continue;
+      QW_ASSIGN_OR_RETURN(out[i], get_base(*impl_->read, *impl_->overlay, relation, keys[i]));
     }
     return {};
   }
@@ -199,18 +233,21 @@ Result<void> Snapshot::get_many(ObjectId relation, std::span<const std::string_v
   for (size_t begin = 0; begin < keys.size(); begin += kTogetherMax) {
     const auto part = keys.subspan(begin, std::min(kTogetherMax, keys.size() - begin));
     changes.fill(nullptr);
-    wanted.resize(runs.empty() ? 0 : part.size());
-    for (uint32_t i = 0; i < wanted.size(); ++i) {
+    wanted.resize(part.size());
+    for (uint32_t i = 0; i < part.size(); ++i) {
       if (i + kAhead < part.size()) __builtin_prefetch(part[i + kAhead].data());
       wanted[i] = i;
-      hashes[i] = Run::key_hash(part[i]);
+      if (!runs.empty()) hashes[i] = Run::key_hash(part[i]);
     }
     for (size_t r = 0; r < runs.size() && !wanted.empty(); ++r) {
       runs[r]->find_many(part, hashes, wanted, changes);
     }
+    const auto found = out.subspan(begin, part.size());
     for (size_t i = 0; i < part.size(); ++i) {
-      QW_ASSIGN_OR_RETURN(out[begin + i], get_below(*impl_, state, relation, part[i], changes[i]));
+      found[i] = changes[i] != nullptr ? row_of(*changes[i]) : std::nullopt;
     }
+    if (!has_base) continue;
+    QW_TRY(get_base_many(*impl_->read, *impl_->overlay, relation, part, wanted, found));
   }
   return {};
 }

@@ -17,6 +17,7 @@
 #include "src/base/limits.h"
 #include "src/base/log.h"
 #include "storage/lmdb/file_size.h"
+#include "storage/lmdb/tree_reader.h"
 
 namespace qw::storage {
 namespace {
@@ -78,6 +79,8 @@ void on_assert(MDB_env* env, const char* text) {
 struct Environment {
   MDB_env* env = nullptr;
   Tables tables{};
+  MDB_dbi main = 0;            // the table of tables
+  std::optional<PageMap> map;  // for readers of many keys; without it they ask LMDB for each
   std::string file;
   // Never written to. The kernel tells each descriptor once of a write-back that failed since it
   // was opened: LMDB's own may have been told already, this one has not.
@@ -182,6 +185,19 @@ class LmdbRead final : public KvRead {
     if (rc == MDB_SUCCESS) found.before = {to_view(k), to_view(v)};
     if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) return env_.error(rc, "cannot read");
     return found;
+  }
+
+  void find_many(Table table, std::span<const std::string_view> keys,
+                 std::span<KvEntry> out) override {
+    if (!env_.map) return KvRead::find_many(table, keys, out);
+    MDB_val name = to_val(kTableNames[index_of(table)]), root{};
+    MDB_envinfo info{};
+    if (mdb_get(txn_, env_.main, &name, &root) != MDB_SUCCESS ||
+        mdb_env_info(env_.env, &info) != MDB_SUCCESS) {
+      return KvRead::find_many(table, keys, out);
+    }
+    // A later version has no fewer pages than this one.
+    TreeReader(*env_.map, info.me_last_pgno + 1, to_view(root)).find(keys, out);
   }
 
   Result<std::unique_ptr<KvCursor>> cursor(Table table) override {
@@ -357,7 +373,9 @@ class LmdbKv final : public Kv {
         return env_.error(rc, "cannot open");
       }
     }
-    return check(mdb_txn_commit(txn), "cannot open");
+    QW_TRY(check(mdb_dbi_open(txn, nullptr, 0, &env_.main), "cannot open"));
+    QW_TRY(check(mdb_txn_commit(txn), "cannot open"));
+    return find_map();
   }
 
   Result<std::unique_ptr<KvRead>> begin_read() override {
@@ -421,6 +439,21 @@ class LmdbKv final : public Kv {
   }
 
  private:
+  // mdb_env_info tells the address of a map only if it was asked to be there.
+  Result<void> find_map() {
+    MDB_txn* txn = nullptr;
+    int rc = mdb_txn_begin(env_.env, nullptr, MDB_RDONLY, &txn);
+    if (rc != MDB_SUCCESS) return env_.error(rc, "cannot open");
+    MDB_stat stat{};
+    MDB_val name = to_val(kTableNames[index_of(Table::rows)]), root{};
+    rc = mdb_stat(txn, env_.main, &stat);
+    if (rc == MDB_SUCCESS) rc = mdb_get(txn, env_.main, &name, &root);
+    if (rc == MDB_SUCCESS) env_.map = PageMap::around(root.mv_data, stat.ms_psize);
+    mdb_txn_abort(txn);
+    if (rc != MDB_SUCCESS) return env_.error(rc, "cannot open");
+    return {};
+  }
+
   // Read-ahead helps recovery's sequential reads and hurts random reads of what does not fit.
   static bool larger_than_memory(const std::filesystem::path& file) {
     std::error_code ignored;

@@ -1,0 +1,293 @@
+// TreeReader: see tree_reader.h.
+#include "storage/lmdb/tree_reader.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+
+#include "src/base/assert.h"
+#include "src/base/bytes.h"
+
+namespace qw::storage {
+namespace {
+
+constexpr size_t kLineBytes = 64;
+constexpr size_t kAskedBytesMax = 512;   // of a value; what is longer the processor asks for itself
+constexpr size_t kAskedEntryBytes = 32;  // header and key, mostly
+// Header and offsets of a page.
+constexpr size_t kAskedLeafBytes = 128, kAskedBranchBytes = 384;
+constexpr size_t kSearchesInFlight = 32;
+constexpr uint32_t kDepthMax = 32;
+constexpr int kGuessesMax = 3;  // then the rest is halved: keys may be spread as badly as they like
+
+constexpr size_t kPageHeaderBytes = 16, kEntryHeaderBytes = 8, kTableBytes = 48;
+constexpr uint16_t kBranch = 1, kLeaf = 2, kOverflow = 4, kMeta = 8;
+constexpr uint16_t kLargeValue = 1;
+constexpr uint32_t kMagic = 0xBEEFC0DE, kVersion = 1;
+
+uint64_t page_number(const char* page) { return load<uint64_t>(page); }
+uint16_t page_flags(const char* page) { return load<uint16_t>(page + 10); }
+std::string_view entry_key(const char* entry) {
+  return {entry + kEntryHeaderBytes, load<uint16_t>(entry + 6)};
+}
+
+void ask_for(const char* from, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(from + at);
+  __builtin_prefetch(from + bytes - 1);
+}
+
+size_t common_prefix(std::string_view a, std::string_view b) {
+  const size_t end = std::min(a.size(), b.size());
+  size_t at = 0;
+  while (at + 8 <= end && load<uint64_t>(a.data() + at) == load<uint64_t>(b.data() + at)) at += 8;
+  while (at < end && a[at] == b[at]) ++at;
+  return at;
+}
+
+// Eight bytes of a key as a number that orders like them; missing bytes count as zero.
+uint64_t rank_of(std::string_view key, size_t from) {
+  if (from + 8 <= key.size()) [[likely]]
+    return load_be<uint64_t>(key.data() + from);
+  uint64_t rank = 0;
+  for (size_t i = from; i < from + 8; ++i) {
+    rank = rank << 8U | (i < key.size() ? static_cast<unsigned char>(key[i]) : 0U);
+  }
+  return rank;
+}
+
+}  // namespace
+
+std::optional<PageMap> PageMap::around(const void* value, size_t page_bytes) {
+  if (page_bytes < 512 || page_bytes > 32768 || (page_bytes & (page_bytes - 1)) != 0) return {};
+  const auto address = reinterpret_cast<uintptr_t>(value);
+  const uintptr_t page = address & ~(static_cast<uintptr_t>(page_bytes) - 1);
+  const auto number = load<uint64_t>(reinterpret_cast<const void*>(page));
+  if (number > page / page_bytes) return {};
+  const uintptr_t begin = page - number * page_bytes;
+  // The number may be damaged: looked at only if the kernel knows of memory there.
+  unsigned char resident = 0;
+  const uintptr_t system_page = begin & ~uintptr_t{4095};
+  if (mincore(reinterpret_cast<void*>(system_page), 1, &resident) != 0) return {};
+  const auto* first = reinterpret_cast<const char*>(begin);
+  const char* meta = first + kPageHeaderBytes;
+  if (page_number(first) != 0 || page_flags(first) != kMeta || load<uint32_t>(meta) != kMagic ||
+      load<uint32_t>(meta + 4) != kVersion || load<uint32_t>(meta + 24) != page_bytes) {
+    return {};
+  }
+  return PageMap{first, page_bytes};
+}
+
+// One key on its way down. On its page, entry `low` (if any) is known to be no greater than the key
+// and entry `high` (if any) to be greater.
+struct TreeReader::Search {
+  std::string_view key;
+  const char* page = nullptr;     // null = given up
+  std::string_view lower, upper;  // every key of the page is in [lower, upper); empty = open
+  int low = 0, high = 0, probe = 0;
+  const char* entry = nullptr;  // of the probe; at the end of a level, the one found or null
+  // For guesses: what low, high and the key say in the eight bytes from `rank_from` on.
+  size_t rank_from = 0;
+  uint64_t rank = 0, rank_low = 0, rank_high = 0;
+  int guesses = 0;
+  bool exact = false;
+};
+
+TreeReader::TreeReader(const PageMap& map, uint64_t page_count, std::string_view table)
+    : map_(map), page_count_(page_count) {
+  if (table.size() != kTableBytes || load<uint16_t>(table.data() + 4) != 0) return;
+  const auto depth = load<uint16_t>(table.data() + 6);
+  if (depth > kDepthMax) return;
+  root_ = load<uint64_t>(table.data() + 40);
+  depth_ = depth;
+}
+
+bool TreeReader::enter(Search& search, uint64_t page) const {
+  search.page = nullptr;
+  if (page >= page_count_) return false;
+  search.page = map_.begin + page * map_.page_bytes;
+  return true;
+}
+
+// Looks at the page's header.
+bool TreeReader::measure(Search& search, bool leaf) const {
+  const char* page = search.page;
+  const uint64_t number = static_cast<uint64_t>(page - map_.begin) / map_.page_bytes;
+  const size_t lower = load<uint16_t>(page + 12), upper = load<uint16_t>(page + 14);
+  if (page_number(page) != number || page_flags(page) != (leaf ? kLeaf : kBranch)) return false;
+  if (lower < kPageHeaderBytes || lower > upper || upper > map_.page_bytes) return false;
+  search.high = static_cast<int>((lower - kPageHeaderBytes) / 2);
+  if (search.high < (leaf ? 1 : 2)) return false;
+  search.low = leaf ? -1 : 0;
+  search.guesses = search.lower.empty() || search.upper.empty() ? kGuessesMax : 0;
+  search.exact = false;
+  if (search.guesses == 0) {
+    search.rank_from = common_prefix(search.lower, search.upper);
+    search.rank = rank_of(search.key, search.rank_from);
+    search.rank_low = rank_of(search.lower, search.rank_from);
+    search.rank_high = rank_of(search.upper, search.rank_from);
+  }
+  return aim(search);
+}
+
+// Chooses the next entry to look at, if there is one, and asks for it.
+bool TreeReader::aim(Search& search) const {
+  const int first = search.low + 1, between = search.high - first;
+  if (between <= 0) {
+    search.entry = nullptr;
+    return true;
+  }
+  int ahead = between / 2;
+  if (search.guesses < kGuessesMax && search.rank_low < search.rank_high &&
+      search.rank >= search.rank_low) {
+    ++search.guesses;
+    const int low = std::max(search.low, 0);
+    const double share = static_cast<double>(search.rank - search.rank_low) /
+                         static_cast<double>(search.rank_high - search.rank_low);
+    const double at = share * static_cast<double>(search.high - low) + low;
+    ahead = std::clamp(static_cast<int>(std::min(at, 65536.0)) - first, 0, between - 1);
+  }
+  search.probe = first + ahead;
+  const size_t offset =
+      load<uint16_t>(search.page + kPageHeaderBytes + 2 * static_cast<size_t>(search.probe));
+  if (offset + kEntryHeaderBytes > map_.page_bytes) return false;
+  search.entry = search.page + offset;
+  ask_for(search.entry, kAskedEntryBytes);
+  return true;
+}
+
+// Compares with the entry that was asked for. False when something is wrong; the level is done when
+// no entry is left to look at, or the key is found.
+bool TreeReader::step(Search& search) const {
+  const std::string_view key = entry_key(search.entry);
+  if (key.data() + key.size() > search.page + map_.page_bytes) return false;
+  const int order = search.key.compare(key);
+  if (order == 0) {
+    search.exact = true;
+    search.low = search.probe;
+    search.high = search.probe + 1;
+    search.lower = key;
+    return true;
+  }
+  if (order > 0) {
+    search.low = search.probe;
+    search.lower = key;
+    if (search.guesses < kGuessesMax) search.rank_low = rank_of(key, search.rank_from);
+  } else {
+    search.high = search.probe;
+    search.upper = key;
+    if (search.guesses < kGuessesMax) search.rank_high = rank_of(key, search.rank_from);
+  }
+  return aim(search);
+}
+
+// Finds each search's place on its page, all of them a step at a time.
+void TreeReader::find_level(std::span<Search> searches, bool leaf) const {
+  std::array<uint8_t, kSearchesInFlight> active;
+  size_t count = 0;
+  const auto goes_on = [&](Search& search, bool sound) {
+    if (!sound) search.page = nullptr;
+    return sound && !search.exact && search.entry != nullptr;
+  };
+  for (size_t i = 0; i < searches.size(); ++i) {
+    Search& search = searches[i];
+    if (search.page == nullptr) continue;
+    if (goes_on(search, measure(search, leaf))) active[count++] = static_cast<uint8_t>(i);
+  }
+  while (count > 0) {
+    size_t kept = 0;
+    for (size_t a = 0; a < count; ++a) {
+      Search& search = searches[active[a]];
+      if (goes_on(search, step(search))) active[kept++] = active[a];
+    }
+    count = kept;
+  }
+}
+
+// From the places on a branch to the pages below.
+void TreeReader::descend(std::span<Search> searches, bool to_leaf) const {
+  const char* last = nullptr;
+  for (Search& search : searches) {
+    if (search.page == nullptr) continue;
+    const size_t offset =
+        load<uint16_t>(search.page + kPageHeaderBytes + 2 * static_cast<size_t>(search.low));
+    if (offset + kEntryHeaderBytes > map_.page_bytes) {
+      search.page = nullptr;
+      continue;
+    }
+    const uint64_t below = load<uint64_t>(search.page + offset) & 0xFFFFFFFFFFFF;
+    if (!enter(search, below) || search.page == last) continue;
+    last = search.page;
+    ask_for(search.page, to_leaf ? kAskedLeafBytes : kAskedBranchBytes);
+  }
+}
+
+KvEntry TreeReader::take(const Search& search) const {
+  const std::string_view key = entry_key(search.entry);
+  const size_t size = load<uint32_t>(search.entry);
+  const auto flags = load<uint16_t>(search.entry + 4);
+  const char* value = key.data() + key.size();
+  const auto room = static_cast<size_t>(search.page + map_.page_bytes - value);
+  if (flags == kLargeValue && room >= sizeof(uint64_t)) {
+    value = large_value(size, load<uint64_t>(value));
+    return value == nullptr ? KvEntry{} : KvEntry{key, {value, size}};
+  }
+  if (flags != 0 || size > room) return {};
+  ask_for(value, std::min(size, kAskedBytesMax));
+  return {key, {value, size}};
+}
+
+const char* TreeReader::large_value(size_t size, uint64_t page) const {
+  if (page >= page_count_) return nullptr;
+  const char* first = map_.begin + page * map_.page_bytes;
+  const uint64_t pages = load<uint32_t>(first + 12);
+  if (page_number(first) != page || page_flags(first) != kOverflow) return nullptr;
+  const bool fits = kPageHeaderBytes + size <= pages * map_.page_bytes;
+  return fits && pages <= page_count_ - page ? first + kPageHeaderBytes : nullptr;
+}
+
+void TreeReader::find(std::span<const std::string_view> keys, std::span<KvEntry> out) const {
+  QW_ASSERT(keys.size() == out.size());
+  std::fill(out.begin(), out.end(), KvEntry{});
+  if (depth_ == 0) return;
+  for (size_t begin = 0; begin < keys.size(); begin += kSearchesInFlight) {
+    const size_t count = std::min(kSearchesInFlight, keys.size() - begin);
+    find_group(keys.subspan(begin, count), out.subspan(begin, count));
+  }
+}
+
+void TreeReader::find_group(std::span<const std::string_view> keys, std::span<KvEntry> out) const {
+  // The way that the first and the last key have in common is that of all between.
+  std::array<Search, 2> ends;
+  ends[0].key = keys.front();
+  ends[1].key = keys.back();
+  if (!enter(ends[0], root_) || !enter(ends[1], root_)) return;
+  Search common = ends[0];
+  uint32_t level = 1;
+  for (; level < depth_; ++level) {
+    find_level(ends, /*leaf=*/false);
+    descend(ends, /*to_leaf=*/level + 1 == depth_);
+    if (ends[0].page == nullptr || ends[0].page != ends[1].page) break;
+    common.page = ends[0].page;
+    common.lower = ends[0].lower;
+    common.upper = ends[0].exact ? ends[1].upper : ends[0].upper;
+  }
+  std::array<Search, kSearchesInFlight> held;
+  const std::span<Search> searches(held.data(), keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    searches[i].key = keys[i];
+    searches[i].page = common.page;
+    searches[i].lower = common.lower;
+    searches[i].upper = common.upper;
+  }
+  for (; level < depth_; ++level) {
+    find_level(searches, /*leaf=*/false);
+    descend(searches, /*to_leaf=*/level + 1 == depth_);
+  }
+  find_level(searches, /*leaf=*/true);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (searches[i].page != nullptr && searches[i].exact) out[i] = take(searches[i]);
+  }
+}
+
+}  // namespace qw::storage

@@ -1,0 +1,271 @@
+// find_many answers as find does, for whatever LMDB has made of a tree.
+#include <map>
+#include <set>
+
+#include "src/base/bytes.h"
+#include "src/base/random.h"
+#include "storage/lmdb/lmdb_kv.h"
+#include "storage/lmdb/tree_reader.h"
+#include "storage/memory_kv.h"
+#include "tests/unit/storage/fixture.h"
+
+namespace qw::storage::test {
+namespace {
+
+using Model = std::map<std::string, std::string>;
+
+// How keys are spread: guesses must be right for each of them.
+enum class Spread { numbers, hashes, texts, prefixes };
+
+std::string random_key(Random& random, Spread spread) {
+  switch (spread) {
+    case Spread::numbers: {
+      std::string key("tabl");
+      append_be<uint64_t>(key, random.below(20000));
+      return key;
+    }
+    case Spread::hashes: {
+      std::string key("tabl");
+      append_be<uint64_t>(key, random.next());
+      return key;
+    }
+    case Spread::texts:
+      return std::string(1 + random.below(300), static_cast<char>('a' + random.below(26))) +
+             std::to_string(random.below(100));
+    case Spread::prefixes:
+      // Most keys differ late, a few early.
+      return std::string(random.chance(0.1) ? random.below(30) : 20, '\xFF') +
+             std::string(1 + random.below(9), static_cast<char>(random.below(4)));
+  }
+  QW_UNREACHABLE();
+}
+
+std::string random_value(Random& random) {
+  const size_t size = random.chance(0.03) ? 2000 + random.below(20000) : random.below(120);
+  return std::string(size, static_cast<char>(random.below(256)));
+}
+
+void put(KvWrite& txn, Table table, std::string_view key, std::string_view value) {
+  const KvSlot slot = value_of(txn.put(table, key, value.size(), PutMode::upsert));
+  std::copy(value.begin(), value.end(), slot.bytes);
+}
+
+// Every key of the model, those beside them, and ends.
+void check(KvRead& read, Table table, const Model& model, Random& random) {
+  std::set<std::string> asked = {std::string("\0", 1), std::string(400, '\xFF')};
+  for (const auto& [key, value] : model) {
+    if (random.chance(0.7)) asked.insert(key);
+    if (random.chance(0.1)) asked.insert(key + '\0');
+    if (random.chance(0.1)) asked.insert(key.substr(0, key.size() - 1) + "!");
+    if (key.size() > 1 && random.chance(0.1)) asked.insert(key.substr(0, key.size() - 1));
+  }
+  const std::vector<std::string_view> keys(asked.begin(), asked.end());
+  std::vector<KvEntry> out(keys.size(), KvEntry{"left", "over"});
+  const size_t part = 1 + random.below(keys.size());
+  for (size_t at = 0; at < keys.size(); at += part) {
+    const size_t count = std::min(part, keys.size() - at);
+    read.find_many(table, {keys.data() + at, count}, {out.data() + at, count});
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto stored = model.find(std::string(keys[i]));
+    const KvPosition found = value_of(read.find(table, keys[i]));
+    REQUIRE(found.exact == (stored != model.end()));
+    REQUIRE(out[i].key == (found.exact ? found.at.key : ""));
+    REQUIRE(out[i].key.data() == (found.exact ? found.at.key.data() : nullptr));
+    if (found.exact) REQUIRE((out[i].value == found.at.value && out[i].value == stored->second));
+  }
+}
+
+TEST_CASE("find_many is find, in trees of all shapes and in old versions") {
+  for (const Spread spread : {Spread::numbers, Spread::hashes, Spread::texts, Spread::prefixes}) {
+    const TempDir dir;
+    const auto kv = value_of(open_lmdb(dir.path() / "kv", Durability::none));
+    Random random(static_cast<uint64_t>(spread) + 1);
+    const std::array<Table, 2> tables = {Table::rows, Table::image};
+    std::array<Model, 2> models;
+    check(*value_of(kv->begin_read()), Table::rows, {}, random);
+    for (int round = 0; round < 24; ++round) {
+      const auto old = value_of(kv->begin_read());
+      const std::array<Model, 2> old_models = models;
+      // From a table of one page to one of three levels and back to little.
+      const int count = round == 0 ? 3 : round < 4 ? 100 : 1500;
+      const double erased = round < 16 ? 0.1 : 0.8;
+      const auto txn = value_of(kv->begin_write());
+      for (int i = 0; i < count; ++i) {
+        const size_t t = random.below(2);
+        std::string key = random_key(random, spread);
+        if (random.chance(erased)) {
+          const auto next = models[t].lower_bound(key);
+          if (next == models[t].end()) continue;
+          REQUIRE(value_of(txn->erase(tables[t], next->first)));
+          models[t].erase(next);
+          continue;
+        }
+        const std::string value = random_value(random);
+        put(*txn, tables[t], key, value);
+        models[t][std::move(key)] = value;
+      }
+      done(txn->commit());
+      const auto now = value_of(kv->begin_read());
+      for (size_t t = 0; t < tables.size(); ++t) {
+        check(*old, tables[t], old_models[t], random);
+        check(*now, tables[t], models[t], random);
+      }
+    }
+  }
+}
+
+TEST_CASE("find_many in memory leaves out what is missing") {
+  MemoryKv kv;
+  const auto txn = value_of(kv.begin_write());
+  put(*txn, Table::rows, "b", "1");
+  done(txn->commit());
+  const std::array<std::string_view, 3> keys = {"a", "b", "c"};
+  std::array<KvEntry, 3> out;
+  value_of(kv.begin_read())->find_many(Table::rows, keys, out);
+  CHECK((out[0].key.empty() && out[1].value == "1" && out[2].key.empty()));
+}
+
+// A file in memory of our own: pages that a disk has damaged.
+class Pages {
+ public:
+  static constexpr size_t kPageBytes = 512;
+  static constexpr uint64_t kRoot = 2, kLeaf = 3, kRightLeaf = 4, kLarge = 5, kCount = 7;
+
+  Pages() {
+    page(0, 8, 0);
+    qw::store<uint32_t>(at(0) + 16, 0xBEEFC0DE);
+    qw::store<uint32_t>(at(0) + 20, 1);
+    qw::store<uint32_t>(at(0) + 40, kPageBytes);
+    page(kRoot, 1, 2);
+    entry(kRoot, 0, 480, "", kLeaf);
+    entry(kRoot, 1, 460, "m", kRightLeaf);
+    page(kLeaf, 2, 2);
+    entry(kLeaf, 0, 480, "a", 3, "one");
+    entry(kLeaf, 1, 400, "b", 3, "two");
+    page(kRightLeaf, 2, 2);
+    entry(kRightLeaf, 0, 480, "m", 3, "six");
+    entry(kRightLeaf, 1, 400, "n", 600, "");
+    qw::store<uint16_t>(at(kRightLeaf) + 404, 1);
+    qw::store<uint64_t>(at(kRightLeaf) + 409, kLarge);
+    page(kLarge, 4, 0);
+    qw::store<uint32_t>(at(kLarge) + 12, 2);
+    qw::store<uint16_t>(table_.data() + 6, 2);
+    qw::store<uint64_t>(table_.data() + 40, kRoot);
+  }
+
+  char* at(uint64_t number) { return bytes_.data() + number * kPageBytes; }
+  std::string& table() { return table_; }
+  // Whether a, b, m and n are found, one digit for each.
+  std::string found(uint64_t page_count = kCount) {
+    const PageMap map{bytes_.data(), kPageBytes};
+    const std::array<std::string_view, 4> keys = {"a", "b", "m", "n"};
+    std::array<KvEntry, 4> out;
+    TreeReader(map, page_count, table_).find(keys, out);
+    std::string digits;
+    for (size_t i = 0; i < out.size(); ++i) {
+      CHECK((out[i].key.empty() || out[i].key == keys[i]));
+      digits += out[i].key.empty() ? '0' : '1';
+    }
+    return digits;
+  }
+
+ private:
+  void page(uint64_t number, uint16_t flags, size_t entries) {
+    qw::store<uint64_t>(at(number), number);
+    qw::store<uint16_t>(at(number) + 10, flags);
+    qw::store<uint16_t>(at(number) + 12, static_cast<uint16_t>(16 + 2 * entries));
+    qw::store<uint16_t>(at(number) + 14, 400);
+  }
+  void entry(uint64_t number, size_t index, uint16_t offset, std::string_view key, uint64_t first,
+             std::string_view value = "") {
+    qw::store<uint16_t>(at(number) + 16 + 2 * index, offset);
+    char* to = at(number) + offset;
+    qw::store<uint32_t>(to, static_cast<uint32_t>(first));
+    qw::store<uint16_t>(to + 6, static_cast<uint16_t>(key.size()));
+    std::copy(key.begin(), key.end(), to + 8);
+    std::copy(value.begin(), value.end(), to + 8 + key.size());
+  }
+
+  std::string table_ = std::string(48, '\0');
+  alignas(kPageBytes) std::array<char, kCount * kPageBytes> bytes_{};
+};
+
+TEST_CASE("what is wrong with a page keeps only its own entries from being found") {
+  CHECK(Pages().found() == "1111");
+  const auto damaged = [](uint64_t page, size_t offset, auto value) {
+    Pages pages;
+    qw::store(pages.at(page) + offset, value);
+    return pages.found();
+  };
+  CHECK(damaged(Pages::kLeaf, 0, uint64_t{9}) == "0011");           // number
+  CHECK(damaged(Pages::kLeaf, 10, uint16_t{1}) == "0011");          // flags
+  CHECK(damaged(Pages::kLeaf, 12, uint16_t{15}) == "0011");         // lower
+  CHECK(damaged(Pages::kLeaf, 12, uint16_t{402}) == "0011");        // beyond upper
+  CHECK(damaged(Pages::kLeaf, 14, uint16_t{513}) == "0011");        // upper
+  CHECK(damaged(Pages::kLeaf, 12, uint16_t{16}) == "0011");         // no entries
+  CHECK(damaged(Pages::kRightLeaf, 18, uint16_t{510}) == "1100");   // the probe's offset
+  CHECK(damaged(Pages::kRightLeaf, 406, uint16_t{200}) == "1100");  // key size
+  CHECK(damaged(Pages::kLeaf, 480, uint32_t{24}) == "0111");        // value size
+  CHECK(damaged(Pages::kLeaf, 484, uint16_t{2}) == "0111");         // entry flags
+  CHECK(damaged(Pages::kRightLeaf, 409, uint64_t{7}) == "1110");    // page of the large value
+  CHECK(damaged(Pages::kRightLeaf, 409, uint64_t{3}) == "1110");
+  CHECK(damaged(Pages::kLarge, 0, uint64_t{4}) == "1110");
+  CHECK(damaged(Pages::kLarge, 12, uint32_t{1}) == "1110");
+  CHECK(damaged(Pages::kLarge, 12, uint32_t{3}) == "1110");
+  CHECK(damaged(Pages::kRoot, 460, uint32_t{7}) == "1100");  // child
+  CHECK(damaged(Pages::kRoot, 464, uint16_t{1}) == "1100");
+  CHECK(damaged(Pages::kRoot, 460, uint32_t{2}) == "1100");  // itself
+  CHECK(damaged(Pages::kRoot, 12, uint16_t{18}) == "0000");  // one entry
+  CHECK(damaged(Pages::kRoot, 10, uint16_t{2}) == "0000");
+  CHECK(Pages().found(4) == "1100");
+  Pages pages;
+  for (const int depth : {0, 1, 3, 33}) {
+    qw::store<uint16_t>(pages.table().data() + 6, static_cast<uint16_t>(depth));
+    CHECK(pages.found() == "0000");
+  }
+  pages.table().resize(47);
+  CHECK(pages.found() == "0000");
+}
+
+TEST_CASE("the map is found around a value, or not at all") {
+  const auto pages = std::make_unique<Pages>();
+  const auto around = [&](size_t page_bytes) {
+    return PageMap::around(pages->at(Pages::kLeaf) + 489, page_bytes);
+  };
+  REQUIRE(around(Pages::kPageBytes));
+  CHECK(around(Pages::kPageBytes)->begin == pages->at(0));
+  CHECK_FALSE(around(0));
+  CHECK_FALSE(around(Pages::kPageBytes + 1));
+  for (const auto& [page, offset] :
+       {std::pair<uint64_t, size_t>{Pages::kLeaf, 0}, {0, 0}, {0, 10}, {0, 16}, {0, 20}, {0, 40}}) {
+    char& byte = pages->at(page)[offset];
+    const char right = byte;
+    byte = static_cast<char>(byte ^ 1);
+    CHECK_FALSE(around(Pages::kPageBytes));
+    byte = right;
+  }
+  qw::store<uint64_t>(pages->at(Pages::kLeaf), uint64_t{1} << 50);
+  CHECK_FALSE(around(Pages::kPageBytes));
+  // Where nothing is mapped.
+  qw::store<uint64_t>(
+      pages->at(Pages::kLeaf),
+      (reinterpret_cast<uintptr_t>(pages->at(Pages::kLeaf)) - 4096) / Pages::kPageBytes);
+  CHECK_FALSE(around(Pages::kPageBytes));
+}
+
+TEST_CASE("random bytes anywhere in the pages: no entry under another key") {
+  Random random(3);
+  for (int round = 0; round < 20000; ++round) {
+    Pages pages;
+    for (uint64_t change = 1 + random.below(3); change > 0; --change) {
+      const uint64_t page = 2 + random.below(Pages::kCount - 2);
+      const size_t offset = random.chance(0.5) ? random.below(24) : random.below(512);
+      pages.at(page)[offset] = static_cast<char>(random.below(256));
+    }
+    pages.found();
+  }
+}
+
+}  // namespace
+}  // namespace qw::storage::test
