@@ -23,7 +23,15 @@ constexpr size_t kIndexedMin = 24;
 constexpr size_t kVarintMax = 5;
 constexpr size_t kMergeRunsMax = 8;
 constexpr size_t kProbesInFlight = 32;
-constexpr size_t kAhead = 8;  // changes asked for before they are encoded
+constexpr size_t kAhead = 8;         // changes asked for before they are encoded
+constexpr size_t kFilterAhead = 16;  // blocks of the filter asked for before they are looked at
+constexpr size_t kFilterBits = 12;   // per key: one in some 60 that is not there passes
+
+// Four bits of a block of the filter.
+uint64_t filter_bits(uint64_t hash) {
+  return uint64_t{1} << (hash & 63) | uint64_t{1} << (hash >> 6 & 63) |
+         uint64_t{1} << (hash >> 12 & 63) | uint64_t{1} << (hash >> 18 & 63);
+}
 
 size_t varint_size(uint32_t value) {
   return value < 0x80 ? 1 : (static_cast<size_t>(std::bit_width(value)) + 6) / 7;
@@ -77,7 +85,9 @@ char* write_record(char* to, std::string_view key, bool erased, std::string_view
   return to;
 }
 
-constexpr size_t kSpareBytesMin = 256 << 10, kSpareBytesMax = 16 << 20;
+// The most is what a merge of four runs of large epochs leaves, mostly: less, and every second run
+// is written to pages that the system has to clear first (a seventh of what an upsert takes).
+constexpr size_t kSpareBytesMin = 256 << 10, kSpareBytesMax = 64 << 20;
 
 // Memory of runs that are gone, for those that come. The run of an epoch lives for a commit or two,
 // and a page fresh from the system costs more than what is written to it.
@@ -157,7 +167,9 @@ RunPtr Run::encode(Epoch epoch, std::span<const RowChange> changes) {
     // In the order of keys; the bytes lie in the order in which they came.
     if (i + kAhead < changes.size()) {
       __builtin_prefetch(changes[i + kAhead].key().data());
-      __builtin_prefetch(changes[i + kAhead].row().data());
+      const std::string_view row = changes[i + kAhead].row();
+      __builtin_prefetch(row.data());
+      __builtin_prefetch(row.data() + row.size());
     }
     const RowChange& change = changes[i];
     QW_ASSERT(i == 0 || last < change.key());
@@ -246,6 +258,12 @@ RunPtr Run::merge(std::span<const RunPtr> runs) {
     }
     QW_ASSERT(to == memory.get() + run->size_);
     run->keep(memory, {memory.get(), run->size_});
+    // Read by keys so far: it will be again, by somebody who need not wait for the index then.
+    const bool indexed = std::any_of(few.begin(), few.end(),
+                                     [](const RunPtr& other) { return other->is_indexed(); });
+    if (indexed && run->count() >= kIndexedMin) {
+      std::call_once(run->index_once_, [&run] { run->build_index(); });
+    }
     return run;
   });
 }
@@ -301,10 +319,18 @@ void Run::find_many(std::span<const std::string_view> keys, std::span<const uint
   std::call_once(index_once_, [this] { build_index(); });
   const size_t mask = index_.size() - 1;
   std::array<const Entry*, kProbesInFlight> candidates;
-  for (size_t begin = 0; begin < wanted.size(); begin += kProbesInFlight) {
-    const size_t count = std::min(kProbesInFlight, wanted.size() - begin);
-    const std::span<const uint32_t> probes(wanted.data() + begin, count);
-    for (const uint32_t i : probes) __builtin_prefetch(&index_[hashes[i] & mask]);
+  std::array<uint32_t, kProbesInFlight> probes;
+  for (size_t begin = 0; begin < wanted.size();) {
+    size_t count = 0;
+    for (; begin < wanted.size() && count < kProbesInFlight; ++begin) {
+      if (begin + kFilterAhead < wanted.size()) {
+        __builtin_prefetch(&filter_[filter_block(hashes[wanted[begin + kFilterAhead]])]);
+      }
+      const uint32_t i = wanted[begin];
+      if (!may_hold(hashes[i])) continue;
+      probes[count++] = i;
+      __builtin_prefetch(&index_[hashes[i] & mask]);
+    }
     // The first slot whose half of the hash fits: mostly the key's own.
     for (size_t p = 0; p < count; ++p) {
       const uint64_t hash = hashes[probes[p]];
@@ -323,23 +349,43 @@ void Run::find_many(std::span<const std::string_view> keys, std::span<const uint
       const uint32_t i = probes[p];
       out[i] = candidates[p];
       if (out[i] != nullptr && out[i]->key() != keys[i]) out[i] = find_hashed(keys[i], hashes[i]);
-      if (out[i] == nullptr) wanted[kept++] = i;
     }
   }
+  for (const uint32_t i : wanted) {
+    if (out[i] == nullptr) wanted[kept++] = i;
+  }
   wanted.resize(kept);
+}
+
+size_t Run::filter_block(uint64_t hash) const { return (hash >> 32) * filter_.size() >> 32; }
+
+bool Run::may_hold(uint64_t hash) const {
+  return (filter_bits(hash) & ~filter_[filter_block(hash)]) == 0;
 }
 
 void Run::build_index() const {
   QW_ASSERT(entries_.size() < 0xFFFFFFFFU);
   index_.resize(std::bit_ceil(entries_.size() * 3 / 2));
+  filter_.resize(entries_.size() * kFilterBits / 64 + 1);
   const size_t mask = index_.size() - 1;
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    const uint64_t hash = key_hash(entries_[i].key());
-    size_t slot = hash & mask;
-    while (index_[slot] != 0) slot = (slot + 1) & mask;
-    index_[slot] = (hash & ~uint64_t{0xFFFFFFFF}) | (i + 1);
+  std::array<uint64_t, kProbesInFlight> hashes;
+  for (size_t begin = 0; begin < entries_.size(); begin += kProbesInFlight) {
+    const size_t count = std::min(kProbesInFlight, entries_.size() - begin);
+    for (size_t i = 0; i < count; ++i) {
+      hashes[i] = key_hash(entries_[begin + i].key());
+      __builtin_prefetch(&index_[hashes[i] & mask], 1);
+      __builtin_prefetch(&filter_[filter_block(hashes[i])], 1);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const uint64_t hash = hashes[i];
+      size_t slot = hash & mask;
+      while (index_[slot] != 0) slot = (slot + 1) & mask;
+      index_[slot] = (hash & ~uint64_t{0xFFFFFFFF}) | (begin + i + 1);
+      filter_[filter_block(hash)] |= filter_bits(hash);
+    }
   }
-  index_bytes_.store(index_.size() * sizeof(uint64_t), std::memory_order_relaxed);
+  index_bytes_.store((index_.size() + filter_.size()) * sizeof(uint64_t),
+                     std::memory_order_relaxed);
 }
 
 RunCursor::RunCursor(std::vector<RunPtr> runs, const KeyRange& range, Direction direction)

@@ -83,6 +83,9 @@ class Run {
   template <typename Combine>
   static RunPtr in_rounds(std::span<const RunPtr> runs, const Combine& combine);
   void build_index() const;
+  size_t filter_block(uint64_t hash) const;
+  bool may_hold(uint64_t hash) const;
+  bool is_indexed() const { return index_bytes_.load(std::memory_order_relaxed) > 0; }
   const Entry* find_hashed(std::string_view key, uint64_t hash) const;
 
   template <typename T>
@@ -94,9 +97,10 @@ class Run {
   Paged<Entry> entries_;
   Epoch oldest_, newest_;
 
-  // Slots of (upper half of the hash, index + 1); 0 = free. Filled once, by the first find().
+  // Slots of (upper half of the hash, index + 1); 0 = free. Filled once, by the first find(), as is
+  // a Bloom filter of 64-bit blocks: most keys are in few of the runs, and it is a sixth as large.
   mutable std::once_flag index_once_;
-  mutable Paged<uint64_t> index_;
+  mutable Paged<uint64_t> index_, filter_;
   mutable std::atomic<size_t> index_bytes_ = 0;
 };
 
