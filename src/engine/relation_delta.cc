@@ -338,6 +338,11 @@ void RelationDeltaBuilder::each_batch(const std::function<void(const Batch&)>& o
   const std::span<const std::string_view> rows = net_rows_;
   for (size_t at = 0; at < rows.size(); at += kBatchRowsMax) {
     const size_t count = std::min<size_t>(kBatchRowsMax, rows.size() - at);
+    // Old rows lie where they were stored, each in other lines of memory.
+    for (const std::string_view row : rows.subspan(at, count)) {
+      __builtin_prefetch(row.data());
+      __builtin_prefetch(row.data() + row.size());
+    }
     Batch batch;
     layout_->unpack(rows.subspan(at, count), scratch_, batch);
     if (!net_weights_.empty()) batch.weights = net_weights_.data() + at;
