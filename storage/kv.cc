@@ -16,4 +16,6 @@ void KvRead::find_many(Table table, std::span<const std::string_view> keys,
   }
 }
 
+void KvRead::ask_for(Table, std::span<const std::string_view>) {}
+
 }  // namespace qw::storage

@@ -72,6 +72,9 @@ class KvRead {
   // key) if keys[i] is missing or its entry cannot be had in this way: find() knows.
   virtual void find_many(Table table, std::span<const std::string_view> keys,
                          std::span<KvEntry> out);
+  // Says that entries of these ascending keys are about to be written, or read by somebody else:
+  // has the processor bring their memory. Changes no answer.
+  virtual void ask_for(Table table, std::span<const std::string_view> keys);
   virtual Result<std::unique_ptr<KvCursor>> cursor(Table table) = 0;
   // Lets go of the version (so that its pages can be used again); renew() takes the newest one.
   virtual void reset() = 0;

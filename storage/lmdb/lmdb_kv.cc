@@ -189,15 +189,13 @@ class LmdbRead final : public KvRead {
 
   void find_many(Table table, std::span<const std::string_view> keys,
                  std::span<KvEntry> out) override {
-    if (!env_.map) return KvRead::find_many(table, keys, out);
-    MDB_val name = to_val(kTableNames[index_of(table)]), root{};
-    MDB_envinfo info{};
-    if (mdb_get(txn_, env_.main, &name, &root) != MDB_SUCCESS ||
-        mdb_env_info(env_.env, &info) != MDB_SUCCESS) {
-      return KvRead::find_many(table, keys, out);
-    }
-    // A later version has no fewer pages than this one.
-    TreeReader(*env_.map, info.me_last_pgno + 1, to_view(root)).find(keys, out);
+    const auto tree = reader(table);
+    if (!tree) return KvRead::find_many(table, keys, out);
+    tree->find(keys, out);
+  }
+
+  void ask_for(Table table, std::span<const std::string_view> keys) override {
+    if (const auto tree = reader(table)) tree->ask_for_leaves(keys);
   }
 
   Result<std::unique_ptr<KvCursor>> cursor(Table table) override {
@@ -219,6 +217,18 @@ class LmdbRead final : public KvRead {
   }
 
  private:
+  // Of the table as this transaction sees it.
+  std::optional<TreeReader> reader(Table table) {
+    MDB_val name = to_val(kTableNames[index_of(table)]), root{};
+    MDB_envinfo info{};
+    if (!env_.map || mdb_get(txn_, env_.main, &name, &root) != MDB_SUCCESS ||
+        mdb_env_info(env_.env, &info) != MDB_SUCCESS) {
+      return std::nullopt;
+    }
+    // A later version has no fewer pages than this one.
+    return TreeReader(*env_.map, info.me_last_pgno + 1, to_view(root));
+  }
+
   // Cursors for find() are opened once and renewed with the transaction.
   Result<MDB_cursor*> find_cursor(Table table) {
     const size_t index = index_of(table);

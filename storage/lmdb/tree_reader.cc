@@ -249,14 +249,34 @@ const char* TreeReader::large_value(size_t size, uint64_t page) const {
 void TreeReader::find(std::span<const std::string_view> keys, std::span<KvEntry> out) const {
   QW_ASSERT(keys.size() == out.size());
   std::fill(out.begin(), out.end(), KvEntry{});
-  if (depth_ == 0) return;
-  for (size_t begin = 0; begin < keys.size(); begin += kSearchesInFlight) {
+  for (size_t begin = 0; begin < keys.size() && depth_ > 0; begin += kSearchesInFlight) {
     const size_t count = std::min(kSearchesInFlight, keys.size() - begin);
-    find_group(keys.subspan(begin, count), out.subspan(begin, count));
+    std::array<Search, kSearchesInFlight> held;
+    const std::span<Search> searches(held.data(), count);
+    walk(keys.subspan(begin, count), searches);
+    find_level(searches, /*leaf=*/true);
+    for (size_t i = 0; i < count; ++i) {
+      if (searches[i].page != nullptr && searches[i].exact) out[begin + i] = take(searches[i]);
+    }
   }
 }
 
-void TreeReader::find_group(std::span<const std::string_view> keys, std::span<KvEntry> out) const {
+void TreeReader::ask_for_leaves(std::span<const std::string_view> keys) const {
+  const char* last = nullptr;
+  for (size_t begin = 0; begin < keys.size() && depth_ > 0; begin += kSearchesInFlight) {
+    const size_t count = std::min(kSearchesInFlight, keys.size() - begin);
+    std::array<Search, kSearchesInFlight> held;
+    const std::span<Search> searches(held.data(), count);
+    walk(keys.subspan(begin, count), searches);
+    for (const Search& search : searches) {
+      if (search.page == nullptr || search.page == last) continue;
+      last = search.page;
+      ask_for(search.page, map_.page_bytes);
+    }
+  }
+}
+
+void TreeReader::walk(std::span<const std::string_view> keys, std::span<Search> searches) const {
   // The way that the first and the last key have in common is that of all between.
   std::array<Search, 2> ends;
   ends[0].key = keys.front();
@@ -272,8 +292,6 @@ void TreeReader::find_group(std::span<const std::string_view> keys, std::span<Kv
     common.lower = ends[0].lower;
     common.upper = ends[0].exact ? ends[1].upper : ends[0].upper;
   }
-  std::array<Search, kSearchesInFlight> held;
-  const std::span<Search> searches(held.data(), keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
     searches[i].key = keys[i];
     searches[i].page = common.page;
@@ -283,10 +301,6 @@ void TreeReader::find_group(std::span<const std::string_view> keys, std::span<Kv
   for (; level < depth_; ++level) {
     find_level(searches, /*leaf=*/false);
     descend(searches, /*to_leaf=*/level + 1 == depth_);
-  }
-  find_level(searches, /*leaf=*/true);
-  for (size_t i = 0; i < keys.size(); ++i) {
-    if (searches[i].page != nullptr && searches[i].exact) out[i] = take(searches[i]);
   }
 }
 

@@ -48,6 +48,8 @@ class TreeReader {
 
   // out[i] = the entry of keys[i], or none (an empty key). Ascending keys share the walk down.
   void find(std::span<const std::string_view> keys, std::span<KvEntry> out) const;
+  // Asks for the memory of the leaves where ascending keys stand or would.
+  void ask_for_leaves(std::span<const std::string_view> keys) const;
 
  private:
   struct Search;
@@ -57,7 +59,8 @@ class TreeReader {
   bool step(Search& search) const;
   void find_level(std::span<Search> searches, bool leaf) const;
   void descend(std::span<Search> searches, bool to_leaf) const;
-  void find_group(std::span<const std::string_view> keys, std::span<KvEntry> out) const;
+  // From the root to the leaves.
+  void walk(std::span<const std::string_view> keys, std::span<Search> searches) const;
   KvEntry take(const Search& search) const;
   const char* large_value(size_t size, uint64_t page) const;
 

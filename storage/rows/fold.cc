@@ -2,6 +2,7 @@
 #include "storage/rows/fold.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "src/base/assert.h"
@@ -17,6 +18,7 @@ constexpr double kInlineBytesMax = 2000;  // beyond this LMDB gives a value page
 constexpr double kFoldFactor = 8;
 constexpr uint64_t kFoldPagesAlways = 2;
 constexpr size_t kSamples = 16;
+constexpr size_t kAskedTogether = 32;  // changes whose leaves are asked for at once
 
 std::string_view first_key(std::span<const RunPtr> runs) {
   std::optional<std::string_view> first;
@@ -64,6 +66,41 @@ Result<bool> beyond_last(KvWrite& txn, const RelationState& relation, std::strin
   return !last || last->key < key.view();
 }
 
+// The changes to fold, some at a time, whose leaves it has brought into the cache: LMDB waits for
+// each entry that it looks at, and then for the page that it copies.
+class ChangesAhead {
+ public:
+  ChangesAhead(KvRead& base, ObjectId relation, const std::vector<RunPtr>& runs,
+               std::string_view from)
+      : base_(base), relation_(relation), cursor_(runs, {from, std::nullopt}, Direction::forward) {
+    fill();
+  }
+  // The change it stands on; nullptr at the end.
+  const Run::Entry* head() const { return at_ < count_ ? changes_[at_] : nullptr; }
+  void advance() {
+    if (++at_ == count_) fill();
+  }
+
+ private:
+  void fill() {
+    for (at_ = count_ = 0; count_ < kAskedTogether && cursor_.head() != nullptr; ++count_) {
+      changes_[count_] = cursor_.head();
+      keys_[count_].assign(relation_, changes_[count_]->key());
+      views_[count_] = keys_[count_].view();
+      cursor_.advance();
+    }
+    if (count_ > 1) base_.ask_for(Table::rows, {views_.data(), count_});
+  }
+
+  KvRead& base_;
+  const ObjectId relation_;
+  RunCursor cursor_;
+  size_t at_ = 0, count_ = 0;
+  std::array<const Run::Entry*, kAskedTogether> changes_;
+  std::vector<RowKey> keys_{kAskedTogether, RowKey(relation_)};
+  std::array<std::string_view, kAskedTogether> views_;
+};
+
 }  // namespace
 
 bool FoldCost::pays() const {
@@ -101,10 +138,11 @@ Result<FoldCost> estimate_fold(KvWrite& txn, KvRead& read, const RelationState& 
   return cost;
 }
 
-Result<FoldSlice> fold_slice(KvWrite& txn, RelationState& relation, const std::vector<RunPtr>& runs,
-                             std::string_view from, size_t rows_max) {
+Result<FoldSlice> fold_slice(KvWrite& txn, KvRead& base, RelationState& relation,
+                             const std::vector<RunPtr>& runs, std::string_view from,
+                             size_t rows_max) {
   FoldSlice slice;
-  RunCursor cursor(runs, {from, std::nullopt}, Direction::forward);
+  ChangesAhead cursor(base, relation.relation, runs, from);
   QW_ASSIGN_OR_RETURN(const auto table_last, txn.last_below(Table::rows, {}));
   std::string last(table_last ? table_last->key : std::string_view());
   for (; cursor.head() != nullptr; cursor.advance()) {

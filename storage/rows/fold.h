@@ -41,7 +41,8 @@ struct FoldSlice {
 };
 
 // Writes at most `rows_max` changes from key `from` on, and keeps base_rows and base_bytes right.
-Result<FoldSlice> fold_slice(KvWrite& txn, RelationState& relation, const std::vector<RunPtr>& runs,
-                             std::string_view from, size_t rows_max);
+Result<FoldSlice> fold_slice(KvWrite& txn, KvRead& base, RelationState& relation,
+                             const std::vector<RunPtr>& runs, std::string_view from,
+                             size_t rows_max);
 
 }  // namespace qw::storage

@@ -237,8 +237,9 @@ Result<bool> Store::Impl::Commit::fold_shuffled(Epoch epoch, RelationState& rela
 }
 
 Result<void> Store::Impl::Commit::fold_all(Epoch epoch, RelationState& relation) {
+  QW_ASSIGN_OR_RETURN(KvRead * before, base());
   QW_ASSIGN_OR_RETURN(const FoldSlice slice,
-                      fold_slice(*txn, relation, relation.runs, {}, ~size_t{0}));
+                      fold_slice(*txn, *before, relation, relation.runs, {}, ~size_t{0}));
   QW_ASSERT(!slice.rest);
   value_bytes += slice.bytes;
   store.counters.rows_folded += slice.rows;
@@ -287,7 +288,9 @@ Result<void> Store::Impl::Commit::run_passes() {
                       std::max(pass.pages_per_row, 0.001);
   const auto rows_max =
       static_cast<size_t>(std::clamp(rows, 1.0, static_cast<double>(kSliceRowsMax)));
-  QW_ASSIGN_OR_RETURN(FoldSlice slice, fold_slice(*txn, relation, pass.runs, pass.from, rows_max));
+  QW_ASSIGN_OR_RETURN(KvRead * before, base());
+  QW_ASSIGN_OR_RETURN(FoldSlice slice,
+                      fold_slice(*txn, *before, relation, pass.runs, pass.from, rows_max));
   value_bytes += slice.bytes;
   store.counters.rows_folded += slice.rows;
   if (slice.rest) {

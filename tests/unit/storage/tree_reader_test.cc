@@ -64,6 +64,7 @@ void check(KvRead& read, Table table, const Model& model, Random& random) {
   const size_t part = 1 + random.below(keys.size());
   for (size_t at = 0; at < keys.size(); at += part) {
     const size_t count = std::min(part, keys.size() - at);
+    read.ask_for(table, {keys.data() + at, count});
     read.find_many(table, {keys.data() + at, count}, {out.data() + at, count});
   }
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -115,6 +116,21 @@ TEST_CASE("find_many is find, in trees of all shapes and in old versions") {
   }
 }
 
+TEST_CASE("LMDB's own map is found, so that the pages are read") {
+  const TempDir dir;
+  const auto kv = value_of(open_lmdb(dir.path() / "kv", Durability::none));
+  const auto txn = value_of(kv->begin_write());
+  put(*txn, Table::rows, "small", "1");
+  put(*txn, Table::rows, "large", std::string(50000, 'x'));
+  done(txn->commit());
+  const auto read = value_of(kv->begin_read());
+  const auto small = value_of(read->get(Table::rows, "small"));
+  const auto large = value_of(read->get(Table::rows, "large"));
+  const auto map = PageMap::around(small->data(), 4096);
+  REQUIRE(map);
+  CHECK(PageMap::around(large->data(), 4096)->begin == map->begin);
+}
+
 TEST_CASE("find_many in memory leaves out what is missing") {
   MemoryKv kv;
   const auto txn = value_of(kv.begin_write());
@@ -161,7 +177,9 @@ class Pages {
     const PageMap map{bytes_.data(), kPageBytes};
     const std::array<std::string_view, 4> keys = {"a", "b", "m", "n"};
     std::array<KvEntry, 4> out;
-    TreeReader(map, page_count, table_).find(keys, out);
+    const TreeReader reader(map, page_count, table_);
+    reader.ask_for_leaves(keys);
+    reader.find(keys, out);
     std::string digits;
     for (size_t i = 0; i < out.size(); ++i) {
       CHECK((out[i].key.empty() || out[i].key == keys[i]));
