@@ -3,7 +3,7 @@
     tools/long                              what there is, and how far the ledger says it has come
     tools/long RUN [--from N] [--count N]   tries the numbers N.. of a run, in slices
 
-Each slice appends one JSON line to the ledger (--ledger FILE, default build/ledger.jsonl): the run,
+Each slice appends one JSON line to the ledger (--ledger FILE, default tests/ledger.jsonl): the run,
 its range, how many failed, how long it took, the commit. Without --from a run goes on behind the
 highest number in the ledger. Numbers decide everything random about a case, so that any of them can
 be repeated; what fails says so on stdout, and the run goes on. Build first: tools/build.
@@ -26,13 +26,15 @@ FAILURE_LINE = re.compile(r"^FAIL |\[error\]")
 
 @dataclasses.dataclass
 class Run:
-    """Numbers are tried in slices of whole `unit`s, `slice` numbers or fewer at once."""
+    """Numbers are tried in slices of whole `unit`s, `slice` numbers or fewer at once. Which ones a
+    program sees in --from and --count, and in QUICKWATER_FROM and QUICKWATER_COUNT."""
     command: list
     what: str
     goal: int
     unit: int
     slice: int
     seconds_max: int = 3600
+    options: bool = True  # False: it has such options for something else
 
 
 def python(*words):
@@ -50,6 +52,9 @@ RUNS = {
                  "the server, power cuts: states", 10000, 1, 250),
     "kill": Run(python(ROOT / "tests/crash/server_kill.py"),
                 "the server with real peers, kill -9: rounds", 1000, 50, 50),
+    "views": Run([BUILD / "tests/unit/views/unit_views", "--no-skip", "-tc=a range of seeds"],
+                 "random views against their plans computed anew, in process: seeds", 1_000_000, 1,
+                 20_000, options=False),
     "oracle": Run(python(ROOT / "tests/oracle/oracle.py", "--long"),
                   "random views against PostgreSQL: cases", 1_000_000, 1, 2000),
     "hostile": Run(python(ROOT / "tests/e2e/hostile.py"),
@@ -74,8 +79,10 @@ def overview(ledger):
 def run_slice(name, run, first, count):
     """(failures, seconds); a program that dies or says nothing has failed."""
     began = time.monotonic()
-    command = [*run.command, "--from", str(first), "--count", str(count)]
-    environment = {**os.environ, "QUICKWATER_TEST": "long"}
+    numbers = ["--from", str(first), "--count", str(count)] if run.options else []
+    command = [*run.command, *numbers]
+    environment = {**os.environ, "QUICKWATER_TEST": "long",
+                   "QUICKWATER_FROM": str(first), "QUICKWATER_COUNT": str(count)}
     try:
         done = subprocess.run([str(word) for word in command], cwd=ROOT, env=environment,
                               capture_output=True, text=True, errors="replace",
@@ -129,7 +136,7 @@ def main():
     parser.add_argument("run", nargs="?", choices=RUNS)
     parser.add_argument("--from", dest="first", type=int, default=None)
     parser.add_argument("--count", type=int, default=None)
-    parser.add_argument("--ledger", type=pathlib.Path, default=ROOT / "build" / "ledger.jsonl")
+    parser.add_argument("--ledger", type=pathlib.Path, default=ROOT / "tests" / "ledger.jsonl")
     options = parser.parse_args()
     if not options.run:
         return overview(options.ledger)

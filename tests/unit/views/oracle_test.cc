@@ -5,6 +5,8 @@
 // the plan knows it: operators for such input take the place of the general ones.
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <optional>
@@ -371,6 +373,26 @@ TEST_CASE("a maintained view of which some state is out of memory equals its pla
     spilled += test.spilled() ? 1 : 0;
   }
   CHECK(spilled > 100);
+}
+
+// The long run (tools/long views): QUICKWATER_COUNT seeds from QUICKWATER_FROM on, a third of them
+// without a limit of memory, a third with all state out of it, a third with some.
+TEST_CASE("a range of seeds" * doctest::skip()) {
+  const char* from = std::getenv("QUICKWATER_FROM");
+  const char* count = std::getenv("QUICKWATER_COUNT");
+  REQUIRE((from != nullptr && count != nullptr));
+  const uint64_t first = std::stoull(from), end = first + std::stoull(count);
+  uint64_t spilled = 0;
+  for (uint64_t seed = first; seed < end; ++seed) {
+    INFO("seed " << seed);
+    const std::array<std::optional<uint64_t>, 3> limits{std::nullopt, uint64_t{0},
+                                                        4000 + seed % 600 * 53U};
+    Case test(seed, limits[seed / 6 % 3]);
+    test.run();
+    spilled += test.spilled() ? 1U : 0U;
+  }
+  CHECK(spilled > (end - first) / 10);
+  fmt::print("{{\"seeds\": {}, \"spilled\": {}, \"failures\": 0}}\n", end - first, spilled);
 }
 
 }  // namespace qw::views::testing
