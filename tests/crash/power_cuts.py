@@ -148,6 +148,17 @@ def examine(data, known):
     clients.compare(known, found)
 
 
+def under_way(next_events):
+    """What the server was about to finish. A write is noted at its end: that of a transaction begun
+    later than the cut (with the journal it may be all of it) had not been."""
+    for event in next_events:
+        if event.kind != power_disk.NOTE:
+            return event
+        if "begun" in event.facts:
+            return None
+    return None
+
+
 def check_states(recording, data, seed, first, count, scratch, keep):
     """The failures among states first..first+count-1 of a recording."""
     events = power_disk.read_recording(recording)
@@ -163,8 +174,7 @@ def check_states(recording, data, seed, first, count, scratch, keep):
             known.take(event.facts) if event.kind == power_disk.NOTE else disk.move_on(event)
         at = cut
         loss = power_disk.LOSSES[i % len(power_disk.LOSSES)]
-        running = next((event for event in events[cut:cut + 3]
-                        if event.kind != power_disk.NOTE), None)
+        running = under_way(events[cut:cut + 3])
         files = disk.after_loss(loss, random.Random(f"{seed} {i}"), running)
         state = scratch / "state"
         shutil.rmtree(state, ignore_errors=True)
