@@ -49,6 +49,11 @@ struct Scan {
     // Not empty: the column behind those of `equal` is one of these, which are different and in the
     // order of keys; then there is no range.
     std::vector<Datum> any;
+    // The same where the values are known when the read begins: the elements of this array (made of
+    // what `equal` is made of), each of which, as column 0, `any_element` brings to the column's
+    // type. The filter above stays: of more than `any_max` elements none is searched for.
+    ExprPtr any_array, any_element;
+    size_t any_max = 0;
     ExprPtr lower, upper;
     bool lower_inclusive = true, upper_inclusive = true;
   };

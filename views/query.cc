@@ -4,6 +4,7 @@
 #include <map>
 
 #include "src/base/limits.h"
+#include "src/types/array.h"
 #include "views/query/apply.h"
 #include "views/query/hash_join.h"
 #include "views/query/sort.h"
@@ -199,6 +200,13 @@ Result<StreamPtr> StreamBuilder::make_scan(const sql::Scan& scan) {
     bounds.equal.push_back(std::move(program));
   }
   bounds.any = scan.bounds->any;
+  QW_ASSIGN_OR_RETURN(bounds.any_array, optional_program(scan.bounds->any_array.get(), {}));
+  if (scan.bounds->any_array != nullptr) {
+    const Type element = *array_element_type(scan.bounds->any_array->type);
+    QW_ASSIGN_OR_RETURN(bounds.any_element,
+                        optional_program(scan.bounds->any_element.get(), {&element, 1}));
+  }
+  bounds.any_max = scan.bounds->any_max;
   QW_ASSIGN_OR_RETURN(bounds.lower, optional_program(scan.bounds->lower.get(), {}));
   QW_ASSIGN_OR_RETURN(bounds.upper, optional_program(scan.bounds->upper.get(), {}));
   bounds.lower_inclusive = scan.bounds->lower_inclusive;

@@ -10,6 +10,7 @@
 #include "sql/plan/equality.h"
 #include "sql/plan/fold.h"
 #include "sql/plan/walk.h"
+#include "src/types/array.h"
 #include "src/types/key_codec.h"
 
 namespace qw::sql {
@@ -25,9 +26,10 @@ constexpr size_t kIndexListMax = 64;
 struct Bound {
   size_t term = 0;
   uint32_t column = 0;  // of the relation
-  std::string_view op;  // "in": values
+  std::string_view op;  // "in": one of `values`, or of the array's elements
   ExprPtr value;
   std::vector<Datum> values;  // different ones, in the order of keys
+  ExprPtr array, element;     // as Scan::Bounds has them
 };
 
 std::string_view mirrored(std::string_view op) {
@@ -64,8 +66,48 @@ std::optional<Bound> list_bound(const Expr& term, const Scan& scan) {
   return bound;
 }
 
+// column = ANY (array)
+std::optional<Bound> array_bound(const Expr& term, const Scan& scan) {
+  const Expr &column = *term.args[0], &array = *term.args[1];
+  if (term.all || operator_name(*term.function) != "=") return std::nullopt;
+  if (column.kind != ExprKind::column || !is_known_before(array)) return std::nullopt;
+  const std::optional<Type> element = array_element_type(array.type);
+  if (!element) return std::nullopt;
+  Bound bound;
+  bound.op = "in";
+  bound.column = scan.columns[column.index];
+  bound.array = array.clone();
+  bound.element = make_column(0, *element);
+  if (!widen(bound.element, column.type)) return std::nullopt;
+  return bound;
+}
+
+std::optional<Bound> as_bound(const Expr& term, const Scan& scan);
+
+// column = a OR column = b: a list of what is not constant is bound as this.
+std::optional<Bound> or_bound(const Expr& term, const Scan& scan) {
+  if (term.args.size() > kListMax) return std::nullopt;
+  Bound bound;
+  bound.op = "in";
+  std::vector<ExprPtr> values;
+  for (const ExprPtr& arg : term.args) {
+    std::optional<Bound> one = as_bound(*arg, scan);
+    if (!one || one->op != "=") return std::nullopt;
+    if (!values.empty() && one->column != bound.column) return std::nullopt;
+    bound.column = one->column;
+    values.push_back(std::move(one->value));
+  }
+  const Type type = values[0]->type.without_typmod();
+  if (type.is_array() || type_info(type.id).array_oid == 0) return std::nullopt;
+  bound.array = make_node(ExprKind::array_make, Type::array_of(type.id), std::move(values));
+  bound.element = make_column(0, type);
+  return bound;
+}
+
 std::optional<Bound> as_bound(const Expr& term, const Scan& scan) {
   if (term.kind == ExprKind::in_list) return list_bound(term, scan);
+  if (term.kind == ExprKind::array_op) return array_bound(term, scan);
+  if (term.kind == ExprKind::logical_or) return or_bound(term, scan);
   Bound bound;
   bound.op = is_equality_operator(term) ? "=" : comparison_name(term, true);
   if (bound.op.empty()) return std::nullopt;
@@ -174,7 +216,11 @@ PlanPtr bound_scan(const PlanPtr& filter, const Catalog& catalog) {
     out->equal.push_back(bound->value->clone());
     used[bound->term] = true;
   }
-  if (best.any != nullptr) {
+  if (best.any != nullptr && best.any->array != nullptr) {
+    out->any_array = best.any->array->clone();
+    out->any_element = best.any->element->clone();
+    out->any_max = best.index == relation->id ? kListMax : kIndexListMax;
+  } else if (best.any != nullptr) {
     out->any = best.any->values;
     used[best.any->term] = true;
   }

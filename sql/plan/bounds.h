@@ -1,6 +1,6 @@
 // Scan bounds: equality, ranges and lists of values on a key or an index let a read touch only some
 // of the rows.
-// Pure; any thread. Tests: tests/unit/sql/optimize_bounds_test.cc.
+// Pure; any thread. Tests: tests/unit/sql/optimize.cases.
 #pragma once
 
 #include "sql/catalog.h"

@@ -1,4 +1,4 @@
-// Which calls are equality operators, and of what. Tests: tests/unit/sql/optimize_join_test.cc.
+// Which calls are equality operators, and of what. Tests: tests/unit/sql/optimize.cases.
 #pragma once
 
 #include "sql/expr.h"

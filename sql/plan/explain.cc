@@ -302,6 +302,7 @@ class Tree {
     for (size_t i = 0; i < bounds.any.size(); ++i) {
       out += (i == 0 ? " in " : ", ") + printer.print(*make_constant(bounds.any[i]));
     }
+    if (bounds.any_array != nullptr) out += " in elements of " + printer.print(*bounds.any_array);
     if (bounds.lower != nullptr) {
       out +=
           fmt::format(" {} {}", bounds.lower_inclusive ? ">=" : ">", printer.print(*bounds.lower));

@@ -1,5 +1,5 @@
 // Columns that nobody reads are not made, down to the scans; projections that meet are merged.
-// Pure; any thread. Tests: tests/unit/sql/optimize_prune_test.cc.
+// Pure; any thread. Tests: tests/unit/sql/optimize.cases.
 #pragma once
 
 #include "sql/plan.h"

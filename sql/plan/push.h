@@ -1,5 +1,5 @@
 // Filters go down, joins get their keys and an order without cross products where one exists.
-// Pure; any thread. Tests: tests/unit/sql/optimize_join_test.cc.
+// Pure; any thread. Tests: tests/unit/sql/optimize.cases.
 #pragma once
 
 #include "sql/plan.h"

@@ -1,6 +1,6 @@
 // Shapes: ROW_NUMBER() <= k and ORDER BY .. LIMIT inside a plan become TopK, sorts that nobody sees
 // go, DISTINCT over rows that are unique anyway goes. Pure; any thread.
-// Tests: tests/unit/sql/optimize_shape_test.cc.
+// Tests: tests/unit/sql/optimize.cases.
 #pragma once
 
 #include "sql/catalog.h"

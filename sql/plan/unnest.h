@@ -5,7 +5,7 @@
 // out by carrying the outer columns that a subquery uses (its bindings) through its plan as extra
 // columns: either they equal columns of the subquery already (t.x = outer.y), or the distinct outer
 // values are joined in at the leaves. What has no such form stays an Apply for reads and is 0A000
-// for views. Pure; any thread. Tests: tests/unit/sql/optimize_subquery_test.cc.
+// for views. Pure; any thread. Tests: tests/unit/sql/optimize.cases.
 #pragma once
 
 #include "sql/catalog.h"

@@ -21,6 +21,7 @@ struct ExpressionVisitor {
   void operator()(Scan& scan) const {
     if (scan.bounds == nullptr) return;
     for (ExprPtr& value : scan.bounds->equal) visit_if(value, visit);
+    visit_if(scan.bounds->any_array, visit);
     visit_if(scan.bounds->lower, visit);
     visit_if(scan.bounds->upper, visit);
   }
@@ -110,6 +111,9 @@ struct OpCloner {
       copy.bounds->index = scan.bounds->index;
       copy.bounds->index_name = scan.bounds->index_name;
       copy.bounds->any = scan.bounds->any;
+      copy.bounds->any_array = clone_one(scan.bounds->any_array);
+      copy.bounds->any_element = clone_one(scan.bounds->any_element);
+      copy.bounds->any_max = scan.bounds->any_max;
       copy.bounds->equal = clone_all(scan.bounds->equal);
       copy.bounds->lower = clone_one(scan.bounds->lower);
       copy.bounds->upper = clone_one(scan.bounds->upper);

@@ -96,6 +96,30 @@ def test_psycopg_parameters_go_through_and_back(world):
                 assert got == value, (binary, value, got)
 
 
+def test_lists_as_parameters_are_looked_up_by_key(world):
+    """Drivers send lists as arrays of the smallest integer that fits, whatever the column is."""
+    with server(world).connect() as connection:
+        connection.execute("CREATE TABLE picked (id bigint PRIMARY KEY, name text);"
+                           "INSERT INTO picked SELECT g, 'n' || g FROM generate_series(1, 5000) g")
+        for ids in ([7, 3, 7, -1], [300, 4000], [1 << 33, 5], [None, 2], [], list(range(3000))):
+            for sql in ("SELECT id, name FROM picked WHERE id = ANY (%s) ORDER BY id",
+                        "SELECT id, name FROM picked WHERE id = ANY (%s) AND name <> '' ORDER BY 1"):
+                for binary in (False, True):
+                    got = connection.cursor(binary=binary).execute(sql, [ids]).fetchall()
+                    wanted = sorted({i for i in ids if i is not None and 1 <= i <= 5000})
+                    assert got == [(i, f"n{i}") for i in wanted], (ids, got[:5])
+        got = connection.execute("SELECT id FROM picked WHERE id IN (%s, %s, %s) ORDER BY id",
+                                 [9, 9, 4999]).fetchall()
+        assert got == [(9,), (4999,)], got
+        plan = connection.execute(
+            "EXPLAIN SELECT name FROM picked WHERE id = ANY ('{1,2}'::smallint[])").fetchall()
+        assert "by key in elements of" in str(plan), plan
+        changed = connection.execute("UPDATE picked SET name = 'x' WHERE id = ANY (%s)", [[1, 2, 2]])
+        assert changed.rowcount == 2
+        gone = connection.execute("DELETE FROM picked WHERE id = ANY (%s)", [[1, 6000]])
+        assert gone.rowcount == 1
+
+
 def test_psycopg_transactions_and_errors(world):
     with server(world).connect(autocommit=False) as connection:
         connection.execute("SELECT 1")

@@ -303,6 +303,23 @@ SCRIPTS = {
         SELECT id FROM t WHERE id NOT IN (40, 7) AND id IN (7, 8, 9) ORDER BY id
         SELECT id FROM t WHERE id IN (NULL, NULL)
         SELECT x, (SELECT count(*) FROM t WHERE t.a = x AND t.b IN ('b0', 'b1')) FROM generate_series(1, 3) x ORDER BY x
+        SELECT id, b FROM t WHERE id = ANY (ARRAY[40, 7, 1000, NULL, 40, -1, 8]) ORDER BY id
+        SELECT id FROM t WHERE id = ANY ('{7,40}'::smallint[]) OR id = 8 ORDER BY id
+        SELECT id FROM t WHERE id = ANY ('{7,40}'::bigint[]) ORDER BY id
+        SELECT id FROM t WHERE id = ANY ('{7,40.0,8.5}'::numeric[]) ORDER BY id
+        SELECT id FROM t WHERE id = ANY (NULL::int[]) OR id = ANY ('{}'::int[])
+        SELECT id FROM t WHERE id = ANY ('{}'::int[])
+        SELECT id FROM t WHERE id = ANY (NULL::int[])
+        SELECT id FROM t WHERE id = ALL ('{7,7}'::int[])
+        SELECT id FROM t WHERE id = ANY ('{{7,40},{8,7}}'::int[]) ORDER BY id
+        SELECT id FROM t WHERE id = 40 OR 7 = id OR id = 40 ORDER BY id
+        SELECT id FROM t WHERE (id = 40 OR id = NULL) AND b = 'b1'
+        SELECT count(*), sum(id) FROM t WHERE a = ANY ('{3,5,3,NULL}'::int[])
+        SELECT count(*), sum(id) FROM t WHERE a = ANY ('{0,1,2,3,4,5,6,0,1,2,3,4,5,6,0,1,2,3,4,5,6,0,1,2,3,4,5,6,0,1,2,3,4,5,6,0,1,2,3,4,5,6,0,1,2,3,4,5,6,0,1,2,3,4,5,6,0,1,2,3,4,5,6,0,1,2,3,4,5,6}'::int[])
+        SELECT count(*), sum(id) FROM t WHERE a = 3 AND b = ANY ('{b2,nosuch,b0}')
+        SELECT count(*), sum(id) FROM t WHERE a = 3 AND (b = 'b2' OR b = 'b0')
+        SELECT x, (SELECT count(*) FROM t WHERE t.id = ANY (ARRAY[x, x + 1])), (SELECT sum(id) FROM t WHERE t.id = x OR t.id = y) FROM (VALUES (1, 7), (39, NULL), (40, 40), (NULL, 3)) v (x, y) ORDER BY x
+        SELECT v.n, (SELECT count(*) FROM t WHERE t.id = ANY (v.l)) FROM (VALUES (1, ARRAY[1, 2]), (2, NULL), (3, ARRAY[3, 900])) v (n, l) ORDER BY 1
         UPDATE t SET a = 100 WHERE a = 3
         SELECT count(*) FROM t WHERE a = 3
         SELECT count(*), sum(id) FROM t WHERE a = 100
@@ -320,6 +337,8 @@ SCRIPTS = {
         SELECT count(*) FROM t WHERE a = 5
         SELECT count(*) FROM t WHERE a = 6
         SELECT count(*), sum(id) FROM t WHERE a IN (4, 77, 5, 6)
+        SELECT count(*), sum(id) FROM t WHERE a = ANY ('{4,77,5,6}'::int[])
+        SELECT id, a FROM t WHERE id = ANY ('{5000,5,6}'::int[]) ORDER BY id
         SELECT id, a FROM t WHERE id IN (5000, 5, 6) ORDER BY id
         ROLLBACK
         SELECT count(*), sum(id) FROM t WHERE a = 4

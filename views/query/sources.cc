@@ -1,6 +1,12 @@
 // Streams that begin somewhere; see sources.h.
 #include "views/query/sources.h"
 
+#include <map>
+#include <string>
+
+#include "src/types/array.h"
+#include "src/types/key_codec.h"
+
 namespace qw::views {
 
 // False: the value is NULL, so nothing matches.
@@ -14,6 +20,37 @@ Result<bool> ScanStream::evaluate(const sql::Program& program, Datum& value) {
   if (!errors.empty()) return fail(errors.entries()[0].error);
   value = Datum::from(out[0], 0);
   return !value.is_null();
+}
+
+// The elements are different and in the order of keys then, as constants are already. False: the
+// array is NULL or has only such elements, so nothing matches.
+Result<bool> ScanStream::evaluate_array() {
+  has_array_ = true;
+  bounds_->any.clear();
+  Datum array;
+  QW_ASSIGN_OR_RETURN(const bool possible, evaluate(*bounds_->any_array, array));
+  if (!possible) return false;
+  const ArrayView view(array.bytes());
+  if (view.size() > bounds_->any_max) return true;
+  Batch elements;
+  elements.rows = view.size();
+  arena_.reset();
+  elements.columns.push_back(view.elements(arena_));
+  std::vector<Vector> out;
+  sql::RowErrors errors;
+  bounds_->any_element->run(elements, host().context(), arena_, out, errors);
+  if (!errors.empty()) return fail(errors.entries()[0].error);
+  const KeyCodec codec({{out[0].type, {}}});
+  std::map<std::string, Datum> values;
+  for (uint32_t i = 0; i < elements.rows; ++i) {
+    const Datum value = Datum::from(out[0], i);
+    if (value.is_null()) continue;
+    std::string key;
+    codec.append({&value, 1}, key);
+    values.emplace(std::move(key), value);
+  }
+  for (auto& [key, value] : values) bounds_->any.push_back(std::move(value));
+  return !bounds_->any.empty();
 }
 
 Result<void> ScanStream::open() {
@@ -31,7 +68,10 @@ Result<void> ScanStream::open() {
   for (size_t i = 0; i < equal.size() && possible; ++i) {
     QW_ASSIGN_OR_RETURN(possible, evaluate(bounds_->equal[i], equal[i]));
   }
-  if (!bounds_->any.empty()) equal.push_back(bounds_->any[next_any_++]);
+  if (possible && bounds_->any_array && !has_array_) {
+    QW_ASSIGN_OR_RETURN(possible, evaluate_array());
+  }
+  if (possible && is_listed()) equal.push_back(bounds_->any[next_any_++]);
   if (possible && bounds_->lower) {
     QW_ASSIGN_OR_RETURN(possible, evaluate(*bounds_->lower, lower));
   }
@@ -75,7 +115,7 @@ Result<bool> ScanStream::next(Batch& out) {
 
 void ScanStream::restart() {
   cursor_.reset();
-  done_ = false;
+  done_ = has_array_ = false;
   next_any_ = 0;
   repeater_ = Repeater();
 }

@@ -15,6 +15,9 @@ class ScanStream final : public Stream {
   struct Bounds {
     std::vector<sql::Program> equal;
     std::vector<Datum> any;  // one after the other behind those of `equal`
+    // Whose elements are that, too, as the second makes them; not of more than any_max.
+    std::optional<sql::Program> any_array, any_element;
+    size_t any_max = 0;
     std::optional<sql::Program> lower, upper;
     bool lower_inclusive = true, upper_inclusive = true;
   };
@@ -27,12 +30,15 @@ class ScanStream final : public Stream {
  private:
   Result<void> open();
   Result<bool> evaluate(const sql::Program& program, Datum& value);
+  Result<bool> evaluate_array();
+  bool is_listed() const { return !bounds_->any.empty(); }
 
   const sql::Scan* scan_ = nullptr;
   const sql::SystemScan* system_ = nullptr;
   std::optional<Bounds> bounds_;
   std::unique_ptr<RowCursor> cursor_;
   size_t next_any_ = 0;
+  bool has_array_ = false;  // `any` has the elements
   bool done_ = false;
   Batch in_;
   Repeater repeater_;

@@ -7,6 +7,13 @@ SELECT name FROM person WHERE id IN (7, 3, 7, NULL)
 SELECT bal FROM acc WHERE bid IN (3, 4) AND bal > 10
 SELECT bal FROM acc WHERE aid IN (3, 4) AND bid = 5
 SELECT bal FROM acc WHERE aid NOT IN (3, 4)
+SELECT name FROM person WHERE id = ANY ($1)
+SELECT name FROM person WHERE id = ANY ($1::smallint[]) AND city = 'x'
+SELECT name FROM person WHERE id IN ($1, $2, 5)
+SELECT name FROM person WHERE id = 1 OR city = 'x'
+SELECT name FROM person WHERE id = ALL ($1)
+SELECT bal FROM acc WHERE bid = ANY (ARRAY[3, 4])
+SELECT bal FROM acc WHERE aid = ANY ($1::bigint[])
 SELECT 1 + 1 AS two, NULL::int IS NULL
 SELECT a.aid FROM acc a, acc b WHERE a.aid = b.bid AND b.bal > 5
 VIEW SELECT p.name, p.city, p.state, a.id FROM auction a JOIN person p ON a.seller = p.id WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')
