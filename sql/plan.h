@@ -51,7 +51,8 @@ struct Scan {
     std::vector<Datum> any;
     // The same where the values are known when the read begins: the elements of this array (made of
     // what `equal` is made of), each of which, as column 0, `any_element` brings to the column's
-    // type. The filter above stays: of more than `any_max` elements none is searched for.
+    // type. The filter above stays: of more than `any_max` elements none is searched for, then
+    // there may be a range.
     ExprPtr any_array, any_element;
     size_t any_max = 0;
     ExprPtr lower, upper;

@@ -101,8 +101,12 @@ def run_slice(name, run, first, count):
 
 
 def commit():
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    """With -dirty where more than the ledger differs from it."""
+    head = subprocess.run(["git", "describe", "--always", "--abbrev=12", "--exclude=*"], cwd=ROOT,
+                          capture_output=True, text=True).stdout.strip()
+    rest = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", ":!tests/ledger.jsonl"],
+                          cwd=ROOT)
+    return head + ("-dirty" if rest.returncode else "")
 
 
 def go(name, first, count, ledger):

@@ -47,6 +47,7 @@ Made make_group(Host& host, const sql::Plan& plan, const ProgramMaker& programs)
   GroupSpec spec;
   spec.input = schema_types(*plan.inputs[0]);
   spec.not_null = plan.inputs[0]->properties.not_null;
+  spec.runs_once = programs.runs_once();
   spec.append_only = programs.runs_once() || plan.inputs[0]->properties.append_only;
   if (const auto* aggregate = plan.as<sql::Aggregate>()) {
     spec.groups = aggregate->groups;

@@ -1,7 +1,9 @@
 // See bounds.h.
 #include "sql/plan/bounds.h"
 
+#include <algorithm>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -45,25 +47,31 @@ bool is_known_before(const Expr& root) {
          root.kind == ExprKind::outer_column;
 }
 
-std::optional<Bound> list_bound(const Expr& term, const Scan& scan) {
-  const Expr& column = *term.args[0];
-  if (column.kind != ExprKind::column || term.args.size() - 1 > kListMax) return std::nullopt;
-  const KeyCodec codec({{column.type.without_typmod(), {}}});
+// Constants of the column's type; of NULLs alone the filter knows best.
+std::optional<Bound> list_of(uint32_t column, Type type, std::span<const ExprPtr> constants) {
+  if (constants.size() > kListMax) return std::nullopt;
+  const KeyCodec codec({{type.without_typmod(), {}}});
   std::map<std::string, Datum> values;
-  for (size_t i = 1; i < term.args.size(); ++i) {
-    const Datum& value = term.args[i]->value;
-    if (!value.type().same(column.type)) return std::nullopt;
+  for (const ExprPtr& constant : constants) {
+    const Datum& value = constant->value;
+    if (constant->kind != ExprKind::constant || !value.type().same(type)) return std::nullopt;
+    if (value.is_null()) continue;
     std::string key;
     codec.append({&value, 1}, key);
-    if (!value.is_null()) values.emplace(std::move(key), value);
+    values.emplace(std::move(key), value);
   }
-  // Of NULLs alone: the filter knows best.
   if (values.empty()) return std::nullopt;
   Bound bound;
   bound.op = "in";
-  bound.column = scan.columns[column.index];
+  bound.column = column;
   for (auto& [key, value] : values) bound.values.push_back(std::move(value));
   return bound;
+}
+
+std::optional<Bound> list_bound(const Expr& term, const Scan& scan) {
+  const Expr& column = *term.args[0];
+  if (column.kind != ExprKind::column) return std::nullopt;
+  return list_of(scan.columns[column.index], column.type, std::span(term.args).subspan(1));
 }
 
 // column = ANY (array)
@@ -73,6 +81,17 @@ std::optional<Bound> array_bound(const Expr& term, const Scan& scan) {
   if (column.kind != ExprKind::column || !is_known_before(array)) return std::nullopt;
   const std::optional<Type> element = array_element_type(array.type);
   if (!element) return std::nullopt;
+  if (array.kind == ExprKind::constant) {
+    if (array.value.is_null()) return std::nullopt;
+    const ArrayView view(array.value.bytes());
+    std::vector<ExprPtr> constants;
+    for (uint32_t i = 0; i < view.size() && i <= kListMax; ++i) {
+      constants.push_back(make_constant(view.element(i)));
+      if (!widen(constants.back(), column.type)) return std::nullopt;
+      fold_constants(constants.back());
+    }
+    return list_of(scan.columns[column.index], column.type, constants);
+  }
   Bound bound;
   bound.op = "in";
   bound.column = scan.columns[column.index];
@@ -98,6 +117,7 @@ std::optional<Bound> or_bound(const Expr& term, const Scan& scan) {
     values.push_back(std::move(one->value));
   }
   const Type type = values[0]->type.without_typmod();
+  if (std::optional<Bound> list = list_of(bound.column, type, values)) return list;
   if (type.is_array() || type_info(type.id).array_oid == 0) return std::nullopt;
   bound.array = make_node(ExprKind::array_make, Type::array_of(type.id), std::move(values));
   bound.element = make_column(0, type);
@@ -155,10 +175,14 @@ struct Choice {
   const Bound* lower = nullptr;
   const Bound* upper = nullptr;
   bool complete = false;  // equality on every column of a unique order
+  bool one_each = false;  // each value of the list finds one row at most
 
+  // Without statistics: a range from both sides is taken to be narrower than a list of values that
+  // many rows may have.
   int score() const {
-    return static_cast<int>(equal.size()) * 4 + (complete ? 1000 : 0) + (any != nullptr ? 3 : 0) +
-           (lower != nullptr ? 1 : 0) + (upper != nullptr ? 1 : 0);
+    const int list = any == nullptr ? 0 : one_each ? 3 : 1;
+    const int range = (lower != nullptr ? 1 : 0) + (upper != nullptr ? 1 : 0);
+    return static_cast<int>(equal.size()) * 4 + (complete ? 1000 : 0) + std::max(list, range);
   }
 };
 
@@ -176,7 +200,9 @@ Choice choose(ObjectId id, const std::vector<uint32_t>& columns, bool unique, si
   if (next == columns.size()) return choice;
   choice.any = find_bound(bounds, columns[next], "in");
   if (choice.any != nullptr && choice.any->values.size() > list_max) choice.any = nullptr;
-  if (choice.any != nullptr) return choice;
+  choice.one_each = unique && next + 1 == columns.size();
+  // Beside a list whose length is not known yet a range stays, for when it is too long.
+  if (choice.any != nullptr && choice.any->array == nullptr) return choice;
   for (const std::string_view op : {">", ">="}) {
     if (choice.lower == nullptr) choice.lower = find_bound(bounds, columns[next], op);
   }
@@ -227,12 +253,12 @@ PlanPtr bound_scan(const PlanPtr& filter, const Catalog& catalog) {
   if (best.lower != nullptr) {
     out->lower = best.lower->value->clone();
     out->lower_inclusive = best.lower->op == ">=";
-    used[best.lower->term] = true;
+    used[best.lower->term] = out->any_array == nullptr;
   }
   if (best.upper != nullptr) {
     out->upper = best.upper->value->clone();
     out->upper_inclusive = best.upper->op == "<=";
-    used[best.upper->term] = true;
+    used[best.upper->term] = out->any_array == nullptr;
   }
   std::vector<ExprPtr> rest;
   for (size_t i = 0; i < terms.size(); ++i) {

@@ -96,11 +96,25 @@ struct Environment {
   tl::unexpected<Error> error(int rc, const char* what) const {
     return fail(to_error(rc, what, file));
   }
+  // Where the pages of the newest version end; null: not known.
+  const char* pages_end() const {
+    MDB_envinfo info{};
+    if (!map || mdb_env_info(env, &info) != MDB_SUCCESS) return nullptr;
+    return map->begin + (info.me_last_pgno + 1) * map->page_bytes;
+  }
 };
+
+// Whether a value ends before `end`. Its size may be damaged: LMDB gives it out as it is, and to
+// read on behind the file would be a SIGBUS.
+bool ends_before(const MDB_val& value, const char* end) {
+  const auto* begin = static_cast<const char*>(value.mv_data);
+  return end == nullptr || (begin <= end && value.mv_size <= static_cast<size_t>(end - begin));
+}
 
 class LmdbCursor final : public KvCursor {
  public:
-  LmdbCursor(const Environment& env, MDB_cursor* cursor) : env_(env), cursor_(cursor) {}
+  LmdbCursor(const Environment& env, MDB_cursor* cursor, const char* pages_end)
+      : env_(env), cursor_(cursor), pages_end_(pages_end) {}
   ~LmdbCursor() override { mdb_cursor_close(cursor_); }
 
   Result<void> seek(std::string_view key, Direction direction) override {
@@ -122,7 +136,7 @@ class LmdbCursor final : public KvCursor {
       out[count++] = head_;
       MDB_val k{}, v{};
       const int rc = mdb_cursor_get(cursor_, &k, &v, step_);
-      if (rc == MDB_SUCCESS) [[likely]] {
+      if (rc == MDB_SUCCESS && ends_before(v, pages_end_)) [[likely]] {
         head_ = {to_view(k), to_view(v)};
         continue;
       }
@@ -134,6 +148,8 @@ class LmdbCursor final : public KvCursor {
  private:
   Result<void> took(int rc, const MDB_val& k, const MDB_val& v) {
     ended_ = rc == MDB_NOTFOUND;
+    if (rc == MDB_SUCCESS && !ends_before(v, pages_end_))
+      return env_.error(MDB_CORRUPTED, "cannot read");
     if (rc == MDB_SUCCESS) {
       head_ = {to_view(k), to_view(v)};
       return {};
@@ -144,6 +160,7 @@ class LmdbCursor final : public KvCursor {
 
   const Environment& env_;
   MDB_cursor* cursor_;
+  const char* const pages_end_;
   MDB_cursor_op step_ = MDB_NEXT;
   KvEntry head_;  // the entry the cursor stands on, not handed out yet
   bool ended_ = true;
@@ -151,7 +168,8 @@ class LmdbCursor final : public KvCursor {
 
 class LmdbRead final : public KvRead {
  public:
-  LmdbRead(const Environment& env, MDB_txn* txn) : env_(env), txn_(txn) {}
+  LmdbRead(const Environment& env, MDB_txn* txn)
+      : env_(env), txn_(txn), pages_end_(env.pages_end()) {}
   ~LmdbRead() override {
     for (MDB_cursor* cursor : found_) {
       if (cursor != nullptr) mdb_cursor_close(cursor);
@@ -167,6 +185,7 @@ class LmdbRead final : public KvRead {
     const int rc = mdb_get(txn_, env_.tables[index_of(table)], &k, &v);
     if (rc == MDB_NOTFOUND) return std::nullopt;
     if (rc != MDB_SUCCESS) return env_.error(rc, "cannot read");
+    if (!ends_before(v, pages_end_)) return env_.error(MDB_CORRUPTED, "cannot read");
     return to_view(v);
   }
 
@@ -176,14 +195,18 @@ class LmdbRead final : public KvRead {
     int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
     if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) return env_.error(rc, "cannot read");
     KvPosition found;
+    if (rc == MDB_SUCCESS && !ends_before(v, pages_end_))
+      return env_.error(MDB_CORRUPTED, "cannot read");
     if (rc == MDB_SUCCESS) {
       found.at = {to_view(k), to_view(v)};
       found.exact = found.at.key == key;
       if (found.exact) return found;
     }
     rc = mdb_cursor_get(cursor, &k, &v, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
-    if (rc == MDB_SUCCESS) found.before = {to_view(k), to_view(v)};
     if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) return env_.error(rc, "cannot read");
+    if (rc == MDB_SUCCESS && !ends_before(v, pages_end_))
+      return env_.error(MDB_CORRUPTED, "cannot read");
+    if (rc == MDB_SUCCESS) found.before = {to_view(k), to_view(v)};
     return found;
   }
 
@@ -202,7 +225,7 @@ class LmdbRead final : public KvRead {
     MDB_cursor* cursor = nullptr;
     const int rc = mdb_cursor_open(txn_, env_.tables[index_of(table)], &cursor);
     if (rc != MDB_SUCCESS) return env_.error(rc, "cannot read");
-    return std::make_unique<LmdbCursor>(env_, cursor);
+    return std::make_unique<LmdbCursor>(env_, cursor, pages_end_);
   }
 
   void reset() override {
@@ -213,6 +236,7 @@ class LmdbRead final : public KvRead {
   Result<void> renew() override {
     const int rc = mdb_txn_renew(txn_);
     if (rc != MDB_SUCCESS) return env_.error(rc, "cannot read");
+    pages_end_ = env_.pages_end();
     return {};
   }
 
@@ -220,13 +244,11 @@ class LmdbRead final : public KvRead {
   // Of the table as this transaction sees it.
   std::optional<TreeReader> reader(Table table) {
     MDB_val name = to_val(kTableNames[index_of(table)]), root{};
-    MDB_envinfo info{};
-    if (!env_.map || mdb_get(txn_, env_.main, &name, &root) != MDB_SUCCESS ||
-        mdb_env_info(env_.env, &info) != MDB_SUCCESS) {
+    if (pages_end_ == nullptr || mdb_get(txn_, env_.main, &name, &root) != MDB_SUCCESS) {
       return std::nullopt;
     }
-    // A later version has no fewer pages than this one.
-    return TreeReader(*env_.map, info.me_last_pgno + 1, to_view(root));
+    const auto bytes = static_cast<size_t>(pages_end_ - env_.map->begin);
+    return TreeReader(*env_.map, bytes / env_.map->page_bytes, to_view(root));
   }
 
   // Cursors for find() are opened once and renewed with the transaction.
@@ -244,6 +266,7 @@ class LmdbRead final : public KvRead {
 
   const Environment& env_;
   MDB_txn* txn_;
+  const char* pages_end_;  // a later version has no fewer pages than this one
   std::array<MDB_cursor*, kTableCount> found_{};
   std::array<bool, kTableCount> fresh_{};
 };

@@ -130,6 +130,27 @@ def test_a_lost_or_truncated_file_is_refused_by_name(world):
     assert done.returncode == 0 and done.stdout == "sound\n", done.stdout + done.stderr
 
 
+def test_check_compares_views_with_their_queries(world):
+    server = world.server(data="checked")
+    server.script("""
+        CREATE TABLE e (id int PRIMARY KEY, ts timestamp NOT NULL, kind int);
+        CREATE MATERIALIZED VIEW hopping AS SELECT window_start, count(*) AS n, sum(id) AS ids
+          FROM hop(e, ts, interval '10 minutes', interval '20 minutes') GROUP BY window_start;
+        CREATE MATERIALIZED VIEW kinds AS SELECT kind, count(*) AS n, max(ts) AS last,
+          count(DISTINCT id % 3) AS thirds FROM e GROUP BY kind;
+        CREATE MATERIALIZED VIEW pairs AS SELECT a.id, b.id AS other FROM e a JOIN e b
+          ON a.kind = b.kind AND a.id < b.id;
+        INSERT INTO e VALUES (1, '2026-01-01 00:05', 1), (2, '2026-01-01 00:06', 1),
+          (3, '2026-01-01 00:15', 2);
+        DELETE FROM e WHERE id = 2;
+        INSERT INTO e SELECT i, timestamp '2026-01-01' + i * interval '1 minute', i % 7
+          FROM generate_series(10, 500) i;
+    """)
+    server.stop()
+    done = run("check", "--data", world.scratch / "checked")
+    assert done.returncode == 0 and done.stdout == "sound\n", done.stdout + done.stderr
+
+
 def test_a_client_too_many_for_the_open_files_is_told(world):
     def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))

@@ -113,7 +113,7 @@ def test_lists_as_parameters_are_looked_up_by_key(world):
         assert got == [(9,), (4999,)], got
         plan = connection.execute(
             "EXPLAIN SELECT name FROM picked WHERE id = ANY ('{1,2}'::smallint[])").fetchall()
-        assert "by key in elements of" in str(plan), plan
+        assert "by key in 1, 2" in str(plan), plan
         changed = connection.execute("UPDATE picked SET name = 'x' WHERE id = ANY (%s)", [[1, 2, 2]])
         assert changed.rowcount == 2
         gone = connection.execute("DELETE FROM picked WHERE id = ANY (%s)", [[1, 6000]])

@@ -163,10 +163,11 @@ Result<void> GroupOperator::add_calls() {
     spelling_->offset = offset;
     offset += static_cast<uint32_t>(sizeof(BagCall::Slot));
   }
-  panes_ = spec_.hop.count > 1 && spec_.hop.count <= kPaneWindowsMax && gates_.empty() &&
-           spelling_ == nullptr && std::all_of(calls_.begin(), calls_.end(), [](const Call& call) {
-             return call.sum != nullptr && call.sum->merges();
-           });
+  // Panes take back what they have given out of a window.
+  panes_ = !spec_.runs_once && spec_.hop.count > 1 && spec_.hop.count <= kPaneWindowsMax &&
+           gates_.empty() && spelling_ == nullptr &&
+           std::all_of(calls_.begin(), calls_.end(),
+                       [](const Call& call) { return call.sum != nullptr && call.sum->merges(); });
   payload_bytes_ = offset;
   QW_ASSERT(payload_bytes_ == plan_payload(spec_));
   return {};

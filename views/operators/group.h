@@ -42,6 +42,7 @@ struct GroupSpec {
   std::vector<sql::AggregateCall> calls;
   Multiplicity multiplicity = Multiplicity::group;
   bool append_only = false;
+  bool runs_once = false;   // a query: only rows that are there at the end are given out
   bool single_row = false;  // an aggregate without group columns: one row, always
   sql::Aggregate::Hop hop;  // a row counts in several windows
 };
@@ -208,7 +209,7 @@ class GroupOperator final : public Operator {
   bool finishing_ = false;
   size_t next_dirty_ = 0;
   bool single_row_given_ = false;
-  bool emptied_ = false;  // a record left a slot without rows
+  uint64_t emptied_ = 0;  // partitions in which a record left a slot without rows
   uint32_t last_number_ = 0;
 };
 

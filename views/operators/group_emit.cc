@@ -383,7 +383,9 @@ void GroupOperator::Main::put_back(Replayed& records) {
     Entry* entry = records.entries[i];
     entry->number = records.numbers[i];
     std::memcpy(entry->payload(), records.payload(i), counts);
-    owner_.emptied_ |= !owner_.has_rows(entry->payload());
+    if (!owner_.has_rows(entry->payload())) {
+      owner_.emptied_ |= uint64_t{1} << partition_of(records.hashes[i]);
+    }
     for (Accumulator* sum : owner_.sums_) {
       char* state = entry->payload() + sum->offset;
       sum->release(state);
@@ -434,7 +436,8 @@ void GroupOperator::refresh_partition(uint32_t partition, Arena& arena) {
   const bool has_bags =
       spelling_ != nullptr ||
       std::any_of(calls_.begin(), calls_.end(), [](auto& call) { return call.bag != nullptr; });
-  if (!has_bags && !emptied_) return;
+  if (!has_bags && (emptied_ >> partition & 1) == 0) return;
+  emptied_ &= ~(uint64_t{1} << partition);
   const TextStyle& style = host().context().style;
   std::vector<Entry*> gone;
   table_.each(partition, [&](Entry* entry) {
@@ -456,7 +459,6 @@ void GroupOperator::refresh_partition(uint32_t partition, Arena& arena) {
 void GroupOperator::finish_recovery() {
   Arena arena;
   for (uint32_t p = 0; p < kPartitionCount; ++p) refresh_partition(p, arena);
-  emptied_ = false;
   single_row_given_ = spec_.single_row;
 }
 

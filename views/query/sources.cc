@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "src/types/array.h"
 #include "src/types/key_codec.h"
@@ -39,10 +40,13 @@ Result<bool> ScanStream::evaluate_array() {
   std::vector<Vector> out;
   sql::RowErrors errors;
   bounds_->any_element->run(elements, host().context(), arena_, out, errors);
-  if (!errors.empty()) return fail(errors.entries()[0].error);
+  // What the column's type cannot hold equals no row.
+  std::vector<bool> possible_element(elements.rows, true);
+  for (const auto& entry : errors.entries()) possible_element[entry.row] = false;
   const KeyCodec codec({{out[0].type, {}}});
   std::map<std::string, Datum> values;
   for (uint32_t i = 0; i < elements.rows; ++i) {
+    if (!possible_element[i]) continue;
     const Datum value = Datum::from(out[0], i);
     if (value.is_null()) continue;
     std::string key;
@@ -72,10 +76,11 @@ Result<void> ScanStream::open() {
     QW_ASSIGN_OR_RETURN(possible, evaluate_array());
   }
   if (possible && is_listed()) equal.push_back(bounds_->any[next_any_++]);
-  if (possible && bounds_->lower) {
+  const bool has_range = !is_listed();
+  if (possible && has_range && bounds_->lower) {
     QW_ASSIGN_OR_RETURN(possible, evaluate(*bounds_->lower, lower));
   }
-  if (possible && bounds_->upper) {
+  if (possible && has_range && bounds_->upper) {
     QW_ASSIGN_OR_RETURN(possible, evaluate(*bounds_->upper, upper));
   }
   if (!possible) {
@@ -84,8 +89,8 @@ Result<void> ScanStream::open() {
   }
   ScanBounds values;
   values.equal = equal;
-  values.lower = bounds_->lower ? &lower : nullptr;
-  values.upper = bounds_->upper ? &upper : nullptr;
+  values.lower = has_range && bounds_->lower ? &lower : nullptr;
+  values.upper = has_range && bounds_->upper ? &upper : nullptr;
   values.lower_inclusive = bounds_->lower_inclusive;
   values.upper_inclusive = bounds_->upper_inclusive;
   QW_ASSIGN_OR_RETURN(cursor_, host().sources().scan(*scan_, &values));

@@ -31,7 +31,7 @@
 namespace qw::views {
 
 // A group with one sum is 64 bytes: a line of the cache, whose memory is asked for once.
-inline constexpr size_t kPayloadAlignment = 8;
+inline constexpr uint32_t kPayloadAlignment = 8;
 
 struct Entry {
   uint64_t hash;

@@ -14,6 +14,11 @@ SELECT name FROM person WHERE id = 1 OR city = 'x'
 SELECT name FROM person WHERE id = ALL ($1)
 SELECT bal FROM acc WHERE bid = ANY (ARRAY[3, 4])
 SELECT bal FROM acc WHERE aid = ANY ($1::bigint[])
+SELECT bal FROM acc WHERE aid BETWEEN 10 AND 20 AND bid = ANY ($1)
+SELECT bal FROM acc WHERE aid BETWEEN 10 AND 20 AND bid IN (3, 4)
+SELECT bal FROM acc WHERE bid BETWEEN 10 AND 20 AND aid = ANY ($1)
+SELECT bal FROM acc WHERE aid BETWEEN 10 AND 20 AND aid = ANY ($1)
+SELECT bal FROM acc WHERE bid > 10 AND bid = ANY ($1)
 SELECT 1 + 1 AS two, NULL::int IS NULL
 SELECT a.aid FROM acc a, acc b WHERE a.aid = b.bid AND b.bal > 5
 VIEW SELECT p.name, p.city, p.state, a.id FROM auction a JOIN person p ON a.seller = p.id WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')
