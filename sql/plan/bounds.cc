@@ -2,9 +2,7 @@
 #include "sql/plan/bounds.h"
 
 #include <algorithm>
-#include <map>
 #include <span>
-#include <string>
 #include <utility>
 
 #include "sql/function.h"
@@ -50,21 +48,18 @@ bool is_known_before(const Expr& root) {
 // Constants of the column's type; of NULLs alone the filter knows best.
 std::optional<Bound> list_of(uint32_t column, Type type, std::span<const ExprPtr> constants) {
   if (constants.size() > kListMax) return std::nullopt;
-  const KeyCodec codec({{type.without_typmod(), {}}});
-  std::map<std::string, Datum> values;
+  std::vector<Datum> values;
   for (const ExprPtr& constant : constants) {
-    const Datum& value = constant->value;
-    if (constant->kind != ExprKind::constant || !value.type().same(type)) return std::nullopt;
-    if (value.is_null()) continue;
-    std::string key;
-    codec.append({&value, 1}, key);
-    values.emplace(std::move(key), value);
+    if (constant->kind != ExprKind::constant || !constant->value.type().same(type)) {
+      return std::nullopt;
+    }
+    values.push_back(constant->value);
   }
-  if (values.empty()) return std::nullopt;
   Bound bound;
   bound.op = "in";
   bound.column = column;
-  for (auto& [key, value] : values) bound.values.push_back(std::move(value));
+  bound.values = distinct_by_key(type.without_typmod(), values);
+  if (bound.values.empty()) return std::nullopt;
   return bound;
 }
 

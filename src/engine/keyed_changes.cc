@@ -9,17 +9,12 @@
 
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
+#include "src/base/prefetch.h"
 
 namespace qw::engine {
 namespace {
 
 constexpr size_t kAhead = 16;  // entries of the log asked for before they are looked at
-
-// Rows are some 60 bytes and lie anywhere: each in two lines of memory.
-void ask_for_row(std::string_view row) {
-  __builtin_prefetch(row.data());
-  __builtin_prefetch(row.data() + row.size());
-}
 
 // Eight bytes of a key as a number that orders like them; missing bytes count as zero.
 uint64_t key_bytes(std::string_view key, size_t from) {
@@ -211,8 +206,8 @@ Result<void> KeyedChanges::net_log() {
   size_t kept = 0;
   for (size_t i = 0; i < net_.size(); i++) {
     if (i + kAhead < net_.size()) {
-      ask_for_row(net_[i + kAhead].before);
-      ask_for_row(net_[i + kAhead].after);
+      prefetch_row(net_[i + kAhead].before);
+      prefetch_row(net_[i + kAhead].after);
     }
     if (!same_row(net_[i].before, net_[i].after)) net_[kept++] = net_[i];
   }

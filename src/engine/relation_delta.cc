@@ -13,6 +13,7 @@
 
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
+#include "src/base/prefetch.h"
 #include "src/engine/row_blocks.h"
 
 namespace qw::engine {
@@ -339,10 +340,7 @@ void RelationDeltaBuilder::each_batch(const std::function<void(const Batch&)>& o
   for (size_t at = 0; at < rows.size(); at += kBatchRowsMax) {
     const size_t count = std::min<size_t>(kBatchRowsMax, rows.size() - at);
     // Old rows lie where they were stored, each in other lines of memory.
-    for (const std::string_view row : rows.subspan(at, count)) {
-      __builtin_prefetch(row.data());
-      __builtin_prefetch(row.data() + row.size());
-    }
+    for (const std::string_view row : rows.subspan(at, count)) prefetch_row(row);
     Batch batch;
     layout_->unpack(rows.subspan(at, count), scratch_, batch);
     if (!net_weights_.empty()) batch.weights = net_weights_.data() + at;

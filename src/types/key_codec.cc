@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "src/base/assert.h"
@@ -347,6 +348,20 @@ std::string KeyCodec::after_prefix(std::string_view prefix) {
     out.pop_back();
   }
   return out;
+}
+
+std::vector<Datum> distinct_by_key(const Type& type, std::span<const Datum> values) {
+  const KeyCodec codec({{type, {}}});
+  std::map<std::string, const Datum*> found;
+  for (const Datum& value : values) {
+    if (value.is_null()) continue;
+    std::string key;
+    codec.append({&value, 1}, key);
+    found.emplace(std::move(key), &value);
+  }
+  std::vector<Datum> distinct;
+  for (const auto& [key, value] : found) distinct.push_back(*value);
+  return distinct;
 }
 
 bool has_spellings(const Type& type) {

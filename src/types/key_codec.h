@@ -49,6 +49,9 @@ class KeyCodec {
   std::vector<Field> fields_;
 };
 
+// The values of one type that differ, in the order of their keys, without NULLs.
+std::vector<Datum> distinct_by_key(const Type& type, std::span<const Datum> values);
+
 // Whether equal values, which have equal keys, may look different: 1.0 and 1.00, -0 and 0, a jsonb
 // or an array with such numbers in it.
 bool has_spellings(const Type& type);

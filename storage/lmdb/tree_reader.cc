@@ -1,7 +1,8 @@
 // TreeReader: see tree_reader.h.
 #include "storage/lmdb/tree_reader.h"
 
-#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +23,7 @@ constexpr uint32_t kDepthMax = 32;
 constexpr int kGuessesMax = 3;  // then the rest is halved: keys may be spread as badly as they like
 
 constexpr size_t kPageHeaderBytes = 16, kEntryHeaderBytes = 8, kTableBytes = 48;
+constexpr size_t kMetaBytes = 28;  // as far as is looked at
 constexpr uint16_t kBranch = 1, kLeaf = 2, kOverflow = 4, kMeta = 8;
 constexpr uint16_t kLargeValue = 1;
 constexpr uint32_t kMagic = 0xBEEFC0DE, kVersion = 1;
@@ -65,13 +67,14 @@ std::optional<PageMap> PageMap::around(const void* value, size_t page_bytes) {
   const auto number = load<uint64_t>(reinterpret_cast<const void*>(page));
   if (number > page / page_bytes) return {};
   const uintptr_t begin = page - number * page_bytes;
-  // The number may be damaged: looked at only if the kernel knows of memory there.
-  unsigned char resident = 0;
-  const uintptr_t system_page = begin & ~uintptr_t{4095};
-  if (mincore(reinterpret_cast<void*>(system_page), 1, &resident) != 0) return {};
+  // The number may be damaged, and nothing readable there: the kernel copies it for us or says so.
   const auto* first = reinterpret_cast<const char*>(begin);
-  const char* meta = first + kPageHeaderBytes;
-  if (page_number(first) != 0 || page_flags(first) != kMeta || load<uint32_t>(meta) != kMagic ||
+  std::array<char, kPageHeaderBytes + kMetaBytes> copy;
+  const iovec to{copy.data(), copy.size()}, from{const_cast<char*>(first), copy.size()};  // NOLINT
+  const ssize_t copied = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+  if (copied != static_cast<ssize_t>(copy.size())) return {};
+  const char* meta = copy.data() + kPageHeaderBytes;
+  if (page_number(copy.data()) != 0 || page_flags(copy.data()) != kMeta || load<uint32_t>(meta) != kMagic ||
       load<uint32_t>(meta + 4) != kVersion || load<uint32_t>(meta + 24) != page_bytes) {
     return {};
   }

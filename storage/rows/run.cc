@@ -13,6 +13,7 @@
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
 #include "src/base/hash.h"
+#include "src/base/prefetch.h"
 #include "storage/format/format.h"
 
 namespace qw::storage {
@@ -167,9 +168,7 @@ RunPtr Run::encode(Epoch epoch, std::span<const RowChange> changes) {
     // In the order of keys; the bytes lie in the order in which they came.
     if (i + kAhead < changes.size()) {
       __builtin_prefetch(changes[i + kAhead].key().data());
-      const std::string_view row = changes[i + kAhead].row();
-      __builtin_prefetch(row.data());
-      __builtin_prefetch(row.data() + row.size());
+      prefetch_row(changes[i + kAhead].row());
     }
     const RowChange& change = changes[i];
     QW_ASSERT(i == 0 || last < change.key());

@@ -1,8 +1,6 @@
 // Streams that begin somewhere; see sources.h.
 #include "views/query/sources.h"
 
-#include <map>
-#include <string>
 #include <vector>
 
 #include "src/types/array.h"
@@ -43,17 +41,11 @@ Result<bool> ScanStream::evaluate_array() {
   // What the column's type cannot hold equals no row.
   std::vector<bool> possible_element(elements.rows, true);
   for (const auto& entry : errors.entries()) possible_element[entry.row] = false;
-  const KeyCodec codec({{out[0].type, {}}});
-  std::map<std::string, Datum> values;
+  std::vector<Datum> values;
   for (uint32_t i = 0; i < elements.rows; ++i) {
-    if (!possible_element[i]) continue;
-    const Datum value = Datum::from(out[0], i);
-    if (value.is_null()) continue;
-    std::string key;
-    codec.append({&value, 1}, key);
-    values.emplace(std::move(key), value);
+    if (possible_element[i]) values.push_back(Datum::from(out[0], i));
   }
-  for (auto& [key, value] : values) bounds_->any.push_back(std::move(value));
+  bounds_->any = distinct_by_key(out[0].type, values);
   return !bounds_->any.empty();
 }
 

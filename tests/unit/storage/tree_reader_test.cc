@@ -1,4 +1,7 @@
 // find_many answers as find does, for whatever LMDB has made of a tree.
+#include <lmdb.h>
+#include <sys/mman.h>
+
 #include <map>
 #include <set>
 
@@ -129,6 +132,46 @@ TEST_CASE("LMDB's own map is found, so that the pages are read") {
   const auto map = PageMap::around(small->data(), 4096);
   REQUIRE(map);
   CHECK(PageMap::around(large->data(), 4096)->begin == map->begin);
+}
+
+TEST_CASE("every key is found in LMDB's own pages, without LMDB") {
+  const TempDir dir;
+  const std::string file = (dir.path() / "kv").string();
+  std::vector<std::string> stored;
+  const auto value_size = [](size_t i) { return i % 100 == 0 ? 5000 + i % 7000 : i % 90; };
+  for (uint64_t i = 0; i < 20000; ++i) append_be<uint64_t>(stored.emplace_back(), i * i);
+  {
+    const auto kv = value_of(open_lmdb(file, Durability::none));
+    const auto txn = value_of(kv->begin_write());
+    for (size_t i = 0; i < stored.size(); ++i) {
+      put(*txn, Table::rows, stored[i], std::string(value_size(i), static_cast<char>(i)));
+    }
+    done(txn->commit());
+  }
+  MDB_env* env = nullptr;
+  REQUIRE(mdb_env_create(&env) == MDB_SUCCESS);
+  REQUIRE(mdb_env_open(env, file.c_str(), MDB_NOSUBDIR | MDB_RDONLY, 0600) == MDB_SUCCESS);
+  MDB_txn* txn = nullptr;
+  REQUIRE(mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn) == MDB_SUCCESS);
+  MDB_dbi main = 0;
+  REQUIRE(mdb_dbi_open(txn, nullptr, 0, &main) == MDB_SUCCESS);
+  MDB_val name{4, const_cast<char*>("rows")}, record{};  // NOLINT: LMDB only reads it
+  REQUIRE(mdb_get(txn, main, &name, &record) == MDB_SUCCESS);
+  MDB_envinfo info{};
+  REQUIRE(mdb_env_info(env, &info) == MDB_SUCCESS);
+  const auto map = PageMap::around(record.mv_data, 4096);
+  REQUIRE(map);
+  const TreeReader reader(*map, info.me_last_pgno + 1,
+                          {static_cast<const char*>(record.mv_data), record.mv_size});
+  const std::vector<std::string_view> keys(stored.begin(), stored.end());
+  std::vector<KvEntry> found(keys.size());
+  reader.find(keys, found);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    REQUIRE(found[i].key == keys[i]);
+    REQUIRE(found[i].value == std::string(value_size(i), static_cast<char>(i)));
+  }
+  mdb_txn_abort(txn);
+  mdb_env_close(env);
 }
 
 TEST_CASE("find_many in memory leaves out what is missing") {
@@ -270,6 +313,16 @@ TEST_CASE("the map is found around a value, or not at all") {
       pages->at(Pages::kLeaf),
       (reinterpret_cast<uintptr_t>(pages->at(Pages::kLeaf)) - 4096) / Pages::kPageBytes);
   CHECK_FALSE(around(Pages::kPageBytes));
+  // Where memory is mapped that nobody may read: page 1 says that page 0 is before it.
+  constexpr size_t kPageBytes = 4096;
+  void* mapped = mmap(nullptr, 2 * kPageBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(mapped != MAP_FAILED);
+  auto* second = static_cast<char*>(mapped) + kPageBytes;
+  qw::store<uint64_t>(second, uint64_t{1});
+  REQUIRE(mprotect(mapped, kPageBytes, PROT_NONE) == 0);
+  CHECK_FALSE(PageMap::around(second + 100, kPageBytes));
+  munmap(mapped, 2 * kPageBytes);
 }
 
 TEST_CASE("random bytes anywhere in the pages: no entry under another key") {

@@ -175,3 +175,14 @@ TEST_CASE("a batch encodes as its rows do, prefixes bound their keys") {
   CHECK(KeyCodec::after_prefix("\xff\xff").empty());
   CHECK(KeyCodec::after_prefix("a\xff") == "b");
 }
+
+TEST_CASE("different values in the order of their keys") {
+  const std::vector<Datum> values = {number("2.50"), Datum::null(TypeId::numeric), number("-1"),
+                                     number("2.5"), number("10")};
+  const std::vector<Datum> distinct = qw::distinct_by_key(TypeId::numeric, values);
+  REQUIRE(distinct.size() == 3);
+  CHECK(key(distinct[0]) == key(number("-1")));
+  CHECK(key(distinct[1]) == key(number("2.5")));
+  CHECK(key(distinct[2]) == key(number("10")));
+  CHECK(qw::distinct_by_key(TypeId::numeric, {}).empty());
+}
