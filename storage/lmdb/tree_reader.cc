@@ -74,8 +74,9 @@ std::optional<PageMap> PageMap::around(const void* value, size_t page_bytes) {
   const ssize_t copied = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
   if (copied != static_cast<ssize_t>(copy.size())) return {};
   const char* meta = copy.data() + kPageHeaderBytes;
-  if (page_number(copy.data()) != 0 || page_flags(copy.data()) != kMeta || load<uint32_t>(meta) != kMagic ||
-      load<uint32_t>(meta + 4) != kVersion || load<uint32_t>(meta + 24) != page_bytes) {
+  if (page_number(copy.data()) != 0 || page_flags(copy.data()) != kMeta ||
+      load<uint32_t>(meta) != kMagic || load<uint32_t>(meta + 4) != kVersion ||
+      load<uint32_t>(meta + 24) != page_bytes) {
     return {};
   }
   return PageMap{first, page_bytes};

@@ -315,8 +315,8 @@ TEST_CASE("the map is found around a value, or not at all") {
   CHECK_FALSE(around(Pages::kPageBytes));
   // Where memory is mapped that nobody may read: page 1 says that page 0 is before it.
   constexpr size_t kPageBytes = 4096;
-  void* mapped = mmap(nullptr, 2 * kPageBytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* mapped =
+      mmap(nullptr, 2 * kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   REQUIRE(mapped != MAP_FAILED);
   auto* second = static_cast<char*>(mapped) + kPageBytes;
   qw::store<uint64_t>(second, uint64_t{1});
