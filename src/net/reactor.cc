@@ -222,17 +222,20 @@ void Reactor::work(Worker& worker) {
 }
 
 bool Reactor::take_over(Shard& shard, uint64_t turn) {
-  const std::lock_guard lock(mutex_);
-  if (stopping_ || (spare_.empty() && workers_.size() >= kWorkersMax)) return false;
-  if (!shard.turn.compare_exchange_strong(turn, turn + 1)) return false;
-  if (spare_.empty()) {
-    start_worker(&shard);
-  } else {
-    Worker* next = spare_.back();
+  Worker* next = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || (spare_.empty() && workers_.size() >= kWorkersMax)) return false;
+    if (!shard.turn.compare_exchange_strong(turn, turn + 1)) return false;
+    if (spare_.empty()) {
+      start_worker(&shard);
+      return true;
+    }
+    next = spare_.back();
     spare_.pop_back();
     next->shard = &shard;
-    next->wake.notify_one();
   }
+  next->wake.notify_one();  // outside: the first thing it does is to lock
   return true;
 }
 
