@@ -16,6 +16,7 @@ void KvRead::find_many(Table table, std::span<const std::string_view> keys,
   }
 }
 
-void KvRead::ask_for(Table, std::span<const std::string_view>) {}
+Result<void> KvRead::ask_for(Table, std::span<const std::string_view>) { return {}; }
+Result<void> KvRead::verify(Table) { return {}; }
 
 }  // namespace qw::storage

@@ -73,8 +73,10 @@ class KvRead {
   virtual void find_many(Table table, std::span<const std::string_view> keys,
                          std::span<KvEntry> out);
   // Says that entries of these ascending keys are about to be written, or read by somebody else:
-  // has the processor bring their memory. Changes no answer.
-  virtual void ask_for(Table table, std::span<const std::string_view> keys);
+  // has the processor bring their memory. XX001 when the way to them is damaged.
+  virtual Result<void> ask_for(Table table, std::span<const std::string_view> keys);
+  // XX001 unless everything that leads to the entries of a table, and its order, is sound.
+  virtual Result<void> verify(Table table);
   virtual Result<std::unique_ptr<KvCursor>> cursor(Table table) = 0;
   // Lets go of the version (so that its pages can be used again); renew() takes the newest one.
   virtual void reset() = 0;

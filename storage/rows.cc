@@ -50,12 +50,13 @@ Result<void> verify_neighbours(const KvPosition& position, ObjectId relation,
 Result<std::optional<std::string_view>> get_base(KvRead& read, const Overlay& overlay,
                                                  ObjectId relation, std::string_view key) {
   const RowKey physical(relation, key);
-  QW_ASSIGN_OR_RETURN(const KvPosition position, read.find(Table::rows, physical.view()));
-  if (!position.exact) {
-    QW_TRY(verify_neighbours(position, relation, overlay));
+  const auto position = read.find(Table::rows, physical.view());
+  if (!position) return fail(of_relation(position.error(), relation));
+  if (!position->exact) {
+    QW_TRY(verify_neighbours(*position, relation, overlay));
     return std::nullopt;
   }
-  QW_ASSIGN_OR_RETURN(const RowParts row, read_row(position.at));
+  QW_ASSIGN_OR_RETURN(const RowParts row, read_row(position->at));
   if (physical.is_long() && row.key != key) return std::nullopt;
   return row.row;
 }

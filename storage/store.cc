@@ -7,6 +7,7 @@
 #include "src/base/assert.h"
 #include "storage/journal/journal_file.h"
 #include "storage/log/piece.h"
+#include "storage/rows/run.h"
 #include "storage/store/store_impl.h"
 
 namespace qw::storage {
@@ -22,7 +23,12 @@ size_t StagedEpoch::bytes() const { return impl_->bytes; }
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
+// What a merge of four runs of large epochs leaves, mostly: less, and every second run is written
+// to pages that the system has to clear first (a seventh of what an upsert takes).
+constexpr size_t kSparePart = 4;  // of the overlay
+
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  Run::keep_spare(options.overlay_bytes_max / kSparePart);
   auto impl = std::make_unique<Impl>(options);
   QW_TRY(impl->open_files());
   QW_TRY(impl->recover());

@@ -24,6 +24,10 @@ Error damaged_row(ObjectId relation) {
       .with_hint("Run quickwater check, and restore the data directory from a backup.");
 }
 
+Error of_relation(Error error, ObjectId relation) {
+  return error.code() == kDamaged ? damaged_row(relation) : error;
+}
+
 Result<RowParts> read_row(const KvEntry& entry) {
   if (entry.key.size() < kObjectBytes) return fail(damaged_row(ObjectId{}));
   const auto rest = unseal(Table::rows, entry.key, entry.value);

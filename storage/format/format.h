@@ -109,7 +109,10 @@ struct RowParts {
 // Key and row of an entry of the rows table; XX001 naming the relation when it is damaged.
 Result<RowParts> read_row(const KvEntry& entry);
 
+inline constexpr SqlState kDamaged = "XX001";
 Error damaged_row(ObjectId relation);
+// The same for an error of what holds the rows, if damage is what it says.
+Error of_relation(Error error, ObjectId relation);
 
 // -- log: key = epoch, kind, id, part (17 bytes, big-endian).
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <sys/statvfs.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,6 +18,7 @@
 #include "src/base/limits.h"
 #include "src/base/log.h"
 #include "storage/lmdb/file_size.h"
+#include "storage/lmdb/tree_cursor.h"
 #include "storage/lmdb/tree_reader.h"
 
 namespace qw::storage {
@@ -72,8 +74,9 @@ Error to_error(int rc, const char* what, const std::string& file) {
 void on_assert(MDB_env* env, const char* text) {
   const char* file = nullptr;
   mdb_env_get_path(env, &file);
-  // LMDB aborts after this: a damaged page structure must not be walked any further.
+  // A damaged page structure must not be walked any further, and LMDB would abort.
   log::error("storage file is damaged: {}: {}", file == nullptr ? "?" : file, text);
+  ::_exit(EX_IOERR);
 }
 
 struct Environment {
@@ -111,6 +114,69 @@ bool ends_before(const MDB_val& value, const char* end) {
   return end == nullptr || (begin <= end && value.mv_size <= static_cast<size_t>(end - begin));
 }
 
+// The pages of a table as a transaction sees it, or, if it writes, as it was before. Nothing when
+// LMDB's map is not known.
+std::optional<TreeReader> tree_of(const Environment& env, MDB_txn* txn, Table table,
+                                  const char* pages_end) {
+  MDB_val name = to_val(kTableNames[index_of(table)]), root{};
+  if (pages_end == nullptr || mdb_get(txn, env.main, &name, &root) != MDB_SUCCESS) {
+    return std::nullopt;
+  }
+  const auto bytes = static_cast<size_t>(pages_end - env.map->begin);
+  return TreeReader(*env.map, bytes / env.map->page_bytes, to_view(root));
+}
+
+// One for each table, made when it is first asked for.
+class Trees {
+ public:
+  Trees(const Environment& env, MDB_txn* txn) : env_(env), txn_(txn) {}
+  // Null: not known.
+  const TreeReader* of(Table table, const char* pages_end) {
+    auto& [tree, known] = trees_[index_of(table)];
+    if (!known) tree = tree_of(env_, txn_, table, pages_end);
+    known = true;
+    return tree ? &*tree : nullptr;
+  }
+  void forget() {
+    for (auto& [tree, known] : trees_) known = false;
+  }
+
+ private:
+  const Environment& env_;
+  MDB_txn* txn_;
+  std::array<std::pair<std::optional<TreeReader>, bool>, kTableCount> trees_;
+};
+
+class PageCursor final : public KvCursor {
+ public:
+  PageCursor(const Environment& env, const TreeReader& tree)
+      : env_(env), tree_(tree), cursor_(tree_) {}
+
+  Result<void> seek(std::string_view key, Direction direction) override {
+    forward_ = direction == Direction::forward;
+    if (cursor_.seek(key) && (forward_ || cursor_.previous())) return {};
+    return env_.error(MDB_CORRUPTED, "cannot read");
+  }
+
+  Result<size_t> next(std::span<KvEntry> out) override {
+    size_t count = 0;
+    for (; count < out.size() && !cursor_.at_end(); ++count) {
+      out[count] = cursor_.entry();
+      if (!(forward_ ? cursor_.next() : cursor_.previous())) {
+        return env_.error(MDB_CORRUPTED, "cannot read");
+      }
+    }
+    return count;
+  }
+
+ private:
+  const Environment& env_;
+  const TreeReader tree_;
+  TreeCursor cursor_;
+  bool forward_ = true;
+};
+
+// Where the pages are not known.
 class LmdbCursor final : public KvCursor {
  public:
   LmdbCursor(const Environment& env, MDB_cursor* cursor, const char* pages_end)
@@ -169,7 +235,7 @@ class LmdbCursor final : public KvCursor {
 class LmdbRead final : public KvRead {
  public:
   LmdbRead(const Environment& env, MDB_txn* txn)
-      : env_(env), txn_(txn), pages_end_(env.pages_end()) {}
+      : env_(env), txn_(txn), pages_end_(env.pages_end()), trees_(env, txn) {}
   ~LmdbRead() override {
     for (MDB_cursor* cursor : found_) {
       if (cursor != nullptr) mdb_cursor_close(cursor);
@@ -181,6 +247,13 @@ class LmdbRead final : public KvRead {
 
   Result<std::optional<std::string_view>> get(Table table, std::string_view key) override {
     if (key.size() > limits::kStoreKeyBytesMax) return std::nullopt;
+    if (const TreeReader* tree = trees_.of(table, pages_end_)) {
+      KvEntry entry;
+      tree->find({&key, 1}, {&entry, 1});
+      if (!entry.key.empty()) return entry.value;
+      QW_ASSIGN_OR_RETURN(const KvPosition position, find_in(*tree, key));
+      return position.exact ? std::optional(position.at.value) : std::nullopt;
+    }
     MDB_val k = to_val(key), v{};
     const int rc = mdb_get(txn_, env_.tables[index_of(table)], &k, &v);
     if (rc == MDB_NOTFOUND) return std::nullopt;
@@ -190,6 +263,7 @@ class LmdbRead final : public KvRead {
   }
 
   Result<KvPosition> find(Table table, std::string_view key) override {
+    if (const TreeReader* tree = trees_.of(table, pages_end_)) return find_in(*tree, key);
     QW_ASSIGN_OR_RETURN(MDB_cursor * cursor, find_cursor(table));
     MDB_val k = to_val(key), v{};
     int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
@@ -212,16 +286,29 @@ class LmdbRead final : public KvRead {
 
   void find_many(Table table, std::span<const std::string_view> keys,
                  std::span<KvEntry> out) override {
-    const auto tree = reader(table);
-    if (!tree) return KvRead::find_many(table, keys, out);
+    const TreeReader* tree = trees_.of(table, pages_end_);
+    if (tree == nullptr) return KvRead::find_many(table, keys, out);
     tree->find(keys, out);
   }
 
-  void ask_for(Table table, std::span<const std::string_view> keys) override {
-    if (const auto tree = reader(table)) tree->ask_for_leaves(keys);
+  Result<void> ask_for(Table table, std::span<const std::string_view> keys) override {
+    const TreeReader* tree = trees_.of(table, pages_end_);
+    if (tree == nullptr || tree->ask_for_leaves(keys)) return {};
+    return env_.error(MDB_CORRUPTED, "cannot read");
+  }
+
+  Result<void> verify(Table table) override {
+    const TreeReader* tree = trees_.of(table, pages_end_);
+    const auto page = tree == nullptr ? std::nullopt : tree->damaged_page();
+    if (!page) return {};
+    return fail(data_corrupted(
+        fmt::format("page {} of table {} is damaged", *page, kTableNames[index_of(table)])));
   }
 
   Result<std::unique_ptr<KvCursor>> cursor(Table table) override {
+    if (const TreeReader* tree = trees_.of(table, pages_end_)) {
+      return std::make_unique<PageCursor>(env_, *tree);
+    }
     MDB_cursor* cursor = nullptr;
     const int rc = mdb_cursor_open(txn_, env_.tables[index_of(table)], &cursor);
     if (rc != MDB_SUCCESS) return env_.error(rc, "cannot read");
@@ -231,6 +318,7 @@ class LmdbRead final : public KvRead {
   void reset() override {
     mdb_txn_reset(txn_);
     fresh_.fill(false);
+    trees_.forget();
   }
 
   Result<void> renew() override {
@@ -241,14 +329,19 @@ class LmdbRead final : public KvRead {
   }
 
  private:
-  // Of the table as this transaction sees it.
-  std::optional<TreeReader> reader(Table table) {
-    MDB_val name = to_val(kTableNames[index_of(table)]), root{};
-    if (pages_end_ == nullptr || mdb_get(txn_, env_.main, &name, &root) != MDB_SUCCESS) {
-      return std::nullopt;
+  Result<KvPosition> find_in(const TreeReader& tree, std::string_view key) const {
+    TreeCursor cursor(tree);
+    KvPosition found;
+    bool sound = cursor.seek(key);
+    found.at = cursor.entry();
+    found.exact = !key.empty() && found.at.key == key;
+    if (sound && found.exact) return found;
+    sound = sound && cursor.previous();
+    found.before = cursor.entry();
+    if (!sound || found.before.key >= key || (!found.at.key.empty() && found.at.key < key)) {
+      return env_.error(MDB_CORRUPTED, "cannot read");
     }
-    const auto bytes = static_cast<size_t>(pages_end_ - env_.map->begin);
-    return TreeReader(*env_.map, bytes / env_.map->page_bytes, to_view(root));
+    return found;
   }
 
   // Cursors for find() are opened once and renewed with the transaction.
@@ -267,13 +360,15 @@ class LmdbRead final : public KvRead {
   const Environment& env_;
   MDB_txn* txn_;
   const char* pages_end_;  // a later version has no fewer pages than this one
+  Trees trees_;
   std::array<MDB_cursor*, kTableCount> found_{};
   std::array<bool, kTableCount> fresh_{};
 };
 
 class LmdbWrite final : public KvWrite {
  public:
-  LmdbWrite(const Environment& env, MDB_txn* txn) : env_(env), txn_(txn) {}
+  LmdbWrite(const Environment& env, MDB_txn* txn)
+      : env_(env), txn_(txn), before_(env, txn), pages_end_(env.pages_end()) {}
   ~LmdbWrite() override {
     close_cursors();
     if (txn_ != nullptr) mdb_txn_abort(txn_);
@@ -282,6 +377,7 @@ class LmdbWrite final : public KvWrite {
   uint64_t version() const override { return mdb_txn_id(txn_); }
 
   Result<std::optional<std::string_view>> get(Table table, std::string_view key) override {
+    QW_TRY(check_way(table, key));
     MDB_val k = to_val(key), v{};
     const int rc = mdb_get(txn_, env_.tables[index_of(table)], &k, &v);
     if (rc == MDB_NOTFOUND) return std::nullopt;
@@ -291,6 +387,7 @@ class LmdbWrite final : public KvWrite {
 
   Result<KvSlot> put(Table table, std::string_view key, size_t size, PutMode mode) override {
     QW_ASSERT(!key.empty() && key.size() <= limits::kStoreKeyBytesMax);
+    if (table != Table::rows) QW_TRY(check_way(table, key));
     QW_ASSIGN_OR_RETURN(MDB_cursor * cursor, cursor_of(table));
     MDB_val k = to_val(key), v{size, nullptr};
     KvSlot slot;
@@ -307,6 +404,7 @@ class LmdbWrite final : public KvWrite {
   }
 
   Result<std::optional<size_t>> erase(Table table, std::string_view key) override {
+    if (table != Table::rows) QW_TRY(check_way(table, key));
     QW_ASSIGN_OR_RETURN(MDB_cursor * cursor, cursor_of(table));
     MDB_val k = to_val(key), v{};
     int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET);
@@ -319,6 +417,7 @@ class LmdbWrite final : public KvWrite {
 
   Result<size_t> erase_while(Table table, std::string_view from, size_t count_max,
                              const std::function<bool(std::string_view)>& matches) override {
+    QW_TRY(check_way(table, from));
     QW_ASSIGN_OR_RETURN(MDB_cursor * cursor, cursor_of(table));
     size_t count = 0;
     MDB_val k = to_val(from), v{};
@@ -334,6 +433,7 @@ class LmdbWrite final : public KvWrite {
   }
 
   Result<std::optional<KvEntry>> last_below(Table table, std::string_view bound) override {
+    QW_TRY(check_way(table, bound));
     QW_ASSIGN_OR_RETURN(MDB_cursor * cursor, cursor_of(table));
     MDB_val k = to_val(bound), v{};
     int rc = bound.empty() ? MDB_NOTFOUND : mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
@@ -355,6 +455,12 @@ class LmdbWrite final : public KvWrite {
   }
 
  private:
+  // Of puts and erases of rows, which come in great numbers, their caller has asked (ask_for).
+  Result<void> check_way(Table table, std::string_view key) {
+    const TreeReader* tree = before_.of(table, pages_end_);
+    if (tree == nullptr || tree->ask_for_leaves({&key, 1})) return {};
+    return env_.error(MDB_CORRUPTED, "cannot write");
+  }
   Result<MDB_cursor*> cursor_of(Table table) {
     MDB_cursor*& cursor = cursors_[index_of(table)];
     if (cursor == nullptr) {
@@ -372,6 +478,8 @@ class LmdbWrite final : public KvWrite {
 
   const Environment& env_;
   MDB_txn* txn_;
+  Trees before_;  // what it began with; its own pages are in memory
+  const char* const pages_end_;
   std::array<MDB_cursor*, kTableCount> cursors_{};
 };
 

@@ -13,7 +13,11 @@
 
 namespace qw::storage {
 
+#ifdef __SANITIZE_THREAD__  // leaves room for few maps of that size
+inline constexpr uint64_t kMapBytes = uint64_t{1} << 36;
+#else
 inline constexpr uint64_t kMapBytes = uint64_t{1} << 40;
+#endif
 inline constexpr uint32_t kReadersMax = 8192;
 
 // Opens or makes `file`. The caller holds the directory's lock.

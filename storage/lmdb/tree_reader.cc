@@ -9,6 +9,7 @@
 
 #include "src/base/assert.h"
 #include "src/base/bytes.h"
+#include "storage/lmdb/tree_cursor.h"
 
 namespace qw::storage {
 namespace {
@@ -19,13 +20,13 @@ constexpr size_t kAskedEntryBytes = 32;  // header and key, mostly
 // Header and offsets of a page.
 constexpr size_t kAskedLeafBytes = 128, kAskedBranchBytes = 384;
 constexpr size_t kSearchesInFlight = 32;
-constexpr uint32_t kDepthMax = 32;
 constexpr int kGuessesMax = 3;  // then the rest is halved: keys may be spread as badly as they like
 
 constexpr size_t kPageHeaderBytes = 16, kEntryHeaderBytes = 8, kTableBytes = 48;
 constexpr size_t kMetaBytes = 28;  // as far as is looked at
 constexpr uint16_t kBranch = 1, kLeaf = 2, kOverflow = 4, kMeta = 8;
 constexpr uint16_t kLargeValue = 1;
+constexpr uint64_t kPageNumberMask = 0xFFFFFFFFFFFF;
 constexpr uint32_t kMagic = 0xBEEFC0DE, kVersion = 1;
 
 uint64_t page_number(const char* page) { return load<uint64_t>(page); }
@@ -104,6 +105,7 @@ TreeReader::TreeReader(const PageMap& map, uint64_t page_count, std::string_view
   if (depth > kDepthMax) return;
   root_ = load<uint64_t>(table.data() + 40);
   depth_ = depth;
+  readable_ = true;
 }
 
 bool TreeReader::enter(Search& search, uint64_t page) const {
@@ -113,15 +115,43 @@ bool TreeReader::enter(Search& search, uint64_t page) const {
   return true;
 }
 
+size_t TreeReader::entry_count(const char* page) {
+  return (load<uint16_t>(page + 12) - kPageHeaderBytes) / 2;
+}
+
+const char* TreeReader::page_at(uint64_t number, bool leaf) const {
+  if (number >= page_count_) return nullptr;
+  const char* page = map_.begin + number * map_.page_bytes;
+  const size_t lower = load<uint16_t>(page + 12), upper = load<uint16_t>(page + 14);
+  if (page_number(page) != number || page_flags(page) != (leaf ? kLeaf : kBranch)) return nullptr;
+  if (lower < kPageHeaderBytes || lower > upper || upper > map_.page_bytes) return nullptr;
+  return entry_count(page) < (leaf ? 1 : 2) ? nullptr : page;
+}
+
+std::optional<std::string_view> TreeReader::key_at(const char* page, size_t index) const {
+  const size_t offset = load<uint16_t>(page + kPageHeaderBytes + 2 * index);
+  if (offset + kEntryHeaderBytes > map_.page_bytes) return std::nullopt;
+  const std::string_view key = entry_key(page + offset);
+  if (key.data() + key.size() > page + map_.page_bytes) return std::nullopt;
+  return key;
+}
+
+std::optional<uint64_t> TreeReader::child_at(const char* page, size_t index) const {
+  const auto key = key_at(page, index);
+  if (!key) return std::nullopt;
+  return load<uint64_t>(key->data() - kEntryHeaderBytes) & kPageNumberMask;
+}
+
+KvEntry TreeReader::entry_at(const char* page, size_t index) const {
+  const auto key = key_at(page, index);
+  return key ? take(page, key->data() - kEntryHeaderBytes) : KvEntry{};
+}
+
 // Looks at the page's header.
 bool TreeReader::measure(Search& search, bool leaf) const {
-  const char* page = search.page;
-  const uint64_t number = static_cast<uint64_t>(page - map_.begin) / map_.page_bytes;
-  const size_t lower = load<uint16_t>(page + 12), upper = load<uint16_t>(page + 14);
-  if (page_number(page) != number || page_flags(page) != (leaf ? kLeaf : kBranch)) return false;
-  if (lower < kPageHeaderBytes || lower > upper || upper > map_.page_bytes) return false;
-  search.high = static_cast<int>((lower - kPageHeaderBytes) / 2);
-  if (search.high < (leaf ? 1 : 2)) return false;
+  const uint64_t number = static_cast<uint64_t>(search.page - map_.begin) / map_.page_bytes;
+  if (page_at(number, leaf) == nullptr) return false;
+  search.high = static_cast<int>(entry_count(search.page));
   search.low = leaf ? -1 : 0;
   search.guesses = search.lower.empty() || search.upper.empty() ? kGuessesMax : 0;
   search.exact = false;
@@ -219,19 +249,20 @@ void TreeReader::descend(std::span<Search> searches, bool to_leaf) const {
       search.page = nullptr;
       continue;
     }
-    const uint64_t below = load<uint64_t>(search.page + offset) & 0xFFFFFFFFFFFF;
+    const uint64_t below = load<uint64_t>(search.page + offset) & kPageNumberMask;
     if (!enter(search, below) || search.page == last) continue;
     last = search.page;
     ask_for(search.page, to_leaf ? kAskedLeafBytes : kAskedBranchBytes);
   }
 }
 
-KvEntry TreeReader::take(const Search& search) const {
-  const std::string_view key = entry_key(search.entry);
-  const size_t size = load<uint32_t>(search.entry);
-  const auto flags = load<uint16_t>(search.entry + 4);
+// The entry, whose key is inside the page.
+KvEntry TreeReader::take(const char* page, const char* entry) const {
+  const std::string_view key = entry_key(entry);
+  const size_t size = load<uint32_t>(entry);
+  const auto flags = load<uint16_t>(entry + 4);
   const char* value = key.data() + key.size();
-  const auto room = static_cast<size_t>(search.page + map_.page_bytes - value);
+  const auto room = static_cast<size_t>(page + map_.page_bytes - value);
   if (flags == kLargeValue && room >= sizeof(uint64_t)) {
     value = large_value(size, load<uint64_t>(value));
     return value == nullptr ? KvEntry{} : KvEntry{key, {value, size}};
@@ -260,24 +291,97 @@ void TreeReader::find(std::span<const std::string_view> keys, std::span<KvEntry>
     walk(keys.subspan(begin, count), searches);
     find_level(searches, /*leaf=*/true);
     for (size_t i = 0; i < count; ++i) {
-      if (searches[i].page != nullptr && searches[i].exact) out[begin + i] = take(searches[i]);
+      if (searches[i].page != nullptr && searches[i].exact) {
+        out[begin + i] = take(searches[i].page, searches[i].entry);
+      }
     }
   }
 }
 
-void TreeReader::ask_for_leaves(std::span<const std::string_view> keys) const {
-  const char* last = nullptr;
+bool TreeReader::ask_for_leaves(std::span<const std::string_view> keys) const {
+  bool sound = readable_;
   for (size_t begin = 0; begin < keys.size() && depth_ > 0; begin += kSearchesInFlight) {
-    const size_t count = std::min(kSearchesInFlight, keys.size() - begin);
+    const auto part = keys.subspan(begin, std::min(kSearchesInFlight, keys.size() - begin));
     std::array<Search, kSearchesInFlight> held;
-    const std::span<Search> searches(held.data(), count);
-    walk(keys.subspan(begin, count), searches);
+    const std::span<Search> searches(held.data(), part.size());
+    walk(part, searches);
+    const char* last = nullptr;
     for (const Search& search : searches) {
       if (search.page == nullptr || search.page == last) continue;
       last = search.page;
       ask_for(search.page, map_.page_bytes);
     }
+    sound = sound && may_change(searches, part);
   }
+  return sound;
+}
+
+// Whether all leaves are sound, and keys that stand at the end of one have no place in its
+// neighbour: LMDB would believe a damaged branch, and write a second entry beside the first.
+bool TreeReader::may_change(std::span<const Search> searches,
+                            std::span<const std::string_view> keys) const {
+  const char* last = nullptr;
+  std::string_view first_key, last_key;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const char* page = searches[i].page;
+    if (page == nullptr) return false;
+    if (page != last) {
+      last = page;
+      const uint64_t number = static_cast<uint64_t>(page - map_.begin) / map_.page_bytes;
+      if (page_at(number, /*leaf=*/true) == nullptr) return false;
+      const size_t count = entry_count(page);
+      for (size_t e = 0; e < count; ++e) {
+        if (entry_at(page, e).key.empty()) return false;
+      }
+      first_key = *key_at(page, 0);
+      last_key = *key_at(page, count - 1);
+    } else if (keys[i] > last_key && keys[i - 1] > last_key) {
+      continue;  // at the same end as the key before it
+    }
+    if (first_key <= keys[i] && keys[i] <= last_key) continue;
+    TreeCursor cursor(*this);
+    if (!cursor.seek(keys[i])) return false;
+    if (!cursor.at_end() && cursor.entry().key < keys[i]) return false;
+    if (!cursor.previous()) return false;
+    if (!cursor.at_end() && cursor.entry().key >= keys[i]) return false;
+  }
+  return true;
+}
+
+bool TreeReader::in_range(const char* page, bool leaf, const KeySpan& range) const {
+  const auto first = key_at(page, leaf ? 0 : 1), last = key_at(page, entry_count(page) - 1);
+  return first && last && range.holds(*first) && range.holds(*last);
+}
+
+std::optional<uint64_t> TreeReader::damaged_page() const {
+  if (depth_ == 0) return readable_ ? std::nullopt : std::optional<uint64_t>(0);
+  return damaged_below(root_, 1, {});
+}
+
+std::optional<uint64_t> TreeReader::damaged_below(uint64_t number, uint32_t level,
+                                                  const KeySpan& range) const {
+  const bool leaf = level == depth_;
+  const char* page = page_at(number, leaf);
+  if (page == nullptr) return number;
+  const size_t count = entry_count(page);
+  std::string_view last = range.lower;
+  for (size_t i = 0; i < count; ++i) {
+    const auto key = key_at(page, i), next = i + 1 < count ? key_at(page, i + 1) : range.upper;
+    if (!key || !next) return number;
+    // The first key of a branch counts as before all others.
+    const bool counts = leaf || i > 0;
+    if (counts && (!range.holds(*key) || *key < last || (leaf && i > 0 && *key == last))) {
+      return number;
+    }
+    if (counts) last = *key;
+    if (leaf) {
+      if (entry_at(page, i).key.empty()) return number;
+      continue;
+    }
+    const auto damaged = damaged_below(*child_at(page, i), level + 1, {last, *next});
+    if (damaged) return damaged;
+  }
+  return std::nullopt;
 }
 
 void TreeReader::walk(std::span<const std::string_view> keys, std::span<Search> searches) const {

@@ -40,19 +40,46 @@ struct PageMap {
   static std::optional<PageMap> around(const void* value, size_t page_bytes);
 };
 
+// The keys between which all of a page's stand: from `lower` on, below `upper`; empty = open.
+struct KeySpan {
+  std::string_view lower, upper;
+  bool holds(std::string_view key) const { return lower <= key && (upper.empty() || key < upper); }
+};
+
 class TreeReader {
  public:
+  static constexpr uint32_t kDepthMax = 32;
+
   // `table`: what the main table says of this one, in the reader's own version. Pages from
   // `page_count` on are not there.
   TreeReader(const PageMap& map, uint64_t page_count, std::string_view table);
 
   // out[i] = the entry of keys[i], or none (an empty key). Ascending keys share the walk down.
   void find(std::span<const std::string_view> keys, std::span<KvEntry> out) const;
-  // Asks for the memory of the leaves where ascending keys stand or would.
-  void ask_for_leaves(std::span<const std::string_view> keys) const;
+  // Asks for the memory of the leaves where ascending keys stand or would, and then looks whether
+  // they may be written to: false if something on the way or in the leaf is damaged.
+  bool ask_for_leaves(std::span<const std::string_view> keys) const;
+  // A page that is not as it should be, if there is one: every entry of every page is looked at.
+  std::optional<uint64_t> damaged_page() const;
+
+  // For TreeCursor. Depth 0: the table is empty, if its record is readable.
+  bool readable() const { return readable_; }
+  uint32_t depth() const { return depth_; }
+  uint64_t root() const { return root_; }
+  // The page, if its header is that of one with entries; else null.
+  const char* page_at(uint64_t number, bool leaf) const;
+  static size_t entry_count(const char* page);
+  // By the keys at the ends of the page.
+  bool in_range(const char* page, bool leaf, const KeySpan& range) const;
+  // Nothing: the entry is not inside the page.
+  std::optional<std::string_view> key_at(const char* page, size_t index) const;
+  std::optional<uint64_t> child_at(const char* page, size_t index) const;
+  KvEntry entry_at(const char* page, size_t index) const;   // of a leaf; no key: damaged
 
  private:
   struct Search;
+  std::optional<uint64_t> damaged_below(uint64_t page, uint32_t level, const KeySpan& range) const;
+  bool may_change(std::span<const Search> searches, std::span<const std::string_view> keys) const;
   bool enter(Search& search, uint64_t page) const;
   bool measure(Search& search, bool leaf) const;
   bool aim(Search& search) const;
@@ -61,13 +88,14 @@ class TreeReader {
   void descend(std::span<Search> searches, bool to_leaf) const;
   // From the root to the leaves.
   void walk(std::span<const std::string_view> keys, std::span<Search> searches) const;
-  KvEntry take(const Search& search) const;
+  KvEntry take(const char* page, const char* entry) const;
   const char* large_value(size_t size, uint64_t page) const;
 
-  const PageMap map_;
-  const uint64_t page_count_;
+  PageMap map_;
+  uint64_t page_count_;
   uint64_t root_ = 0;
   uint32_t depth_ = 0;  // 0 = empty, or not to be read here
+  bool readable_ = false;
 };
 
 }  // namespace qw::storage

@@ -46,7 +46,9 @@ Result<BaseCursor> BaseCursor::open(KvRead& read, ObjectId relation, const KeyRa
         physical(relation, range.upper ? range.upper->substr(0, kRowKeyPrefixBytes) : "");
     from = prefix_end(edge).value_or("");
   }
-  QW_TRY(out.cursor_->seek(from, direction));
+  if (const auto sought = out.cursor_->seek(from, direction); !sought) {
+    return fail(of_relation(sought.error(), relation));
+  }
   out.raw_.resize(kFirstRawRows);
   return out;
 }
@@ -56,7 +58,9 @@ Result<const KvEntry*> BaseCursor::peek() {
     if (raw_count_ != 0 && raw_count_ < raw_.size()) return nullptr;  // the table has ended
     if (raw_count_ != 0 && raw_.size() < kRawRowsMax) raw_.resize(raw_.size() * 4);
     raw_at_ = 0;
-    QW_ASSIGN_OR_RETURN(raw_count_, cursor_->next(raw_));
+    const auto count = cursor_->next(raw_);
+    if (!count) return fail(of_relation(count.error(), relation_));
+    raw_count_ = *count;
     if (raw_count_ == 0) {
       raw_.resize(1);  // so that the next peek ends, too
       return nullptr;

@@ -77,6 +77,8 @@ class ChangesAhead {
   }
   // The change it stands on; nullptr at the end.
   const Run::Entry* head() const { return at_ < count_ ? changes_[at_] : nullptr; }
+  // Why there are no more although there are: the way to their leaves is damaged.
+  const std::optional<Error>& damaged() const { return damaged_; }
   void advance() {
     if (++at_ == count_) fill();
   }
@@ -89,13 +91,18 @@ class ChangesAhead {
       views_[count_] = keys_[count_].view();
       cursor_.advance();
     }
-    if (count_ > 1) base_.ask_for(Table::rows, {views_.data(), count_});
+    if (count_ == 0) return;
+    const auto asked = base_.ask_for(Table::rows, {views_.data(), count_});
+    if (asked) return;
+    damaged_ = asked.error();
+    count_ = 0;
   }
 
   KvRead& base_;
   const ObjectId relation_;
   RunCursor cursor_;
   size_t at_ = 0, count_ = 0;
+  std::optional<Error> damaged_;
   std::array<const Run::Entry*, kAskedTogether> changes_;
   std::vector<RowKey> keys_{kAskedTogether, RowKey(relation_)};
   std::array<std::string_view, kAskedTogether> views_;
@@ -143,8 +150,10 @@ Result<FoldSlice> fold_slice(KvWrite& txn, KvRead& base, RelationState& relation
                              size_t rows_max) {
   FoldSlice slice;
   ChangesAhead cursor(base, relation.relation, runs, from);
-  QW_ASSIGN_OR_RETURN(const auto table_last, txn.last_below(Table::rows, {}));
-  std::string last(table_last ? table_last->key : std::string_view());
+  const auto table_last = txn.last_below(Table::rows, {});
+  if (!table_last && table_last.error().code() != kDamaged) return fail(table_last.error());
+  const bool appends = table_last.has_value();  // else the end is damaged, and nobody's matter here
+  std::string last(appends && *table_last ? (*table_last)->key : std::string_view());
   for (; cursor.head() != nullptr; cursor.advance()) {
     const Run::Entry& change = *cursor.head();
     if (slice.rows == rows_max) {
@@ -168,7 +177,7 @@ Result<FoldSlice> fold_slice(KvWrite& txn, KvRead& base, RelationState& relation
       QW_ASSIGN_OR_RETURN(replaced, txn.erase(Table::rows, physical.view()));
     } else {
       const size_t size = row_value_size(change.key(), change.row());
-      const bool append = physical.view() > last;
+      const bool append = appends && physical.view() > last;
       QW_ASSIGN_OR_RETURN(const KvSlot slot, txn.put(Table::rows, physical.view(), size,
                                                      append ? PutMode::append : PutMode::upsert));
       write_row_value(physical, change.key(), change.row(), slot.bytes);
@@ -184,6 +193,7 @@ Result<FoldSlice> fold_slice(KvWrite& txn, KvRead& base, RelationState& relation
       relation.base_bytes -= std::min(relation.base_bytes, physical.view().size() + *replaced);
     }
   }
+  slice.damaged = cursor.damaged();
   return slice;
 }
 

@@ -38,6 +38,7 @@ struct FoldSlice {
   size_t rows = 0;  // changes written
   uint64_t bytes = 0;
   std::optional<std::string> rest;  // where to go on; nothing = the fold is complete
+  std::optional<Error> damaged;     // XX001: so far it came, and no further
 };
 
 // Writes at most `rows_max` changes from key `from` on, and keeps base_rows and base_bytes right.

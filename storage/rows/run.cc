@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -86,9 +87,7 @@ char* write_record(char* to, std::string_view key, bool erased, std::string_view
   return to;
 }
 
-// The most is what a merge of four runs of large epochs leaves, mostly: less, and every second run
-// is written to pages that the system has to clear first (a seventh of what an upsert takes).
-constexpr size_t kSpareBytesMin = 256 << 10, kSpareBytesMax = 64 << 20;
+constexpr size_t kSpareBytesMin = 256 << 10;
 
 // Memory of runs that are gone, for those that come. The run of an epoch lives for a commit or two,
 // and a page fresh from the system costs more than what is written to it.
@@ -104,6 +103,8 @@ class Spare {
   ~Spare() {
     for (const auto& [bytes, size] : held_) unmap_pages(bytes, size);
   }
+
+  void bound(size_t bytes_max) { bytes_max_ = bytes_max; }
 
   // `size`: bytes wanted, then bytes there.
   char* take(size_t& size) {
@@ -123,7 +124,7 @@ class Spare {
   void give(char* bytes, size_t size) {
     {
       const std::lock_guard lock(mutex_);
-      if (sum_ + size <= kSpareBytesMax) {
+      if (sum_ + size <= bytes_max_) {
         held_.emplace_back(bytes, size);
         sum_ += size;
         return;
@@ -136,9 +137,12 @@ class Spare {
   std::mutex mutex_;
   std::vector<std::pair<char*, size_t>> held_;
   size_t sum_ = 0;
+  std::atomic<size_t> bytes_max_ = 0;
 };
 
 }  // namespace
+
+void Run::keep_spare(size_t bytes_max) { Spare::instance().bound(bytes_max); }
 
 std::shared_ptr<char[]> Run::allocate(size_t size) {
   if (size < kSpareBytesMin) return std::make_unique_for_overwrite<char[]>(size);

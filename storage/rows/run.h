@@ -41,6 +41,8 @@ class Run {
   static RunPtr encode(Epoch epoch, std::span<const RowChange> changes);
   // Memory for records, on huge pages when it is large.
   static std::shared_ptr<char[]> allocate(size_t size);
+  // How much memory of runs that are gone may be kept for those that come, in the whole process.
+  static void keep_spare(size_t bytes_max);
   // Reads records as encode() made them, which lie in `memory` and stay there; XX001 naming the
   // relation when they are not sound.
   static Result<RunPtr> decode(ObjectId relation, Epoch epoch, std::shared_ptr<const char[]> memory,

@@ -21,9 +21,11 @@ class Checker {
   }
   void found(const Error& error) { found(error.message()); }
 
-  // Every entry of a table; `visit` returns an error for a bad one.
+  // Every entry of a table; `visit` returns an error for a bad one. Of a table whose pages are
+  // damaged none: they may lead anywhere.
   template <typename Visit>
   void each(Table table, const Visit& visit) {
+    if (auto verified = read_.verify(table); !verified) return found(verified.error());
     auto cursor = read_.cursor(table);
     if (!cursor) return found(cursor.error());
     if (auto sought = (*cursor)->seek({}, Direction::forward); !sought)

@@ -13,6 +13,7 @@
 #include "src/base/clock.h"
 #include "src/base/hash.h"
 #include "src/base/limits.h"
+#include "src/base/log.h"
 #include "storage/format/format.h"
 #include "storage/journal/epoch_record.h"
 #include "storage/log/piece.h"
@@ -119,7 +120,9 @@ struct Store::Impl::Commit {
   void relieve_memory();
   Result<void> run_passes();
   Result<void> finish_pass();
-  Result<void> fold_rest(const RelationState& relation);
+  Result<void> fold_rest(RelationState& relation);
+  Result<std::optional<FoldCost>> fold_cost(KvRead& read, RelationState& relation);
+  void set_damaged(RelationState& relation, const Error& error);
 
   Result<void> write_states(Epoch epoch, const StagedEpoch::Impl* staged);
   Result<void> write_image(Epoch epoch, const ImageWrite& image);
@@ -204,21 +207,37 @@ Result<bool> Store::Impl::Commit::fold_now(Epoch epoch, RelationState& relation)
       return false;
     case FoldPolicy::eager:
       QW_TRY(fold_all(epoch, relation));
-      return true;
+      return !relation.damaged;
     case FoldPolicy::shuffled:
       return fold_shuffled(epoch, relation);
     case FoldPolicy::cost:
       break;
   }
   QW_ASSIGN_OR_RETURN(KvRead * read, base());
-  QW_ASSIGN_OR_RETURN(const FoldCost cost, estimate_fold(*txn, *read, relation, relation.runs));
-  if (!cost.pays()) return false;
-  if (!goes_direct(cost)) {
-    start_pass(relation, cost.pages_per_row());
+  QW_ASSIGN_OR_RETURN(const auto cost, fold_cost(*read, relation));
+  if (!cost || !cost->pays()) return false;
+  if (!goes_direct(*cost)) {
+    start_pass(relation, cost->pages_per_row());
     return false;
   }
   QW_TRY(fold_all(epoch, relation));
-  return true;
+  return !relation.damaged;
+}
+
+// Nothing: the way to its rows is damaged.
+Result<std::optional<FoldCost>> Store::Impl::Commit::fold_cost(KvRead& read,
+                                                               RelationState& relation) {
+  auto cost = estimate_fold(*txn, read, relation, relation.runs);
+  if (cost) return *cost;
+  if (cost.error().code() != kDamaged) return fail(std::move(cost).error());
+  set_damaged(relation, cost.error());
+  return std::nullopt;
+}
+
+// From now on only reading it fails, and what comes for it stays in the log.
+void Store::Impl::Commit::set_damaged(RelationState& relation, const Error& error) {
+  log::error("relation {}: {}", relation.relation, error.to_string());
+  relation.damaged = std::make_shared<const Error>(damaged_row(relation.relation));
 }
 
 // For tests: whole folds, folds in tiny slices and growing overlays, as salt and epoch have it.
@@ -227,7 +246,7 @@ Result<bool> Store::Impl::Commit::fold_shuffled(Epoch epoch, RelationState& rela
       hash_combine(hash_combine(store.options.salt, epoch.value), relation.relation.value);
   if (dice % 5 == 0) {
     QW_TRY(fold_all(epoch, relation));
-    return true;
+    return !relation.damaged;
   }
   if (dice % 5 == 1) {
     start_pass(relation, static_cast<double>(store.options.slice_pages_max) /
@@ -243,6 +262,10 @@ Result<void> Store::Impl::Commit::fold_all(Epoch epoch, RelationState& relation)
   QW_ASSERT(!slice.rest);
   value_bytes += slice.bytes;
   store.counters.rows_folded += slice.rows;
+  if (slice.damaged) {
+    set_damaged(relation, *slice.damaged);
+    return {};
+  }
   ++store.counters.folds;
   relation.runs.clear();
   relation.folded = epoch;
@@ -297,6 +320,11 @@ Result<void> Store::Impl::Commit::run_passes() {
     pass.from = std::move(*slice.rest);
     return {};
   }
+  if (slice.damaged) {
+    set_damaged(relation, *slice.damaged);
+    store.passes.pop_front();
+    return {};
+  }
   return finish_pass();
 }
 
@@ -316,11 +344,11 @@ Result<void> Store::Impl::Commit::finish_pass() {
 }
 
 // What came while the pass was on may pay as well, and perhaps nothing more comes to ask.
-Result<void> Store::Impl::Commit::fold_rest(const RelationState& relation) {
+Result<void> Store::Impl::Commit::fold_rest(RelationState& relation) {
   if (relation.runs.empty() || store.options.fold != FoldPolicy::cost) return {};
   QW_ASSIGN_OR_RETURN(KvRead * read, base());
-  QW_ASSIGN_OR_RETURN(const FoldCost cost, estimate_fold(*txn, *read, relation, relation.runs));
-  if (cost.pays()) start_pass(relation, cost.pages_per_row());
+  QW_ASSIGN_OR_RETURN(const auto cost, fold_cost(*read, relation));
+  if (cost && cost->pays()) start_pass(relation, cost->pages_per_row());
   return {};
 }
 
@@ -439,14 +467,15 @@ Result<void> Store::Impl::Commit::drop_slices() {
   if (!store.dropping_relations.empty()) {
     const ObjectId relation = *store.dropping_relations.begin();
     const RowKey prefix(relation);
-    QW_ASSIGN_OR_RETURN(
-        const size_t erased,
+    const auto erased =
         txn->erase_while(Table::rows, prefix.view(), kDropRowsPerCommit,
-                         [&](std::string_view key) { return key.starts_with(prefix.view()); }));
-    if (erased < kDropRowsPerCommit) {
+                         [&](std::string_view key) { return key.starts_with(prefix.view()); });
+    if (!erased && erased.error().code() != kDamaged) return fail(erased.error());
+    if (erased && *erased < kDropRowsPerCommit) {
       QW_TRY(txn->erase(Table::meta, meta_key(kMetaDropRelation, relation.value)));
-      store.dropping_relations.erase(relation);
     }
+    // What is damaged stays where it is until the next start tries again.
+    if (!erased || *erased < kDropRowsPerCommit) store.dropping_relations.erase(relation);
   }
   if (!store.dropping_states.empty()) {
     const StateId state = *store.dropping_states.begin();

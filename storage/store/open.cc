@@ -21,7 +21,6 @@ namespace qw::storage {
 namespace {
 
 constexpr size_t kScanEntries = 512;
-constexpr SqlState kDamaged = "XX001";
 
 Error damaged(std::string_view what) {
   return data_corrupted(fmt::format("stored {} is damaged", what))

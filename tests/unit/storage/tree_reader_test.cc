@@ -8,6 +8,7 @@
 #include "src/base/bytes.h"
 #include "src/base/random.h"
 #include "storage/lmdb/lmdb_kv.h"
+#include "storage/lmdb/tree_cursor.h"
 #include "storage/lmdb/tree_reader.h"
 #include "storage/memory_kv.h"
 #include "tests/unit/storage/fixture.h"
@@ -53,6 +54,29 @@ void put(KvWrite& txn, Table table, std::string_view key, std::string_view value
   std::copy(value.begin(), value.end(), slot.bytes);
 }
 
+// From a few of the keys, in both directions, in pieces of three.
+void check_scans(KvRead& read, Table table, const Model& model, const std::set<std::string>& from) {
+  const auto cursor = value_of(read.cursor(table));
+  std::array<KvEntry, 3> out;
+  size_t at = 0;
+  for (const std::string& key : from) {
+    if (at++ % 2000 != 0) continue;
+    for (const Direction direction : {Direction::forward, Direction::backward}) {
+      done(cursor->seek(key, direction));
+      auto next = model.lower_bound(key);
+      for (size_t count = out.size(); count == out.size();) {
+        count = value_of(cursor->next(out));
+        for (size_t i = 0; i < count; ++i) {
+          if (direction == Direction::backward) REQUIRE(next-- != model.begin());
+          REQUIRE((out[i].key == next->first && out[i].value == next->second));
+          if (direction == Direction::forward) ++next;
+        }
+      }
+      REQUIRE(next == (direction == Direction::forward ? model.end() : model.begin()));
+    }
+  }
+}
+
 // Every key of the model, those beside them, and ends.
 void check(KvRead& read, Table table, const Model& model, Random& random) {
   std::set<std::string> asked = {std::string("\0", 1), std::string(400, '\xFF')};
@@ -67,7 +91,7 @@ void check(KvRead& read, Table table, const Model& model, Random& random) {
   const size_t part = 1 + random.below(keys.size());
   for (size_t at = 0; at < keys.size(); at += part) {
     const size_t count = std::min(part, keys.size() - at);
-    read.ask_for(table, {keys.data() + at, count});
+    done(read.ask_for(table, {keys.data() + at, count}));
     read.find_many(table, {keys.data() + at, count}, {out.data() + at, count});
   }
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -77,7 +101,15 @@ void check(KvRead& read, Table table, const Model& model, Random& random) {
     REQUIRE(out[i].key == (found.exact ? found.at.key : ""));
     REQUIRE(out[i].key.data() == (found.exact ? found.at.key.data() : nullptr));
     if (found.exact) REQUIRE((out[i].value == found.at.value && out[i].value == stored->second));
+    REQUIRE(value_of(read.get(table, keys[i])).has_value() == found.exact);
+    // The neighbours of a missing key.
+    const auto next = model.lower_bound(std::string(keys[i]));
+    REQUIRE(found.at.key == (next == model.end() ? "" : next->first));
+    if (found.exact) continue;
+    REQUIRE(found.before.key == (next == model.begin() ? "" : std::prev(next)->first));
   }
+  done(read.verify(table));
+  check_scans(read, table, model, asked);
 }
 
 TEST_CASE("find_many is find, in trees of all shapes and in old versions") {
@@ -287,6 +319,54 @@ TEST_CASE("what is wrong with a page keeps only its own entries from being found
   }
   pages.table().resize(47);
   CHECK(pages.found() == "0000");
+}
+
+TEST_CASE("a cursor over pages with any one bit wrong ends, and goes up") {
+  size_t damaged_walks = 0, found_by_check = 0;
+  for (size_t bit = 2 * Pages::kPageBytes * 8; bit < Pages::kCount * Pages::kPageBytes * 8; ++bit) {
+    Pages pages;
+    pages.at(0)[bit / 8] = static_cast<char>(pages.at(0)[bit / 8] ^ (1 << bit % 8));
+    const TreeReader reader({pages.at(0), Pages::kPageBytes}, Pages::kCount, pages.table());
+    const bool sound = !reader.damaged_page();
+    TreeCursor cursor(reader);
+    std::string last;
+    bool walked = cursor.seek("");
+    for (size_t steps = 0; walked && !cursor.at_end(); ++steps) {
+      REQUIRE(steps < 4);
+      REQUIRE((!sound || cursor.entry().key > last));
+      last = cursor.entry().key;
+      walked = cursor.next();
+    }
+    damaged_walks += walked ? 0 : 1;
+    found_by_check += sound ? 0 : 1;
+    if (!walked) REQUIRE(!sound);
+    for (const std::string_view key : {"a", "b", "m", "n", "z"}) {
+      if (cursor.seek(key) && !cursor.at_end() && cursor.entry().key != key && sound) {
+        CHECK(cursor.entry().key > key);
+      }
+    }
+  }
+  CHECK(damaged_walks > 500);
+  CHECK(found_by_check > damaged_walks);
+}
+
+// A separator that has changed: keys at the end of a leaf would be looked for in its neighbour.
+TEST_CASE("where a branch lies about its leaves nothing may be written") {
+  const auto may_write = [](Pages& pages, std::string_view key) {
+    const TreeReader reader({pages.at(0), Pages::kPageBytes}, Pages::kCount, pages.table());
+    return reader.ask_for_leaves({&key, 1});
+  };
+  Pages pages;
+  for (const std::string_view key : {"a", "b", "c", "m", "mm", "n", "z"}) {
+    CHECK(may_write(pages, key));
+  }
+  pages.at(Pages::kRoot)[468] = 'b';  // the right leaf would begin at b
+  CHECK_FALSE(may_write(pages, "b"));
+  CHECK_FALSE(may_write(pages, "c"));
+  CHECK(may_write(pages, "n"));
+  pages.at(Pages::kRoot)[468] = 'n';  // or behind m
+  CHECK_FALSE(may_write(pages, "m"));
+  CHECK_FALSE(may_write(pages, "c"));
 }
 
 TEST_CASE("the map is found around a value, or not at all") {
