@@ -50,6 +50,8 @@ RUNS = {
                       "the engine, its disk and upstreams simulated: seeds", 10000, 1, 500),
     "power": Run(python(ROOT / "tests/crash/power_cuts.py"),
                  "the server, power cuts: states", 10000, 1, 250),
+    "damage": Run(python(ROOT / "tests/crash/damage.py"),
+                  "data directories with one place damaged: numbers", 5000, 1, 250),
     "kill": Run(python(ROOT / "tests/crash/server_kill.py"),
                 "the server with real peers, kill -9: rounds", 1000, 50, 50),
     "views": Run([BUILD / "tests/unit/views/unit_views", "--no-skip", "-tc=a range of seeds"],

@@ -33,6 +33,7 @@ DEADLINE = time.monotonic() + (RUN_SECONDS_MAX if "long" not in sys.argv else 1_
 OUTPUT_LINES_MAX = 60
 SANITIZER_STACK_BYTES = 64 << 20
 POWER_CUTS = 150
+DAMAGES = 100
 # What `long` tries of each run of tools/long; the rest is for days.
 LONG_SHARES = {"storage-kill": 200, "storage-power": 1800, "power": 500}
 
@@ -305,6 +306,8 @@ def stage_crash(report, mode):
             report.failed(f"crash {name}", output)
     count_lines(report, "power_cuts", *run(
         [sys.executable, ROOT / "tests" / "crash" / "power_cuts.py", "--count", POWER_CUTS]))
+    count_lines(report, "damage", *run(
+        [sys.executable, ROOT / "tests" / "crash" / "damage.py", "--count", DAMAGES]))
     if mode == "long":
         for name, count in LONG_SHARES.items():
             count_lines(report, name, *run([TOOLS / "long", name, "--count", count],

@@ -45,6 +45,7 @@ Error to_error(int rc, const char* what, const std::string& file) {
   std::string text = fmt::format("{}: {}: {}", what, mdb_strerror(rc), file);
   switch (rc) {
     case MDB_CORRUPTED:
+    case MDB_KEYEXIST:  // behind the last key there is none
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
     case MDB_VERSION_MISMATCH:
@@ -433,7 +434,8 @@ class LmdbWrite final : public KvWrite {
   }
 
   Result<std::optional<KvEntry>> last_below(Table table, std::string_view bound) override {
-    QW_TRY(check_way(table, bound));
+    static const std::string kEnd(limits::kStoreKeyBytesMax, '\xFF');
+    QW_TRY(check_way(table, bound.empty() ? kEnd : bound));
     QW_ASSIGN_OR_RETURN(MDB_cursor * cursor, cursor_of(table));
     MDB_val k = to_val(bound), v{};
     int rc = bound.empty() ? MDB_NOTFOUND : mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);

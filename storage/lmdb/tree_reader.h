@@ -74,7 +74,7 @@ class TreeReader {
   // Nothing: the entry is not inside the page.
   std::optional<std::string_view> key_at(const char* page, size_t index) const;
   std::optional<uint64_t> child_at(const char* page, size_t index) const;
-  KvEntry entry_at(const char* page, size_t index) const;   // of a leaf; no key: damaged
+  KvEntry entry_at(const char* page, size_t index) const;  // of a leaf; no key: damaged
 
  private:
   struct Search;
