@@ -61,6 +61,17 @@ Result<std::optional<std::string_view>> get_base(KvRead& read, const Overlay& ov
   return row.row;
 }
 
+// A damaged key may have left a range at the end where a scan of it begins; the scan sees the rest.
+Result<void> verify_edge(KvRead& read, const Overlay& overlay, ObjectId relation,
+                         const KeyRange& range, Direction direction) {
+  const bool forward = direction == Direction::forward;
+  if (forward ? range.lower.empty() : !range.upper) return {};
+  const RowKey physical(relation, forward ? range.lower : *range.upper);
+  const auto position = read.find(Table::rows, physical.view());
+  if (!position) return fail(of_relation(position.error(), relation));
+  return position->exact ? Result<void>() : verify_neighbours(*position, relation, overlay);
+}
+
 // The base's rows of the keys that `wanted` counts; they are ascending, mostly.
 Result<void> get_base_many(KvRead& read, const Overlay& overlay, ObjectId relation,
                            std::span<const std::string_view> keys, std::span<const uint32_t> wanted,
@@ -258,6 +269,7 @@ Result<Cursor> Snapshot::scan(ObjectId relation, const KeyRange& range, Directio
   const RelationState* state = impl_->overlay->find(relation);
   if (state != nullptr && state->damaged) return fail(*state->damaged);
   if (state != nullptr && state->base_rows > 0) {
+    QW_TRY(verify_edge(*impl_->read, *impl_->overlay, relation, range, direction));
     QW_ASSIGN_OR_RETURN(
         base, BaseCursor::open(*impl_->read, relation, range, direction, state->base_rows));
   }

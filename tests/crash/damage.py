@@ -116,8 +116,12 @@ class Damage:
             server.sql(f"CREATE MATERIALIZED VIEW {name} AS {query}")
         server.restart()
         choose = random.Random(1)
+        # The end of the journal may be one that was never finished: then its last change is missing.
+        self.right = []
         with server.connect() as connection:
-            for _ in range(80):
+            for i in range(80):
+                if i == 79:
+                    self.right.append(self.rows(connection))
                 x = choose.randrange(1, 1600)
                 connection.execute(choose.choice([
                     f"UPDATE a SET n = n + 1, t = t || 'u' WHERE id = {x}",
@@ -125,8 +129,11 @@ class Damage:
                     f"INSERT INTO c VALUES ({x % 45}, 'n{x}')",
                     f"UPDATE long_keys SET v = v + 1 WHERE v = {x % 120}",
                     f"DELETE FROM a WHERE id = {x}"]))
-            self.right = {name: ask(connection, f"SELECT * FROM {name}") for name in OBJECTS}
+            self.right.append(self.rows(connection))
         server.kill9()
+
+    def rows(self, connection):
+        return {name: ask(connection, f"SELECT * FROM {name}") for name in OBJECTS}
 
     def number(self, number):
         """What went wrong, or None."""
@@ -183,8 +190,8 @@ class Damage:
                 rows = ask(connection, f"SELECT * FROM {name}")
                 if rows is None and sound:
                     raise Wrong(f"{name} is damaged, and check says sound")
-                if rows is not None and rows != self.right[name]:
-                    raise Wrong(f"{name}: {len(rows)} rows, {len(self.right[name])} are right")
+                if rows is not None and all(rows != right[name] for right in self.right):
+                    raise Wrong(f"{name}: {len(rows)} rows, {len(self.right[-1][name])} are right")
             for sql in CHANGES:
                 ask(connection, sql)
             for name, query in VIEWS.items():
