@@ -6,8 +6,8 @@
 A case makes tables, then runs steps; a step is one transaction of random changes. Views are made
 before, between and after the steps, some on top of others. After each step every view must equal
 its own query asked of us, and of a PostgreSQL 15 with the same tables, row for row as text; a query
-that fails there must fail here with the same SQLSTATE. Variants: the server is killed and restarted
-between two steps; a step's statements are committed one by one.
+that fails there must fail here with the same SQLSTATE, unless it is planning that fails. Variants:
+the server is killed and restarted between two steps; a step's statements are committed one by one.
 
 A failing case is shrunk and printed as SQL, with the seed and the case number that repeat it. A
 view that we refuse with 0A000 is counted, and too many of them fail the run. --against tests the
@@ -260,6 +260,11 @@ class Case:
             raise TooSlow
         text = f"{what}: {ours(query.sql) if query else sql}"
         if got[0] != expected[0]:
+            # Of a plain view's columns PostgreSQL folds the constant ones: 10 / 0 fails without
+            # rows as well.
+            if got[0] == "00000" and world.theirs.run(f"EXPLAIN {peer_sql}")[0] == expected[0]:
+                world.folded += 1
+                return
             raise Mismatch(f"{text}\n  ours   {got}\n  theirs {expected}")
         if got[0] != "00000":
             return
@@ -299,7 +304,7 @@ class World:
             self.server = harness.Server(self.scratch / "data", server_options,
                                          self.scratch / "log").start()
         self.ours = Side((lambda: against) if against else self.server.dsn, SETTINGS)
-        self.views = self.comparisons = self.invalid = self.names = self.slow = 0
+        self.views = self.comparisons = self.invalid = self.names = self.slow = self.folded = 0
         self.invalid_example = ""
         self.unsupported = {}
 
@@ -395,7 +400,7 @@ def main():
         refused = sum(world.unsupported.values())
         print(f"     up to {number}: {world.views} views, {world.comparisons} comparisons, "
               f"{refused} views refused, {world.invalid} invalid, {world.slow} slow, "
-              f"{time.monotonic() - began:.0f} s")
+              f"{world.folded} folded, {time.monotonic() - began:.0f} s")
         for said, count in sorted(world.unsupported.items(), key=lambda item: -item[1])[:15]:
             print(f"     {count} x {said}")
         if world.views and refused > UNSUPPORTED_SHARE_MAX * world.views:
