@@ -45,6 +45,31 @@ bool is_known_before(const Expr& root) {
          root.kind == ExprKind::outer_column;
 }
 
+struct Source {
+  const Scan& scan;
+  const Schema& schema;  // as the relation has the columns
+};
+
+// Whether a value has the same key under both types: of those that a cast relabels text and
+// varchar, oid and regclass; not int4 and oid (signed, unsigned), not varchar and bpchar (spaces at
+// the end).
+bool same_keys(Type a, Type b) {
+  if (a.same(b)) return true;
+  if (a.is_array() && b.is_array()) return same_keys(a.element, b.element);
+  const auto is_text = [](Type type) {
+    return type.id == TypeId::text || type.id == TypeId::varchar;
+  };
+  if (is_text(a) && is_text(b)) return true;
+  return a.physical() == Physical::u32 && b.physical() == Physical::u32;
+}
+
+// The operator's order and equality must be those of the keys: in integer = oid the column is read
+// as oid, whose order is another one.
+bool is_key_column(const Expr& root, const Source& source) {
+  return root.kind == ExprKind::column &&
+         same_keys(root.type, source.schema.columns[root.index].type);
+}
+
 // Constants of the column's type; of NULLs alone the filter knows best.
 std::optional<Bound> list_of(uint32_t column, Type type, std::span<const ExprPtr> constants) {
   if (constants.size() > kListMax) return std::nullopt;
@@ -63,17 +88,17 @@ std::optional<Bound> list_of(uint32_t column, Type type, std::span<const ExprPtr
   return bound;
 }
 
-std::optional<Bound> list_bound(const Expr& term, const Scan& scan) {
+std::optional<Bound> list_bound(const Expr& term, const Source& source) {
   const Expr& column = *term.args[0];
-  if (column.kind != ExprKind::column) return std::nullopt;
-  return list_of(scan.columns[column.index], column.type, std::span(term.args).subspan(1));
+  if (!is_key_column(column, source)) return std::nullopt;
+  return list_of(source.scan.columns[column.index], column.type, std::span(term.args).subspan(1));
 }
 
 // column = ANY (array)
-std::optional<Bound> array_bound(const Expr& term, const Scan& scan) {
+std::optional<Bound> array_bound(const Expr& term, const Source& source) {
   const Expr &column = *term.args[0], &array = *term.args[1];
   if (term.all || operator_name(*term.function) != "=") return std::nullopt;
-  if (column.kind != ExprKind::column || !is_known_before(array)) return std::nullopt;
+  if (!is_key_column(column, source) || !is_known_before(array)) return std::nullopt;
   const std::optional<Type> element = array_element_type(array.type);
   if (!element) return std::nullopt;
   if (array.kind == ExprKind::constant) {
@@ -85,27 +110,27 @@ std::optional<Bound> array_bound(const Expr& term, const Scan& scan) {
       if (!widen(constants.back(), column.type)) return std::nullopt;
       fold_constants(constants.back());
     }
-    return list_of(scan.columns[column.index], column.type, constants);
+    return list_of(source.scan.columns[column.index], column.type, constants);
   }
   Bound bound;
   bound.op = "in";
-  bound.column = scan.columns[column.index];
+  bound.column = source.scan.columns[column.index];
   bound.array = array.clone();
   bound.element = make_column(0, *element);
   if (!widen(bound.element, column.type)) return std::nullopt;
   return bound;
 }
 
-std::optional<Bound> as_bound(const Expr& term, const Scan& scan);
+std::optional<Bound> as_bound(const Expr& term, const Source& source);
 
 // column = a OR column = b: a list of what is not constant is bound as this.
-std::optional<Bound> or_bound(const Expr& term, const Scan& scan) {
+std::optional<Bound> or_bound(const Expr& term, const Source& source) {
   if (term.args.size() > kListMax) return std::nullopt;
   Bound bound;
   bound.op = "in";
   std::vector<ExprPtr> values;
   for (const ExprPtr& arg : term.args) {
-    std::optional<Bound> one = as_bound(*arg, scan);
+    std::optional<Bound> one = as_bound(*arg, source);
     if (!one || one->op != "=") return std::nullopt;
     if (!values.empty() && one->column != bound.column) return std::nullopt;
     bound.column = one->column;
@@ -119,10 +144,10 @@ std::optional<Bound> or_bound(const Expr& term, const Scan& scan) {
   return bound;
 }
 
-std::optional<Bound> as_bound(const Expr& term, const Scan& scan) {
-  if (term.kind == ExprKind::in_list) return list_bound(term, scan);
-  if (term.kind == ExprKind::array_op) return array_bound(term, scan);
-  if (term.kind == ExprKind::logical_or) return or_bound(term, scan);
+std::optional<Bound> as_bound(const Expr& term, const Source& source) {
+  if (term.kind == ExprKind::in_list) return list_bound(term, source);
+  if (term.kind == ExprKind::array_op) return array_bound(term, source);
+  if (term.kind == ExprKind::logical_or) return or_bound(term, source);
   Bound bound;
   bound.op = is_equality_operator(term) ? "=" : comparison_name(term, true);
   if (bound.op.empty()) return std::nullopt;
@@ -132,8 +157,8 @@ std::optional<Bound> as_bound(const Expr& term, const Scan& scan) {
     std::swap(column, value);
     bound.op = mirrored(bound.op);
   }
-  if (column->kind != ExprKind::column || !is_known_before(*value)) return std::nullopt;
-  bound.column = scan.columns[column->index];
+  if (!is_key_column(*column, source) || !is_known_before(*value)) return std::nullopt;
+  bound.column = source.scan.columns[column->index];
   bound.value = value->clone();
   if (value->type.same(column->type)) return bound;
   const Cast* cast =
@@ -213,9 +238,10 @@ PlanPtr bound_scan(const PlanPtr& filter, const Catalog& catalog) {
   const Relation* relation = catalog.find(scan.relation);
   if (relation == nullptr || scan.bounds != nullptr) return filter;
   std::vector<ExprPtr> terms = split_and(filter->as<Filter>()->predicate->clone());
+  const Source source{scan, input->schema};
   std::vector<Bound> bounds;
   for (size_t i = 0; i < terms.size(); ++i) {
-    if (std::optional<Bound> bound = as_bound(*terms[i], scan)) {
+    if (std::optional<Bound> bound = as_bound(*terms[i], source)) {
       bound->term = i;
       bounds.push_back(std::move(*bound));
     }

@@ -350,6 +350,17 @@ void deepen(Expr& root, uint32_t inside) {
   });
 }
 
+// What stands for a column keeps the type under which the column was read: int4 as oid.
+void relabel(Expr& root, Type type) {
+  const bool same = root.type.same(type);
+  root.type = type;
+  if (same) return;
+  if (root.kind == ExprKind::constant) root.value = root.value.with_type(type.without_typmod());
+  if (root.kind == ExprKind::array_make && type.is_array()) {
+    for (ExprPtr& arg : root.args) relabel(*arg, arg->type.is_array() ? type : Type(type.element));
+  }
+}
+
 struct Substitution {
   std::span<const ExprPtr> replacements;
   std::unordered_set<Plan*> seen;
@@ -362,7 +373,7 @@ struct Substitution {
       if (replacements[root->index] == nullptr) return;
       ExprPtr copy = replacements[root->index]->clone();
       deepen(*copy, inside);
-      if (copy->type.same(root->type)) copy->type = root->type;
+      relabel(*copy, root->type);
       root = std::move(copy);
       return;
     }
