@@ -1,6 +1,7 @@
 // Accumulators of the aggregates whose state is a sum or a winner; see accumulator.h.
 #include "views/operators/accumulator.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -508,6 +509,7 @@ class NumericDeviation final : public Accumulator {
   uint32_t bytes() const override { return sizeof(State); }
   bool update(const AccumulateCall& call) override {
     Arena scratch;
+    // NaN also where the square overflows; see compute().
     const auto square = [&](Numeric value) {
       return numeric::mul(value, value, scratch).value_or(Numeric::nan());
     };
@@ -568,11 +570,25 @@ class NumericDeviation final : public Accumulator {
       return Numeric::of(value);
     }
   }
+  // Wide values are kept one by one. Of narrow ones the squares tell.
+  static bool are_equal(const ExactNumeric& sum) {
+    if (sum.total == 1) return true;
+    if (sum.rest == nullptr || sum.rest->wide.empty() || !sum.rest->buckets.empty()) return false;
+    const Numeric first = numeric::from_packed(sum.rest->wide.begin()->first);
+    return std::ranges::all_of(sum.rest->wide, [&](const auto& entry) {
+      return numeric::equal(first, numeric::from_packed(entry.first));
+    });
+  }
   Result<Numeric> compute(const State& state, Arena& arena) const {
     const Numeric n = Numeric::of(state.sum.total);
     QW_ASSIGN_OR_RETURN(const Numeric sum, state.sum.value(arena));
     QW_ASSIGN_OR_RETURN(const Numeric squares, state.squares.value(arena));
-    if (!sum.is_finite() || !squares.is_finite()) return Numeric::nan();
+    if (!sum.is_finite()) return Numeric::nan();
+    if (are_equal(state.sum)) return Numeric();
+    // PostgreSQL finds the variance where it fits although a square does not (1e100000 and one
+    // more than that), which takes a state that holds such squares.
+    if (!squares.is_finite())
+      return fail(numeric_value_out_of_range("value overflows numeric format"));
     QW_ASSIGN_OR_RETURN(const Numeric square_of_sum, numeric::mul(sum, sum, arena));
     QW_ASSIGN_OR_RETURN(const Numeric scaled, numeric::mul(n, squares, arena));
     QW_ASSIGN_OR_RETURN(const Numeric numerator, numeric::sub(scaled, square_of_sum, arena));
@@ -613,22 +629,14 @@ class FloatDeviation final : public Accumulator {
     out = Vector::flat(result_type, count, arena);
     for (uint32_t i = 0; i < count; ++i) {
       const State& state = at<State>(states[i]);
-      double value = 0;
+      out.values<double>()[i] = 0;
       if (state.count <= (sample_ ? 1 : 0)) {
         out.set_null(i, count, arena);
-      } else if (state.sum.has_infinite_input()) {
-        value = std::numeric_limits<double>::quiet_NaN();
-      } else {
-        const auto n = static_cast<__float128>(state.count);
-        const __float128 sum = precise(state.sum);
-        const __float128 deviation = n * precise(state.squares) - sum * sum;
-        const __float128 variance = deviation <= 0 ? 0 : deviation / (n * (n - (sample_ ? 1 : 0)));
-        value = static_cast<double>(variance);
-        if (std::isinf(value))
-          errors.add(i, numeric_value_out_of_range("value out of range: overflow"));
-        if (root_) value = std::sqrt(value);
+        continue;
       }
-      out.values<double>()[i] = value;
+      const auto value = compute(state);
+      if (value) out.values<double>()[i] = *value;
+      if (!value) errors.add(i, value.error());
     }
   }
   void keep(char* copy) const override {
@@ -652,15 +660,23 @@ class FloatDeviation final : public Accumulator {
   }
 
  private:
-  // The exact sum to 106 bits.
-  static __float128 precise(const ExactFloat& sum) {
-    ExactFloat rest = sum;
-    rest.keep();
-    const double first = rest.value();
-    rest.add(-first, 1);
-    const double second = rest.value();
-    rest.release();
-    return static_cast<__float128>(first) + static_cast<__float128>(second);
+  static Result<double> overflow() {
+    return fail(numeric_value_out_of_range("value out of range: overflow"));
+  }
+  // Of values whose squares are beyond a double the state only knows how many there are. Alone, one
+  // has no variance. PostgreSQL looks at differences and answers also when such values are equal or
+  // near each other, which takes a state that holds their squares.
+  Result<double> compute(const State& state) const {
+    if (state.sum.has_infinite_input()) return std::numeric_limits<double>::quiet_NaN();
+    if (state.count == 1) return 0.0;
+    if (state.squares.has_infinite_input()) return overflow();
+    const auto n = static_cast<__float128>(state.count);
+    const __float128 sum = state.sum.precise();
+    const __float128 deviation = n * state.squares.precise() - sum * sum;
+    if (deviation <= 0) return 0.0;
+    const auto variance = static_cast<double>(deviation / (n * (n - (sample_ ? 1 : 0))));
+    if (std::isinf(variance)) return overflow();
+    return root_ ? std::sqrt(variance) : variance;
   }
   bool sample_, root_;
 };

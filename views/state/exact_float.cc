@@ -26,6 +26,8 @@ bool can_shift(Int128 value, int64_t shift) {
   return shift >= 0 && shift < 126 && static_cast<int64_t>(width(magnitude(value))) + shift < 126;
 }
 
+bool is_negative(const ExactFloat::Big& big) { return (big.limbs[35] >> 63) != 0; }
+
 // |value| as limbs * 2^-1074, rounded to `precision` bits.
 double round_limbs(const std::array<uint64_t, 36>& limbs, bool negative, int precision) {
   int top = 35;
@@ -163,16 +165,31 @@ double ExactFloat::value(int precision) const {
   }
   if (big->infinities != 0) return std::numeric_limits<double>::infinity();
   if (big->minus_infinities != 0) return -std::numeric_limits<double>::infinity();
-  const bool negative = (big->limbs[35] >> 63) != 0;
+  return round_limbs(magnitude_limbs(), is_negative(*big), precision);
+}
+
+std::array<uint64_t, 36> ExactFloat::magnitude_limbs() const {
   std::array<uint64_t, 36> limbs = big->limbs;
-  if (negative) {
-    unsigned char carry = 1;
-    for (uint64_t& limb : limbs) {
-      limb = ~limb + carry;
-      carry = carry != 0 && limb == 0 ? 1 : 0;
-    }
+  if (!is_negative(*big)) return limbs;
+  unsigned char carry = 1;
+  for (uint64_t& limb : limbs) {
+    limb = ~limb + carry;
+    carry = carry != 0 && limb == 0 ? 1 : 0;
   }
-  return round_limbs(limbs, negative, precision);
+  return limbs;
+}
+
+__float128 ExactFloat::precise() const {
+  if (big == nullptr) {
+    return static_cast<__float128>(Int128{mantissa}) * std::ldexp(1.0, static_cast<int>(exponent));
+  }
+  const std::array<uint64_t, 36> limbs = magnitude_limbs();
+  __float128 value = 0;
+  for (size_t i = limbs.size(); i-- > 0;) {
+    value = value * 0x1p64 + static_cast<__float128>(limbs[i]);
+  }
+  value *= std::ldexp(1.0, static_cast<int>(kUnit));
+  return is_negative(*big) ? -value : value;
 }
 
 void ExactFloat::release() {

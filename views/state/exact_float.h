@@ -28,6 +28,8 @@ struct ExactFloat {
   void add(double value, int64_t weight);
   // The rounded sum with `precision` bits (53 or 24); NaN and infinities as IEEE adds them.
   double value(int precision = 53) const;
+  // The sum to 113 bits, which may be beyond what a double holds. Only of finite inputs.
+  __float128 precise() const;
   bool has_infinite_input() const {
     return big != nullptr && (big->nans != 0 || big->infinities != 0 || big->minus_infinities != 0);
   }
@@ -41,6 +43,7 @@ struct ExactFloat {
 
  private:
   void to_big();
+  std::array<uint64_t, 36> magnitude_limbs() const;  // of `big`
   static void add_big(Big& big, Int128 mantissa, int64_t exponent);
 };
 static_assert(sizeof(ExactFloat) == 32);

@@ -60,4 +60,19 @@ TEST_CASE("infinities and NaN are counted") {
   sum.release();
 }
 
+TEST_CASE("a precise sum is not bound by the range of doubles") {
+  for (const double sign : {1.0, -1.0}) {
+    for (const double small : {0.0, 0x1p-1074}) {  // with it the sum has limbs
+      ExactFloat sum;
+      sum.add(small, 1);
+      sum.add(sign * 1e308, 3);
+      CHECK((sum.precise() == static_cast<__float128>(sign * 1e308) * 3));
+      CHECK(std::isinf(sum.value()));
+      sum.add(sign * 1e308, -3);
+      CHECK((sum.precise() == small));
+      sum.release();
+    }
+  }
+}
+
 }  // namespace qw::views
