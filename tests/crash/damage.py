@@ -116,7 +116,7 @@ class Damage:
             server.sql(f"CREATE MATERIALIZED VIEW {name} AS {query}")
         server.restart()
         choose = random.Random(1)
-        # The end of the journal may be one that was never finished: then its last change is missing.
+        # The journal's end may be one that was never finished: then its last change is missing.
         self.right = []
         with server.connect() as connection:
             for i in range(80):
