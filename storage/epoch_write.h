@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,16 @@ struct RelationDelta {
   int64_t copies_added = 0;
 };
 
+class Run;
+
+// A delta that has been given the form in which the store keeps it (Store::encode): the bytes that
+// it was made of may go.
+struct EncodedDelta {
+  ObjectId relation;
+  std::shared_ptr<const Run> run;
+  int64_t rows_added = 0, copies_added = 0;
+};
+
 // What one operator state changed. A piece holds whole records; recovery gives the pieces back as
 // they were, in order. Pieces of 64 KiB to 1 MiB are best; longer ones are cut and joined again.
 struct StateLog {
@@ -78,11 +89,12 @@ struct MetaPut {
 struct EpochWrite {
   Epoch epoch;                           // exactly one more than the one staged before it
   std::vector<StateLog> state_logs;      // each state once
-  std::vector<RelationDelta> relations;  // each relation once
+  std::vector<RelationDelta> relations;  // each relation once, here or in `encoded`
   std::vector<ImageWrite> images;
   std::vector<ObjectId> dropped_relations;  // invisible at once, erased slice by slice afterwards
   std::vector<StateId> dropped_states;
   std::vector<MetaPut> meta;  // each key once
+  std::vector<EncodedDelta> encoded;
 };
 
 }  // namespace qw::storage

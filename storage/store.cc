@@ -23,13 +23,9 @@ size_t StagedEpoch::bytes() const { return impl_->bytes; }
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
-// What a merge of four runs of large epochs leaves, mostly: less, and every second run is written
-// to pages that the system has to clear first (a seventh of what an upsert takes).
-constexpr size_t kSparePart = 4;  // of the overlay
-
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
-  Run::keep_spare(options.overlay_bytes_max / kSparePart);
   auto impl = std::make_unique<Impl>(options);
+  Run::limit_spare(options.spare_bytes_max);
   QW_TRY(impl->open_files());
   QW_TRY(impl->recover());
   return std::make_unique<Store>(std::move(impl));
@@ -50,6 +46,12 @@ StagedEpoch Store::stage(EpochWrite write) {
     staged->bytes += run->memory_bytes();
     runs->changes.push_back({delta.relation, std::move(run), delta.rows_added, delta.copies_added});
   }
+  for (EncodedDelta& delta : write.encoded) {
+    staged->bytes += delta.run->memory_bytes();
+    runs->changes.push_back(
+        {delta.relation, std::move(delta.run), delta.rows_added, delta.copies_added});
+  }
+  write.encoded.clear();
   std::sort(runs->changes.begin(), runs->changes.end(),
             [](const auto& a, const auto& b) { return a.relation < b.relation; });
   std::sort(write.state_logs.begin(), write.state_logs.end(),
@@ -72,6 +74,13 @@ StagedEpoch Store::stage(EpochWrite write) {
   impl_->source->stage(std::move(runs));
   return StagedEpoch(std::move(staged));
 }
+
+EncodedDelta Store::encode(Epoch epoch, const RelationDelta& delta) const {
+  RunPtr run = Run::encode(epoch, delta.changes, impl_->path);
+  return {delta.relation, std::move(run), delta.rows_added, delta.copies_added};
+}
+
+void Store::free_spare() { Run::free_spare(); }
 
 Result<Snapshot> Store::latest() const { return impl_->source->latest(); }
 Result<Snapshot> Store::snapshot() const { return impl_->source->snapshot(); }

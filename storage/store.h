@@ -58,9 +58,12 @@ struct StoreOptions {
   uint64_t salt = 0;                     // of FoldPolicy::shuffled
   size_t overlay_bytes_max = 256 << 20;  // beyond this, folds run whatever they cost
   size_t slice_pages_max = 2048;         // dirty pages that background work adds to a commit
-  std::shared_ptr<Kv> kv;                // in place of LMDB (then `dir` is not touched)
-  std::shared_ptr<Journal> journal;      // with `kv`; null: every epoch is a transaction of it
-  Clock* clock = nullptr;                // for durations in statistics; may be null
+  // Of a commit's own folds. LMDB never gives a page back that it has once held dirty.
+  uint64_t direct_pages_max = ~uint64_t{0};
+  size_t spare_bytes_max = 64 << 20;  // of runs that are gone, kept for new ones; of the process
+  std::shared_ptr<Kv> kv;             // in place of LMDB (then `dir` is not touched)
+  std::shared_ptr<Journal> journal;   // with `kv`; null: every epoch is a transaction of it
+  Clock* clock = nullptr;             // for durations in statistics; may be null
 };
 
 struct RelationStats {
@@ -145,6 +148,9 @@ class Store {
 
   // Epoch thread. The bytes behind `write.relations` may go once this returns.
   StagedEpoch stage(EpochWrite write);
+  // Part of staging ahead of it, for an epoch that is too large for memory: the result lies in a
+  // file where that is possible. The bytes behind `delta` may go once this returns. Any thread.
+  EncodedDelta encode(Epoch epoch, const RelationDelta& delta) const;
   // Epoch thread: as snapshot(), and with every staged epoch on top.
   Result<Snapshot> latest() const;
   // Any thread, in the order of staging. kNoRoom: nothing of it is there, and it is to be
@@ -156,6 +162,9 @@ class Store {
   // of its own at the same epoch. True while there is more. kNoRoom: to be tried again. `idle`:
   // nothing has come for a while, so that the environment may as well take the journal in.
   Result<bool> maintain(bool idle = false);
+
+  // Gives back what is kept for the runs of later epochs. Any thread.
+  static void free_spare();
 
   Result<Snapshot> snapshot() const;
 

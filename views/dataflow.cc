@@ -172,6 +172,48 @@ void Dataflow::push(ObjectId relation, const Batch& batch) {
   impl_->graph.push_relation(relation, batch);
 }
 
+std::vector<ObjectId> Dataflow::readers() const {
+  std::vector<ObjectId> views{ObjectId{0}};
+  for (const auto& [view, live] : impl_->live) views.push_back(view);
+  return views;
+}
+
+bool Dataflow::reads(ObjectId relation, ObjectId view) const {
+  const auto it = impl_->graph.roots.find(relation);
+  if (it == impl_->graph.roots.end()) return false;
+  return std::any_of(it->second.begin(), it->second.end(),
+                     [&](const Root& root) { return root.live && root.view == view; });
+}
+
+void Dataflow::push(ObjectId relation, ObjectId view, const Batch& batch) {
+  QW_ASSERT(impl_->in_epoch);
+  const auto it = impl_->graph.roots.find(relation);
+  if (batch.empty() || it == impl_->graph.roots.end()) return;
+  impl_->graph.relieve();
+  for (const Root& root : it->second) {
+    if (root.live && root.view == view) impl_->graph.deliver({root.node, 0}, batch);
+  }
+}
+
+bool Dataflow::is_stateless(ObjectId view) const {
+  const Graph& graph = impl_->graph;
+  if (const auto known = impl_->live.find(view); known == impl_->live.end() || !known->second) {
+    return false;
+  }
+  for (const auto& node : graph.nodes) {
+    if (node->users.contains(view)) return false;
+    if (node->view != view || node->op == nullptr) continue;
+    if (node->op->needs_finish() || !node->op->states().empty()) return false;
+  }
+  for (const auto& [relation, roots] : graph.roots) {
+    const bool read = std::any_of(roots.begin(), roots.end(),
+                                  [&](const Root& root) { return root.view == view; });
+    if (!read || !has_view(relation)) continue;
+    if (view < relation || !is_stateless(relation)) return false;
+  }
+  return true;
+}
+
 void Dataflow::hydrate(ObjectId view, ObjectId relation, const Batch& batch) {
   QW_ASSERT(impl_->in_epoch && has_view(view));
   const auto it = impl_->graph.roots.find(relation);

@@ -127,6 +127,15 @@ class Dataflow {
 
   void begin_epoch(Epoch epoch, sql::EvalContext& context);
   void push(ObjectId relation, const Batch& batch);
+  // As push(), of what one view reads of the relation: for who would rather have one view's output
+  // after the other. readers() are to be gone through in their order; 0 = what a view that is gone
+  // has left to others.
+  std::vector<ObjectId> readers() const;
+  bool reads(ObjectId relation, ObjectId view) const;
+  void push(ObjectId relation, ObjectId view, const Batch& batch);
+  // Whether a view has put everything out once all changes have been pushed for it and the readers
+  // before it: neither it nor what it reads keeps any state.
+  bool is_stateless(ObjectId view) const;
   void hydrate(ObjectId view, ObjectId relation, const Batch& batch);
   void finish_epoch();
   std::vector<StateRecords> take_records();

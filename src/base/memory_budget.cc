@@ -15,6 +15,8 @@
 
 #include <fmt/format.h>
 
+#include "src/base/memory_relief.h"
+
 namespace qw {
 namespace {
 
@@ -71,7 +73,8 @@ bool MemoryBudget::process_has_room(uint64_t bytes) {
   if (process_limit_ == 0) return true;
   if (anonymous_memory() + bytes <= process_limit_) return true;
   trim();
-  return anonymous_memory() + bytes <= process_limit_;
+  if (anonymous_memory() + bytes <= process_limit_) return true;
+  return MemoryRelief::call(*this) && anonymous_memory() + bytes <= process_limit_;
 }
 
 void MemoryBudget::trim() {

@@ -1,6 +1,7 @@
 // DatabaseImpl: see database_impl.h.
 #include "src/engine/database_impl.h"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,6 +14,7 @@
 #include "src/base/random.h"
 #include "src/engine/session.h"
 #include "src/engine/view_check.h"
+#include "storage/format/format.h"
 
 namespace qw {
 
@@ -62,6 +64,8 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options, const Substitut
   store_options.may_create = options.may_create;
   store_options.clock = clock_;
   store_options.overlay_bytes_max = memory_.overlay;
+  store_options.spare_bytes_max = std::min<size_t>(store_options.spare_bytes_max, memory_.kept);
+  store_options.direct_pages_max = memory_.kept / storage::kPageBytes;
   store_options.kv = substitutes.kv;
   store_options.journal = substitutes.journal;
   store_options.fold = substitutes.fold;
@@ -83,11 +87,13 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options, const Substitut
                                                substitutes.sources);
   QW_TRY(definitions_->load());
   QW_TRY(loop_->start());
+  relief_ = std::make_unique<MemoryRelief>(*query_memory_, [this] { loop_->relieve_memory(); });
   return definitions_->finish_load();
 }
 
 DatabaseImpl::~DatabaseImpl() {
   begin_shutdown();
+  relief_.reset();
   if (sources_) sources_->stop_all();
   if (loop_) loop_->stop();
 }

@@ -1,6 +1,8 @@
 // EpochLoop: see epoch_loop.h.
 #include "src/engine/epoch_loop.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -31,6 +33,10 @@ constexpr size_t kPipelineBytes = 1 << 20;
 constexpr int64_t kAwaitPart = 4, kAwaitUsMax = 1000;
 // Between two attempts to commit an epoch for which the disk had no room; the pause doubles.
 constexpr int64_t kRoomUsMin = 5'000, kRoomUsMax = 1'000'000;
+// Without work for so long, the epoch thread gives back what it kept for more.
+constexpr std::chrono::milliseconds kRestAfter{500};
+// What waits for memory to be freed waits so long at most, for commits and then for epochs.
+constexpr std::chrono::milliseconds kReliefWait{500};
 
 // A view over more rows has its states written once, when all have been read.
 constexpr uint64_t kLoggedRowsMax = 256 << 10;
@@ -83,6 +89,7 @@ void EpochLoop::stop() {
   }
   wake_epoch_.notify_all();
   room_.notify_all();
+  committed_.notify_all();
   epoch_thread_.join();
   {
     const std::lock_guard lock(mutex_);
@@ -120,6 +127,17 @@ void EpochLoop::set_fatal(const Error& error) {
 }
 
 // ---- any thread -------------------------------------------------------------------------------
+
+void EpochLoop::relieve_memory() {
+  if (std::this_thread::get_id() == epoch_thread_id_.load()) return;
+  std::unique_lock lock(mutex_);
+  // What is being committed goes by itself; freeing before that would have to be done again.
+  committed_.wait_for(lock, kReliefWait, [&] { return stopping_ || in_commit_ == 0; });
+  if (stopping_) return;
+  const uint64_t mine = ++reliefs_wanted_;
+  wake_epoch_.notify_one();
+  committed_.wait_for(lock, kReliefWait, [&] { return stopping_ || reliefs_done_ >= mine; });
+}
 
 Result<bool> EpochLoop::write(ClientWrite write) {
   WriteItem item;
@@ -267,17 +285,40 @@ std::vector<EpochLoop::Taken> EpochLoop::take_items() {
   return taken;
 }
 
+// Under mutex_: sleeps until an epoch is wanted. False: something else was done meanwhile.
+bool EpochLoop::await_work(std::unique_lock<std::mutex>& lock) {
+  const auto woken = [&] { return epoch_wanted() || reliefs_wanted_ != reliefs_done_; };
+  bool idle = false;
+  if (rested_) {
+    wake_epoch_.wait(lock, woken);
+  } else {
+    idle = !wake_epoch_.wait_for(lock, kRestAfter, woken);
+  }
+  const uint64_t wanted = reliefs_wanted_;
+  if (!idle && wanted == reliefs_done_) return true;
+  lock.unlock();
+  if (idle) rest_when_idle();
+  if (wanted != reliefs_done_) free_kept();
+  lock.lock();
+  reliefs_done_ = wanted;
+  committed_.notify_all();
+  return false;
+}
+
 void EpochLoop::epoch_main() {
+  epoch_thread_id_ = std::this_thread::get_id();
   while (true) {
     std::vector<Taken> taken;
     {
       std::unique_lock lock(mutex_);
       backfilling_ = !building_.empty();
-      wake_epoch_.wait(lock, [&] { return epoch_wanted(); });
+      while (!await_work(lock)) {
+      }
       if (items_.empty() && stopping_) break;
       await_writers(lock);
       taken = take_items();
     }
+    rested_ = false;
     room_.notify_all();
     auto* alone = taken.empty() ? nullptr : std::get_if<ExclusiveItem>(&taken.front().item);
     if (alone != nullptr) {
@@ -339,7 +380,7 @@ void EpochLoop::run_items(std::vector<Taken> items) {
   }
   const bool nothing = committing.writers.empty() && committing.acks.empty() && building_.empty();
   if (!nothing) {
-    committing.staged = store_->stage(step(std::move(deltas), std::move(extra), Backfills::step));
+    committing.staged = stage(step(std::move(deltas), std::move(extra), Backfills::step));
     items.clear();
     hand_over(std::move(committing));
   }
@@ -367,7 +408,7 @@ Result<void> EpochLoop::run_epoch(Extra extra, const std::function<Result<void>(
     }
   }
   Committing committing;
-  committing.staged = store_->stage(step(std::move(deltas), std::move(extra), Backfills::wait));
+  committing.staged = stage(step(std::move(deltas), std::move(extra), Backfills::wait));
   hand_over(std::move(committing));
   return {};
 }
@@ -426,7 +467,7 @@ void EpochLoop::finish_backfills() {
         error = begun.error();
       } else {
         Committing committing;
-        committing.staged = store_->stage(step({}, {}, Backfills::step));
+        committing.staged = stage(step({}, {}, Backfills::step));
         hand_over(std::move(committing));
       }
       if (!error) error = building.error ? building.error : dataflow_.broken(view);
@@ -441,7 +482,7 @@ void EpochLoop::finish_backfills() {
         error = begun.error();
       } else {
         Committing committing;
-        committing.staged = store_->stage(step({}, {}, Backfills::wait));
+        committing.staged = stage(step({}, {}, Backfills::wait));
         error = dataflow_.broken(view);
         if (!error) committing.built.push_back(std::move(done));
         hand_over(std::move(committing));
@@ -457,6 +498,8 @@ void EpochLoop::finish_backfills() {
 // the store's lock might be taken for one slice after the other.
 void EpochLoop::hand_over(Committing committing) {
   latest_.reset();
+  // The commit takes as much once more, on another thread, where malloc does not find this.
+  if (std::exchange(was_large_, false)) ::malloc_trim(0);
   bool here = false;
   {
     std::unique_lock lock(mutex_);

@@ -38,6 +38,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -171,6 +172,9 @@ class EpochLoop {
   std::optional<Error> no_room() const;
   // Items in the queue.
   size_t waiting() const;
+  // Any thread: has the epoch thread free what it only keeps for later epochs. Waits for it, and
+  // for commits that are under way, but not for long.
+  void relieve_memory();
   uint64_t epochs() const { return epochs_.load(std::memory_order_relaxed); }
 
  private:
@@ -225,6 +229,7 @@ class EpochLoop {
   // epoch_loop.cc: threads and queues.
   void epoch_main();
   bool epoch_wanted() const;
+  bool await_work(std::unique_lock<std::mutex>& lock);
   bool write_wakes() const;
   void await_writers(std::unique_lock<std::mutex>& lock);
   std::vector<Taken> take_items();
@@ -259,6 +264,17 @@ class EpochLoop {
   bool fail_items_of(ObjectId relation, std::vector<Taken>& items, const Error& error);
   // The dataflow's part, from the base relations' deltas to what is to be committed.
   storage::EpochWrite step(Deltas deltas, Extra extra, Backfills backfills);
+  storage::StagedEpoch stage(storage::EpochWrite write);
+  void push_all(const Deltas& deltas);
+  // For epochs whose views would make too much at once: gives what is complete in its stored form.
+  bool makes_much(const Deltas& deltas);
+  using Encoded = std::vector<storage::EncodedDelta>;
+  void push_by_view(const Deltas& deltas, Encoded& encoded);
+  void encode_views(Encoded& encoded);
+  void encode_view(ObjectId view, RelationDeltaBuilder& changed, Encoded& encoded);
+  void encode(Change change, Encoded& encoded);
+  void note_sequence(const RelationDeltaBuilder& changed);
+  void rest_builders();
   void step_backfills();
   bool is_large(ObjectId view) const;
   void measure_slices(int64_t slices_us, int64_t epoch_us);
@@ -269,6 +285,8 @@ class EpochLoop {
   // Bytes written; none = the state's views are broken now.
   std::optional<int64_t> write_image(StateId state, uint32_t partition, storage::EpochWrite& write);
   void balance_memory();
+  void free_kept();
+  void rest_when_idle();
   void finish_backfills();
 
   // epoch_build.cc.
@@ -295,6 +313,8 @@ class EpochLoop {
   uint32_t quiet_epochs_ = 0;  // without items, in a row
   double slice_share_ = 0.5;   // of an epoch with backfills
   std::optional<uint64_t> slice_rows_;
+  uint64_t kept_ = 0;       // memory of builders that are not active
+  bool was_large_ = false;  // the epoch in hand: what it has worked with goes back to the system
   std::optional<storage::Snapshot> latest_;
   sql::EvalContext context_;
   Epoch epoch_;
@@ -304,6 +324,7 @@ class EpochLoop {
   int64_t image_start_bytes_ = 4 << 20;
   size_t image_cursor_ = 0;
   uint64_t state_limit_ = 0;  // what states may have just now
+  bool rested_ = true;        // nothing has been done since what was kept was freed
   int64_t balanced_us_ = 0, trim_next_us_ = 0;
 
   mutable std::mutex mutex_;
@@ -319,10 +340,12 @@ class EpochLoop {
   bool backfilling_ = false;  // building_ is not empty, as the epoch thread went to sleep
   std::vector<const SourceFeed*> closed_feeds_;
   bool stopping_ = false, epoch_done_ = false;
+  uint64_t reliefs_wanted_ = 0, reliefs_done_ = 0;
   bool impatient_ = false;  // see begin_stop()
   std::optional<Error> fatal_, no_room_;
 
   std::atomic<uint64_t> epochs_ = 0, commits_ = 0;
+  std::atomic<std::thread::id> epoch_thread_id_;
   Thread epoch_thread_, commit_thread_;
 };
 

@@ -32,6 +32,10 @@ constexpr uint32_t kQuietEpochs = 16;
 constexpr uint64_t kSliceRowsMax = 256 << 10;
 // What a row may become in a view's output, for slices of operators that speak at an epoch's end.
 constexpr uint64_t kOutputPerRow = 256;
+// Fewer rows are not much, whatever views make of them; and what a view's row takes beside its
+// bytes while it is worked out.
+constexpr size_t kManyRows = 256;
+constexpr uint64_t kWorkPerRow = 100;
 // The process is measured so often at most, and the allocator's free memory given back.
 constexpr int64_t kBalanceUs = 5'000, kTrimUs = 200'000;
 
@@ -115,7 +119,7 @@ void EpochLoop::forget_relation(ObjectId relation) {
 
 // Also begins an epoch anew: whatever items did so far is forgotten.
 Result<void> EpochLoop::begin_epoch() {
-  active_.clear();
+  rest_builders();
   balance_memory();
   unstored_.clear();
   for (auto& [index, claims] : claims_) claims.clear();
@@ -136,9 +140,23 @@ RelationDeltaBuilder* EpochLoop::builder(ObjectId relation) {
     known =
         builders_.emplace(relation, std::make_unique<RelationDeltaBuilder>(layout->second)).first;
   }
+  kept_ -= std::min(kept_, uint64_t{known->second->kept_bytes()});
   known->second->begin(*latest_, sequences_[relation]);
   active_[relation] = known->second.get();
   return known->second.get();
+}
+
+// Builders keep their memory for later epochs, but not more than their share of it.
+void EpochLoop::rest_builders() {
+  for (const auto& [relation, builder] : active_) kept_ += builder->kept_bytes();
+  active_.clear();
+  if (memory_.process == 0 || kept_ <= memory_.kept) return;
+  const uint64_t part = memory_.kept / builders_.size();
+  kept_ = 0;
+  for (const auto& [relation, builder] : builders_) {
+    if (builder->kept_bytes() > part) builder->release();
+    kept_ += builder->kept_bytes();
+  }
 }
 
 // ---- what items change ------------------------------------------------------------------------
@@ -269,6 +287,25 @@ bool EpochLoop::fail_items_of(ObjectId relation, std::vector<Taken>& items, cons
 
 // ---- the dataflow -----------------------------------------------------------------------------
 
+// Between two epochs: frees what only saves later ones the work of taking it again.
+void EpochLoop::free_kept() {
+  active_.clear();
+  for (auto& [relation, builder] : builders_) builder->release();
+  kept_ = 0;
+  entry_bytes_.reset();
+  entry_bytes_.shrink(0);
+  storage::Store::free_spare();
+  ::malloc_trim(0);
+  trim_next_us_ = clock_->monotonic_us() + kTrimUs;
+}
+
+// When nothing has come for a while. A process far from its limit has no need of it, and starts
+// sooner with what it has.
+void EpochLoop::rest_when_idle() {
+  rested_ = true;
+  if (memory_.process != 0 && anonymous_memory() > memory_.process / 2) free_kept();
+}
+
 // What epochs work with, and what the allocator keeps, is not counted anywhere: when the process
 // comes near to its limit, what can be given back is, and states have less room until it is far
 // from it again.
@@ -287,7 +324,9 @@ void EpochLoop::balance_memory() {
     return;
   }
   for (auto& [relation, builder] : builders_) builder->release();
+  kept_ = 0;
   if (now_us >= trim_next_us_) {
+    storage::Store::free_spare();
     ::malloc_trim(0);
     // A large heap takes long: a twentieth of the time is enough.
     const int64_t end_us = clock_->monotonic_us();
@@ -309,26 +348,33 @@ storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfi
   const int64_t sliced_us = clock_->monotonic_us();
   for (const auto& [relation, batch] : unstored_) dataflow_.push(relation, batch);
   for (const auto& [relation, change] : deltas) {
-    RelationDeltaBuilder& changed = *active_.at(relation);
-    for (Building& building : building_) building.backfill->note(changed);
-    if (!dataflow_.reads(relation)) continue;
-    changed.each_batch([&](const Batch& batch) { dataflow_.push(relation, batch); });
+    for (Building& building : building_) building.backfill->note(*active_.at(relation));
+  }
+  storage::EpochWrite write;
+  write.epoch = epoch_;
+  was_large_ = makes_much(deltas);
+  if (was_large_) {
+    push_by_view(deltas, write.encoded);
+  } else {
+    push_all(deltas);
   }
   dataflow_.finish_epoch();
+  if (was_large_) encode_views(write.encoded);
   finish_views(deltas);
+  std::erase_if(write.encoded, [&](const auto& made) {
+    return view_sinks_.contains(made.relation) && dataflow_.broken(made.relation);
+  });
   if (backfills == Backfills::step) {
     measure_slices(sliced_us - began_us, clock_->monotonic_us() - began_us);
   }
   note_broken();
 
-  storage::EpochWrite write;
-  write.epoch = epoch_;
   for (auto& [relation, change] : deltas) {
     if (change.rows.changes.empty()) continue;
-    const RelationDeltaBuilder& changed = *active_.at(relation);
-    if (changed.layout().mode() == KeyMode::sequence) {
-      sequences_[relation] = changed.next_sequence();
-      meta_.push_back({sequence_key(relation), encode_u64(changed.next_sequence())});
+    note_sequence(*active_.at(relation));
+    if (was_large_) {
+      encode(std::move(change), write.encoded);
+      continue;
     }
     write.relations.push_back(std::move(change.rows));
     for (storage::RelationDelta& entries : change.entries) {
@@ -352,6 +398,94 @@ storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfi
   meta_.clear();
   epochs_.fetch_add(1, std::memory_order_relaxed);
   return write;
+}
+
+storage::StagedEpoch EpochLoop::stage(storage::EpochWrite write) {
+  storage::StagedEpoch staged = store_->stage(std::move(write));
+  rest_builders();
+  return staged;
+}
+
+void EpochLoop::note_sequence(const RelationDeltaBuilder& changed) {
+  if (changed.layout().mode() != KeyMode::sequence) return;
+  const ObjectId relation = changed.layout().id();
+  sequences_[relation] = changed.next_sequence();
+  meta_.push_back({sequence_key(relation), encode_u64(changed.next_sequence())});
+}
+
+void EpochLoop::push_all(const Deltas& deltas) {
+  for (const auto& [relation, change] : deltas) {
+    if (!dataflow_.reads(relation)) continue;
+    active_.at(relation)->each_batch([&](const Batch& batch) { dataflow_.push(relation, batch); });
+  }
+}
+
+// Guesses that each reader puts every row out once more, by the sizes of some of them.
+bool EpochLoop::makes_much(const Deltas& deltas) {
+  uint64_t sum = 0;
+  for (const auto& [relation, change] : deltas) {
+    const auto& rows = change.rows.changes;
+    if (rows.size() < kManyRows || memory_.process == 0) continue;
+    const size_t step = rows.size() / kManyRows;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < kManyRows; ++i) {
+      bytes += rows[i * step].key().size() + rows[i * step].row().size() + kWorkPerRow;
+    }
+    bytes = bytes / kManyRows * rows.size();
+    // Counting who reads it is for those cases where it may matter.
+    if (bytes * view_sinks_.size() <= memory_.epoch_output) continue;
+    for (const auto& [view, sink] : view_sinks_) sum += dataflow_.reads(relation, view) ? bytes : 0;
+  }
+  return sum > memory_.epoch_output;
+}
+
+// Rows are unpacked once per reader: that takes longer, but only one view's output lies in memory
+// in the form in which it is worked out, which is several times what is stored.
+void EpochLoop::push_by_view(const Deltas& deltas, Encoded& encoded) {
+  for (const ObjectId view : dataflow_.readers()) {
+    for (const auto& [relation, change] : deltas) {
+      if (!dataflow_.reads(relation, view)) continue;
+      active_.at(relation)->each_batch(
+          [&](const Batch& batch) { dataflow_.push(relation, view, batch); });
+    }
+    const auto made = active_.find(view);
+    if (made == active_.end() || !dataflow_.is_stateless(view)) continue;
+    encode_view(view, *made->second, encoded);
+    active_.erase(view);
+  }
+}
+
+// The views that had something to say only now.
+void EpochLoop::encode_views(Encoded& encoded) {
+  for (auto at = active_.begin(); at != active_.end();) {
+    const auto [view, changed] = *at;
+    if (!view_sinks_.contains(view) || dataflow_.broken(view)) {
+      ++at;
+      continue;
+    }
+    encode_view(view, *changed, encoded);
+    at = active_.erase(at);
+  }
+}
+
+void EpochLoop::encode_view(ObjectId view, RelationDeltaBuilder& changed, Encoded& encoded) {
+  if (!dataflow_.broken(view)) {
+    if (auto change = net(changed); !change) {
+      dataflow_.break_view(view, change.error());
+    } else {
+      for (Building& building : building_) building.backfill->note(changed);
+      if (!change->rows.changes.empty()) note_sequence(changed);
+      encode(std::move(*change), encoded);
+    }
+  }
+  changed.release();
+}
+
+void EpochLoop::encode(Change change, Encoded& encoded) {
+  if (!change.rows.changes.empty()) encoded.push_back(store_->encode(epoch_, change.rows));
+  for (const storage::RelationDelta& entries : change.entries) {
+    encoded.push_back(store_->encode(epoch_, entries));
+  }
 }
 
 // A slice ends by the clock, not by rows: what a view makes of a row may be nothing or thousands.

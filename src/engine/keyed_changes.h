@@ -71,9 +71,16 @@ class KeyedChanges {
 
   // Between two epochs: gives memory back.
   void release() {
-    log_ = {};
-    map_ = {};
-    net_ = {};
+    // An empty list assigned to a vector leaves it its memory.
+    log_ = std::vector<Entry>();
+    map_ = decltype(map_)();
+    net_ = std::vector<Net>();
+  }
+
+  // What release() would give back, about.
+  size_t kept_bytes() const {
+    return log_.capacity() * sizeof(Entry) + net_.capacity() * sizeof(Net) +
+           map_.capacity() * (sizeof(std::string_view) + sizeof(Pending));
   }
 
   // Sorted by key, each key once, without those whose row is what it was.

@@ -22,6 +22,11 @@ struct MemoryShares {
   size_t overlay = 0;        // rows that the base has not taken in yet
   size_t queue = 0, epoch_input = 0;
   size_t message = 0;  // of a client
+  // Between epochs, by all relations together so that the next ones find it; twice, as what has
+  // been staged leaves some behind, too.
+  uint64_t kept = 0;
+  // What an epoch is thought to make of all views, beyond which it makes one after the other.
+  uint64_t epoch_output = 0;
 
   static constexpr uint64_t kLimitMin = 64 << 20;
 
@@ -36,6 +41,8 @@ struct MemoryShares {
     shares.overlay = std::min<size_t>(256 << 20, limit / 8);
     shares.message = std::min<size_t>(limits::kMessageBytesMax, limit / 16);
     shares.queue = std::min<size_t>(limits::kIngestQueueBytesMax, limit / 16);
+    shares.kept = limit / 16;
+    shares.epoch_output = limit / 8;
     shares.epoch_input = std::min<size_t>(limits::kEpochInputBytesMax, limit / 32);
     return shares;
   }

@@ -65,17 +65,28 @@ void RelationDeltaBuilder::begin(const storage::Snapshot& latest, uint64_t next_
 
 void RelationDeltaBuilder::release() {
   keyed_.release();
-  order_ = {};
-  of_key_ = {};
+  // An empty list assigned to a vector leaves it its memory.
+  order_ = ByteOrder();
+  of_key_ = std::vector<Weighted>();
   scratch_.reset();
   scratch_.shrink(0);
-  counts_ = {};
-  weighted_ = {};
-  net_keys_ = {};
-  net_rows_ = {};
-  net_weights_ = {};
+  counts_ = decltype(counts_)();
+  weighted_ = std::vector<Weighted>();
+  net_keys_ = std::vector<std::string_view>();
+  net_rows_ = std::vector<std::string_view>();
+  net_weights_ = std::vector<int64_t>();
+  came_ = std::vector<Batch>();
+  came_rows_ = 0;
   arena_.reset();
   arena_.shrink(0);
+}
+
+size_t RelationDeltaBuilder::kept_bytes() const {
+  return keyed_.kept_bytes() + arena_.reserved_bytes() + scratch_.reserved_bytes() +
+         counts_.capacity() * kCountBytes +
+         weighted_.capacity() * (sizeof(Weighted) + kOrderBytes) +
+         (net_keys_.capacity() + net_rows_.capacity()) * sizeof(std::string_view) +
+         net_weights_.capacity() * sizeof(int64_t);
 }
 
 Result<void> RelationDeltaBuilder::insert(const Batch& batch) {

@@ -83,6 +83,8 @@ class RelationDeltaBuilder {
   }
   // Forgets the epoch's changes, and their memory.
   void release();
+  // How much that is, about.
+  size_t kept_bytes() const;
   // Whether columns of a chunk are still needed.
   bool borrows() const { return came_whole_ && !came_.empty(); }
 
@@ -107,6 +109,7 @@ class RelationDeltaBuilder {
                                      std::string_view stored);
 
   static constexpr size_t kCountBytes = sizeof(std::string_view) + sizeof(int64_t) + 1;
+  static constexpr size_t kOrderBytes = 20;  // of order_, per row
   std::shared_ptr<const RelationLayout> layout_;
   const storage::Snapshot* latest_ = nullptr;
   uint64_t next_sequence_ = 0;

@@ -16,6 +16,7 @@
 #include "src/base/hash.h"
 #include "src/base/prefetch.h"
 #include "storage/format/format.h"
+#include "storage/rows/file_memory.h"
 
 namespace qw::storage {
 namespace {
@@ -87,7 +88,9 @@ char* write_record(char* to, std::string_view key, bool erased, std::string_view
   return to;
 }
 
-constexpr size_t kSpareBytesMin = 256 << 10;
+// The most is what a merge of four runs of large epochs leaves, mostly: less, and every second run
+// is written to pages that the system has to clear first (a seventh of what an upsert takes).
+constexpr size_t kSpareBytesMin = 256 << 10, kSpareBytesMax = 64 << 20;
 
 // Memory of runs that are gone, for those that come. The run of an epoch lives for a commit or two,
 // and a page fresh from the system costs more than what is written to it.
@@ -104,8 +107,6 @@ class Spare {
     for (const auto& [bytes, size] : held_) unmap_pages(bytes, size);
   }
 
-  void bound(size_t bytes_max) { bytes_max_ = bytes_max; }
-
   // `size`: bytes wanted, then bytes there.
   char* take(size_t& size) {
     {
@@ -120,6 +121,19 @@ class Spare {
       }
     }
     return map_pages(size);
+  }
+  void limit(size_t bytes_max) {
+    const std::lock_guard lock(mutex_);
+    bytes_max_ = bytes_max;
+  }
+  void free() {
+    std::vector<std::pair<char*, size_t>> gone;
+    {
+      const std::lock_guard lock(mutex_);
+      gone.swap(held_);
+      sum_ = 0;
+    }
+    for (const auto& [bytes, size] : gone) unmap_pages(bytes, size);
   }
   void give(char* bytes, size_t size) {
     {
@@ -136,13 +150,10 @@ class Spare {
  private:
   std::mutex mutex_;
   std::vector<std::pair<char*, size_t>> held_;
-  size_t sum_ = 0;
-  std::atomic<size_t> bytes_max_ = 0;
+  size_t sum_ = 0, bytes_max_ = kSpareBytesMax;
 };
 
 }  // namespace
-
-void Run::keep_spare(size_t bytes_max) { Spare::instance().bound(bytes_max); }
 
 std::shared_ptr<char[]> Run::allocate(size_t size) {
   if (size < kSpareBytesMin) return std::make_unique_for_overwrite<char[]>(size);
@@ -158,7 +169,16 @@ std::string_view Run::records() const {
   return {records_, size_};
 }
 
-RunPtr Run::encode(Epoch epoch, std::span<const RowChange> changes) {
+RunPtr Run::encode(Epoch epoch, std::span<const RowChange> changes,
+                   const std::filesystem::path& dir) {
+  return encode(epoch, changes, [&](size_t size) {
+    std::shared_ptr<char[]> memory;
+    if (size >= kSpareBytesMin && !dir.empty()) memory = file_memory(dir, size);
+    return memory ? memory : allocate(size);
+  });
+}
+
+RunPtr Run::encode(Epoch epoch, std::span<const RowChange> changes, const Allocate& allocate) {
   size_t size = 0;
   for (const RowChange& change : changes) {
     size += record_size(change.key(), change.erases(), change.row().size());
@@ -183,6 +203,9 @@ RunPtr Run::encode(Epoch epoch, std::span<const RowChange> changes) {
   run->keep(memory, {memory.get(), size});
   return run;
 }
+
+void Run::limit_spare(size_t bytes) { Spare::instance().limit(bytes); }
+void Run::free_spare() { Spare::instance().free(); }
 
 void Run::keep(std::shared_ptr<const char[]> memory, std::string_view records) {
   memory_ = std::move(memory);

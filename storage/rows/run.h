@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,11 +40,18 @@ class Run {
   static constexpr uint32_t kErased = ~uint32_t{0};
 
   // Encodes one epoch's changes, which must be sorted and have no key twice.
-  static RunPtr encode(Epoch epoch, std::span<const RowChange> changes);
+  static RunPtr encode(Epoch epoch, std::span<const RowChange> changes) {
+    return encode(epoch, changes, allocate);
+  }
+  // The same with the records in a file in `dir`, if there can be one (file_memory.h).
+  static RunPtr encode(Epoch epoch, std::span<const RowChange> changes,
+                       const std::filesystem::path& dir);
   // Memory for records, on huge pages when it is large.
   static std::shared_ptr<char[]> allocate(size_t size);
-  // How much memory of runs that are gone may be kept for those that come, in the whole process.
-  static void keep_spare(size_t bytes_max);
+  // How much of the memory of runs that are gone is kept for new ones.
+  static void limit_spare(size_t bytes);
+  // Gives it back.
+  static void free_spare();
   // Reads records as encode() made them, which lie in `memory` and stay there; XX001 naming the
   // relation when they are not sound.
   static Result<RunPtr> decode(ObjectId relation, Epoch epoch, std::shared_ptr<const char[]> memory,
@@ -79,6 +88,8 @@ class Run {
   size_t lower_bound(std::string_view key) const;
 
  private:
+  using Allocate = std::function<std::shared_ptr<char[]>(size_t)>;
+  static RunPtr encode(Epoch epoch, std::span<const RowChange> changes, const Allocate& allocate);
   Run(Epoch oldest, Epoch newest) : oldest_(oldest), newest_(newest) {}
   void keep(std::shared_ptr<const char[]> memory, std::string_view records);
   static std::shared_ptr<Run> newest_of(std::span<const RunPtr> runs);

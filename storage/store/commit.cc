@@ -93,6 +93,7 @@ struct Store::Impl::Commit {
   std::unique_ptr<KvRead> base_read;
   std::map<ObjectId, std::shared_ptr<RelationState>> edited;
   uint64_t value_bytes = 0;
+  uint64_t direct_pages = 0;  // of folds in this transaction
 
   Result<void> begin() {
     QW_ASSIGN_OR_RETURN(txn, store.kv->begin_write());
@@ -216,7 +217,9 @@ Result<bool> Store::Impl::Commit::fold_now(Epoch epoch, RelationState& relation)
   QW_ASSIGN_OR_RETURN(KvRead * read, base());
   QW_ASSIGN_OR_RETURN(const auto cost, fold_cost(*read, relation));
   if (!cost || !cost->pays()) return false;
-  if (!goes_direct(*cost)) {
+  direct_pages += cost->pages;
+  if (!goes_direct(*cost) || direct_pages > store.options.direct_pages_max) {
+    direct_pages -= cost->pages;
     start_pass(relation, cost->pages_per_row());
     return false;
   }

@@ -302,6 +302,32 @@ def test_a_view_that_cannot_fit_breaks_alone(world):
     server.stop()
 
 
+def test_many_views_over_one_table(world):
+    """What an epoch makes for all views together, and keeps for the next one, is bounded, too."""
+    views = 16
+    server = world.server("--memory-limit", "128MB", data="many")
+    with Watch(server) as watch, server.connect() as connection:
+        connection.execute("CREATE TABLE f (id bigint PRIMARY KEY, v int, t text)")
+        for n in range(views):
+            connection.execute(f"CREATE MATERIALIZED VIEW p{n} AS "
+                               f"SELECT id, v + {n} AS v, t FROM f")
+        connection.execute("INSERT INTO f SELECT x, x % 1000, 'text of the row ' || (x % 5000) "
+                           "FROM generate_series(0, 59999) x")
+        connection.execute("DELETE FROM f WHERE id % 1300 = 0")
+        connection.execute("INSERT INTO f SELECT x, 1, 'late' FROM generate_series(70000, 70999) x")
+        digest = "SELECT count(*), sum(v - {0}), md5(string_agg(id || t, ',' ORDER BY id)) FROM {1}"
+        expected = connection.execute(digest.format(0, "f")).fetchall()
+        assert expected[0][0] == 60_000 - 47 + 1000
+        for n in range(views):
+            assert connection.execute(digest.format(n, f"p{n}")).fetchall() == expected, n
+        print(f"     peak {watch.peak:.0f} MB")
+    assert watch.peak <= 128 * SLACK, f"{watch.peak:.0f} MB"
+    server.kill9()
+    server.start()
+    assert server.sql(digest.format(3, "p3")) == expected
+    server.stop()
+
+
 def test_a_limit_that_is_too_small_is_refused(world):
     try:
         world.server("--memory-limit", "16MB")

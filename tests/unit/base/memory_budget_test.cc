@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/base/arena.h"
+#include "src/base/memory_relief.h"
 
 namespace qw {
 namespace {
@@ -35,6 +36,22 @@ TEST_CASE("memory budget: an arena counts its blocks, and gives them back when i
     CHECK(account.budget->used() >= 3 * kMiB);
   }
   CHECK(account.budget->used() == 0);
+}
+
+TEST_CASE("memory budget: a full process asks for what is only kept, and looks again") {
+  MemoryBudget budget(0, anonymous_memory() + 16 * kMiB);
+  std::vector<char> kept(64 * kMiB, 'x');  // so large that it goes back to the system at once
+  CHECK(!budget.has_room(kMiB));
+  int calls = 0;
+  {
+    const MemoryRelief relief(budget, [&] {
+      ++calls;
+      std::vector<char>().swap(kept);
+    });
+    CHECK(budget.has_room(kMiB));
+    CHECK(calls == 1);
+  }
+  CHECK(!MemoryRelief::call(budget));
 }
 
 TEST_CASE("memory budget: nothing is counted outside of a scope") {

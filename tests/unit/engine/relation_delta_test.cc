@@ -209,6 +209,26 @@ TEST_CASE("requests of an epoch see each other, in order of keys or not") {
   CHECK(table.commit() == "-1x 3 b, 3 g, -1x 4 b, 4 g");
 }
 
+TEST_CASE("a builder that is released has given its memory back") {
+  for (const bool keyed : {true, false}) {
+    Relation table(relation_of(ObjectId{1}, keyed));
+    std::vector<Row> rows;
+    for (int i = 0; i < 4000; ++i) rows.push_back({i, "some text"});
+    for (const bool of_view : {true, false}) {
+      const Rows some(rows);
+      if (of_view) {
+        table.builder.add_weighted(some.batch);
+      } else {
+        done(table.builder.insert(some.batch));
+      }
+      table.commit();
+      CHECK(table.builder.kept_bytes() > 100'000);
+      table.builder.release();
+      CHECK(table.builder.kept_bytes() < 1'000);
+    }
+  }
+}
+
 TEST_CASE("a builder that is begun again has forgotten everything") {
   Relation table(relation_of(ObjectId{1}, false, true));
   done(table.builder.insert(Rows({{1, "a"}}).batch));

@@ -64,6 +64,20 @@ TEST_CASE("records survive a round trip, sizes at the edges of a varint included
   CHECK(run->find("nothing") == nullptr);
 }
 
+TEST_CASE("a large run may lie in a file, and outlives the name of its folder") {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 2000; ++i) keys.push_back(fmt::format("{:06}", i));
+  const std::string row(1000, 'r');
+  std::vector<RowChange> changes;
+  for (const std::string& key : keys) changes.push_back(RowChange::put(key, row));
+  for (const std::filesystem::path dir : {"/var/tmp", "/nowhere/at/all"}) {
+    const RunPtr run = Run::encode(Epoch{1}, changes, dir);
+    CHECK(run->records() == Run::encode(Epoch{1}, changes)->records());
+    REQUIRE(run->find("001234") != nullptr);
+    CHECK(run->find("001234")->row() == row);
+  }
+}
+
 TEST_CASE("cut or unsorted records are damage, not a crash") {
   const RunPtr run = make_run(1, {{"a", "1"}, {"b", std::string(300, 'x')}, {"c", std::nullopt}});
   for (size_t size = 1; size < run->records().size(); ++size) {

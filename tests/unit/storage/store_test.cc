@@ -122,10 +122,10 @@ TEST_CASE("state pieces come back as they were, images before the log after them
   {
     const auto store = value_of(Store::open(options_for(dir)));
     EpochWrite one{
-        Epoch{1}, {{StateId{2}, {"b1"}}, {StateId{1}, {"a1", big, noise}}}, {}, {}, {}, {}, {}};
+        Epoch{1}, {{StateId{2}, {"b1"}}, {StateId{1}, {"a1", big, noise}}}, {}, {}, {}, {}, {}, {}};
     done(store->commit(std::move(one)));
     EpochWrite two{
-        Epoch{2}, {{StateId{1}, {"a2"}}}, {}, {{StateId{1}, 0, 2, {"image", big}}}, {}, {}, {}};
+        Epoch{2}, {{StateId{1}, {"a2"}}}, {}, {{StateId{1}, 0, 2, {"image", big}}}, {}, {}, {}, {}};
     done(store->commit(std::move(two)));
   }
   auto store = value_of(Store::open(options_for(dir)));
@@ -146,8 +146,8 @@ TEST_CASE("state pieces come back as they were, images before the log after them
                                          "log 1 2", fmt::format("log 1 {}", big.size()),
                                          "log 1 200000", "log 2 2"});
   CHECK(store->states()[0].oldest_image == Epoch{});
-  EpochWrite three{Epoch{3}, {{StateId{1}, {"a3"}}}, {}, {{StateId{1}, 1, 2, {"other"}}}, {}, {},
-                   {}};
+  EpochWrite three{
+      Epoch{3}, {{StateId{1}, {"a3"}}}, {}, {{StateId{1}, 1, 2, {"other"}}}, {}, {}, {}, {}};
   done(store->commit(std::move(three)));
   for (const bool reopened : {false, true}) {
     if (reopened) store.reset();
@@ -158,7 +158,7 @@ TEST_CASE("state pieces come back as they were, images before the log after them
                                            "image 1 3 5", "log 3 2"});
     CHECK(store->images(StateId{1})[0].epoch == Epoch{2});
   }
-  EpochWrite four{Epoch{4}, {}, {}, {}, {}, {StateId{1}}, {}};
+  EpochWrite four{Epoch{4}, {}, {}, {}, {}, {StateId{1}}, {}, {}};
   done(store->commit(std::move(four)));
   seen.clear();
   done(store->recover_state(StateId{1}, image_sink, log_sink));
