@@ -229,7 +229,9 @@ std::vector<Spillable*> Graph::units_of(const Node& node) {
 
 bool Graph::divide(const Edge& edge, const Batch& batch) {
   Node& node = *edge.to;
-  if (node.spillable() == nullptr || (node.host != nullptr && node.host->failed())) return false;
+  // Nobody would ever take what waits in front of a dead node.
+  if (node.dead || node.spillable() == nullptr) return false;
+  if (node.host != nullptr && node.host->failed()) return false;
   uint64_t absent = 0, used = 0;
   const std::vector<Spillable*> units = units_of(node);
   for (const Spillable* unit : units) absent |= unit->absent();
