@@ -59,11 +59,14 @@ struct StoreOptions {
   size_t overlay_bytes_max = 256 << 20;  // beyond this, folds run whatever they cost
   size_t slice_pages_max = 2048;         // dirty pages that background work adds to a commit
   // Of a commit's own folds. LMDB never gives a page back that it has once held dirty.
-  uint64_t direct_pages_max = ~uint64_t{0};
-  size_t spare_bytes_max = 64 << 20;  // of runs that are gone, kept for new ones; of the process
-  std::shared_ptr<Kv> kv;             // in place of LMDB (then `dir` is not touched)
-  std::shared_ptr<Journal> journal;   // with `kv`; null: every epoch is a transaction of it
-  Clock* clock = nullptr;             // for durations in statistics; may be null
+  uint64_t direct_bytes_max = ~uint64_t{0};
+  // Of runs that are gone, kept for new ones; of the process. So much is what a merge of four runs
+  // of large epochs leaves, mostly: less, and every second run is written to pages that the system
+  // has to clear first (a seventh of what an upsert takes).
+  size_t spare_bytes_max = 64 << 20;
+  std::shared_ptr<Kv> kv;            // in place of LMDB (then `dir` is not touched)
+  std::shared_ptr<Journal> journal;  // with `kv`; null: every epoch is a transaction of it
+  Clock* clock = nullptr;            // for durations in statistics; may be null
 };
 
 struct RelationStats {

@@ -165,11 +165,11 @@ void Dataflow::begin_epoch(Epoch, sql::EvalContext& context) {
   for (auto& [id, host] : impl_->graph.hosts) host->set_context(&context);
 }
 
-void Dataflow::push(ObjectId relation, const Batch& batch) {
+void Dataflow::push(ObjectId relation, const Batch& batch, std::optional<ObjectId> view) {
   QW_ASSERT(impl_->in_epoch);
   if (batch.empty()) return;
   impl_->graph.relieve();
-  impl_->graph.push_relation(relation, batch);
+  impl_->graph.push_relation(relation, batch, view);
 }
 
 std::vector<ObjectId> Dataflow::readers() const {
@@ -183,16 +183,6 @@ bool Dataflow::reads(ObjectId relation, ObjectId view) const {
   if (it == impl_->graph.roots.end()) return false;
   return std::any_of(it->second.begin(), it->second.end(),
                      [&](const Root& root) { return root.live && root.view == view; });
-}
-
-void Dataflow::push(ObjectId relation, ObjectId view, const Batch& batch) {
-  QW_ASSERT(impl_->in_epoch);
-  const auto it = impl_->graph.roots.find(relation);
-  if (batch.empty() || it == impl_->graph.roots.end()) return;
-  impl_->graph.relieve();
-  for (const Root& root : it->second) {
-    if (root.live && root.view == view) impl_->graph.deliver({root.node, 0}, batch);
-  }
 }
 
 bool Dataflow::is_stateless(ObjectId view) const {

@@ -126,13 +126,12 @@ class Dataflow {
   bool reads(ObjectId relation) const;
 
   void begin_epoch(Epoch epoch, sql::EvalContext& context);
-  void push(ObjectId relation, const Batch& batch);
-  // As push(), of what one view reads of the relation: for who would rather have one view's output
-  // after the other. readers() are to be gone through in their order; 0 = what a view that is gone
-  // has left to others.
+  // To all that read the relation, or to what one view reads of it: for who would rather have one
+  // view's output after the other. readers() are to be gone through in their order then; 0 = what a
+  // view that is gone has left to others.
+  void push(ObjectId relation, const Batch& batch, std::optional<ObjectId> view = {});
   std::vector<ObjectId> readers() const;
   bool reads(ObjectId relation, ObjectId view) const;
-  void push(ObjectId relation, ObjectId view, const Batch& batch);
   // Whether a view has put everything out once all changes have been pushed for it and the readers
   // before it: neither it nor what it reads keeps any state.
   bool is_stateless(ObjectId view) const;

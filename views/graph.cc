@@ -128,11 +128,11 @@ void Graph::free_broken() {
   }
 }
 
-void Graph::push_relation(ObjectId relation, const Batch& batch) {
+void Graph::push_relation(ObjectId relation, const Batch& batch, std::optional<ObjectId> view) {
   const auto it = roots.find(relation);
   if (it == roots.end()) return;
   for (const Root& root : it->second) {
-    if (root.live) deliver({root.node, 0}, batch);
+    if (root.live && (!view || root.view == *view)) deliver({root.node, 0}, batch);
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -94,7 +95,8 @@ class Graph {
  public:
   void deliver(const Edge& edge, const Batch& batch);
   void drain(Node& node);
-  void push_relation(ObjectId relation, const Batch& batch);
+  // To all that read the relation, or to what one view reads of it.
+  void push_relation(ObjectId relation, const Batch& batch, std::optional<ObjectId> view = {});
   // Between batches from outside.
   void relieve() {
     if (residency.some_absent()) residency.relieve();

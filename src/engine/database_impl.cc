@@ -14,7 +14,6 @@
 #include "src/base/random.h"
 #include "src/engine/session.h"
 #include "src/engine/view_check.h"
-#include "storage/format/format.h"
 
 namespace qw {
 
@@ -65,7 +64,7 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options, const Substitut
   store_options.clock = clock_;
   store_options.overlay_bytes_max = memory_.overlay;
   store_options.spare_bytes_max = std::min<size_t>(store_options.spare_bytes_max, memory_.kept);
-  store_options.direct_pages_max = memory_.kept / storage::kPageBytes;
+  store_options.direct_bytes_max = memory_.kept;
   store_options.kv = substitutes.kv;
   store_options.journal = substitutes.journal;
   store_options.fold = substitutes.fold;

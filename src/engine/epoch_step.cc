@@ -446,7 +446,7 @@ void EpochLoop::push_by_view(const Deltas& deltas, Encoded& encoded) {
     for (const auto& [relation, change] : deltas) {
       if (!dataflow_.reads(relation, view)) continue;
       active_.at(relation)->each_batch(
-          [&](const Batch& batch) { dataflow_.push(relation, view, batch); });
+          [&](const Batch& batch) { dataflow_.push(relation, batch, view); });
     }
     const auto made = active_.find(view);
     if (made == active_.end() || !dataflow_.is_stateless(view)) continue;

@@ -339,9 +339,7 @@ class LmdbRead final : public KvRead {
     if (sound && found.exact) return found;
     sound = sound && cursor.previous();
     found.before = cursor.entry();
-    if (!sound || found.before.key >= key || (!found.at.key.empty() && found.at.key < key)) {
-      return env_.error(MDB_CORRUPTED, "cannot read");
-    }
+    if (!sound) return env_.error(MDB_CORRUPTED, "cannot read");
     return found;
   }
 

@@ -340,10 +340,7 @@ bool TreeReader::may_change(std::span<const Search> searches,
     }
     if (first_key <= keys[i] && keys[i] <= last_key) continue;
     TreeCursor cursor(*this);
-    if (!cursor.seek(keys[i])) return false;
-    if (!cursor.at_end() && cursor.entry().key < keys[i]) return false;
-    if (!cursor.previous()) return false;
-    if (!cursor.at_end() && cursor.entry().key >= keys[i]) return false;
+    if (!cursor.seek(keys[i]) || !cursor.previous()) return false;
   }
   return true;
 }

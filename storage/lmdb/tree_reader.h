@@ -13,8 +13,9 @@
 //   entry   of a leaf: value size 4, flags 2, key size 2, key, value or (flag 1) its page number 8
 //   entry   of a branch: page number 6, key size 2, key; the first one counts as before all keys
 //   table   pad 4, flags 2, depth 2, branch, leaf and overflow pages 8 each, entries 8, root 8
-// Everything that is followed is checked to lie inside its page and the file. What is not as it
-// should be is left to LMDB: no entry is a wrong one, but one may be left out.
+// Everything that is followed is checked to lie inside its page and the file. Of what is not as it
+// should be find() finds nothing: no entry is a wrong one, but one may be left out (TreeCursor
+// knows).
 //
 // Pages that a read transaction reaches do not change while it lives, and the map never moves.
 // Immutable; any thread. Tests: tests/unit/storage/tree_reader_test.cc.

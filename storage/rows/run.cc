@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -88,9 +87,7 @@ char* write_record(char* to, std::string_view key, bool erased, std::string_view
   return to;
 }
 
-// The most is what a merge of four runs of large epochs leaves, mostly: less, and every second run
-// is written to pages that the system has to clear first (a seventh of what an upsert takes).
-constexpr size_t kSpareBytesMin = 256 << 10, kSpareBytesMax = 64 << 20;
+constexpr size_t kSpareBytesMin = 256 << 10;
 
 // Memory of runs that are gone, for those that come. The run of an epoch lives for a commit or two,
 // and a page fresh from the system costs more than what is written to it.
@@ -150,7 +147,7 @@ class Spare {
  private:
   std::mutex mutex_;
   std::vector<std::pair<char*, size_t>> held_;
-  size_t sum_ = 0, bytes_max_ = kSpareBytesMax;
+  size_t sum_ = 0, bytes_max_ = 0;  // until a store says (limit_spare)
 };
 
 }  // namespace

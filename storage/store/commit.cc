@@ -116,7 +116,7 @@ struct Store::Impl::Commit {
   Result<void> write_relations(Epoch epoch, const StagedEpoch::Impl* staged);
   Result<bool> fold_now(Epoch epoch, RelationState& relation);
   Result<bool> fold_shuffled(Epoch epoch, RelationState& relation);
-  Result<void> fold_all(Epoch epoch, RelationState& relation);
+  Result<bool> fold_all(Epoch epoch, RelationState& relation);
   void start_pass(const RelationState& relation, double pages_per_row);
   void relieve_memory();
   Result<void> run_passes();
@@ -207,8 +207,7 @@ Result<bool> Store::Impl::Commit::fold_now(Epoch epoch, RelationState& relation)
     case FoldPolicy::never:
       return false;
     case FoldPolicy::eager:
-      QW_TRY(fold_all(epoch, relation));
-      return !relation.damaged;
+      return fold_all(epoch, relation);
     case FoldPolicy::shuffled:
       return fold_shuffled(epoch, relation);
     case FoldPolicy::cost:
@@ -217,14 +216,13 @@ Result<bool> Store::Impl::Commit::fold_now(Epoch epoch, RelationState& relation)
   QW_ASSIGN_OR_RETURN(KvRead * read, base());
   QW_ASSIGN_OR_RETURN(const auto cost, fold_cost(*read, relation));
   if (!cost || !cost->pays()) return false;
-  direct_pages += cost->pages;
-  if (!goes_direct(*cost) || direct_pages > store.options.direct_pages_max) {
-    direct_pages -= cost->pages;
+  const uint64_t pages = direct_pages + cost->pages;
+  if (!goes_direct(*cost) || pages > store.options.direct_bytes_max / kPageBytes) {
     start_pass(relation, cost->pages_per_row());
     return false;
   }
-  QW_TRY(fold_all(epoch, relation));
-  return !relation.damaged;
+  direct_pages = pages;
+  return fold_all(epoch, relation);
 }
 
 // Nothing: the way to its rows is damaged.
@@ -247,10 +245,7 @@ void Store::Impl::Commit::set_damaged(RelationState& relation, const Error& erro
 Result<bool> Store::Impl::Commit::fold_shuffled(Epoch epoch, RelationState& relation) {
   const uint64_t dice =
       hash_combine(hash_combine(store.options.salt, epoch.value), relation.relation.value);
-  if (dice % 5 == 0) {
-    QW_TRY(fold_all(epoch, relation));
-    return !relation.damaged;
-  }
+  if (dice % 5 == 0) return fold_all(epoch, relation);
   if (dice % 5 == 1) {
     start_pass(relation, static_cast<double>(store.options.slice_pages_max) /
                              static_cast<double>(1 + (dice >> 8) % 7));
@@ -258,7 +253,8 @@ Result<bool> Store::Impl::Commit::fold_shuffled(Epoch epoch, RelationState& rela
   return false;
 }
 
-Result<void> Store::Impl::Commit::fold_all(Epoch epoch, RelationState& relation) {
+// False: its pages are damaged.
+Result<bool> Store::Impl::Commit::fold_all(Epoch epoch, RelationState& relation) {
   QW_ASSIGN_OR_RETURN(KvRead * before, base());
   QW_ASSIGN_OR_RETURN(const FoldSlice slice,
                       fold_slice(*txn, *before, relation, relation.runs, {}, ~size_t{0}));
@@ -267,13 +263,13 @@ Result<void> Store::Impl::Commit::fold_all(Epoch epoch, RelationState& relation)
   store.counters.rows_folded += slice.rows;
   if (slice.damaged) {
     set_damaged(relation, *slice.damaged);
-    return {};
+    return false;
   }
   ++store.counters.folds;
   relation.runs.clear();
   relation.folded = epoch;
   store.log.release({LogKind::relation, relation.relation.value}, epoch);
-  return {};
+  return true;
 }
 
 void Store::Impl::Commit::start_pass(const RelationState& relation, double pages_per_row) {

@@ -110,18 +110,18 @@ def damage(data, choose):
 class Damage:
     def __init__(self, scratch):
         self.scratch, self.base = scratch, scratch / "base"
+        self.asked = self.answered = 0
         server = harness.Server(self.base, (), scratch / "base.log").start()
         server.script(SETUP)
         for name, query in VIEWS.items():
             server.sql(f"CREATE MATERIALIZED VIEW {name} AS {query}")
         server.restart()
         choose = random.Random(1)
-        # The journal's end may be one that was never finished: then its last change is missing.
-        self.right = []
+        self.states = []  # before the last change, and after it
         with server.connect() as connection:
             for i in range(80):
                 if i == 79:
-                    self.right.append(self.rows(connection))
+                    self.states.append(self.rows(connection))
                 x = choose.randrange(1, 1600)
                 connection.execute(choose.choice([
                     f"UPDATE a SET n = n + 1, t = t || 'u' WHERE id = {x}",
@@ -129,7 +129,7 @@ class Damage:
                     f"INSERT INTO c VALUES ({x % 45}, 'n{x}')",
                     f"UPDATE long_keys SET v = v + 1 WHERE v = {x % 120}",
                     f"DELETE FROM a WHERE id = {x}"]))
-            self.right.append(self.rows(connection))
+            self.states.append(self.rows(connection))
         server.kill9()
 
     def rows(self, connection):
@@ -146,6 +146,8 @@ class Damage:
         what = f"{file.name}, {damage(text, choose)}"
         file.write_bytes(text)
         log.write_text("")
+        # The journal's end may be one that was never finished: then its last change is missing.
+        self.right = self.states if file.name == "store.journal" else self.states[-1:]
         try:
             self.open(data, log, self.check(data) if choose.random() < 0.5 else None)
         except Wrong as wrong:
@@ -188,6 +190,8 @@ class Damage:
         with server.connect(options=f"-c statement_timeout={SECONDS_MAX * 1000}") as connection:
             for name in OBJECTS:
                 rows = ask(connection, f"SELECT * FROM {name}")
+                self.asked += 1
+                self.answered += rows is not None
                 if rows is None and sound:
                     raise Wrong(f"{name} is damaged, and check says sound")
                 if rows is not None and all(rows != right[name] for right in self.right):
@@ -213,9 +217,14 @@ def main():
             failures += wrong is not None
             if wrong:
                 print(f"FAIL damage {number}: {wrong}", flush=True)
+        # One wrong place concerns few of the eleven: who always says XX001 is not right.
+        if damages.answered < damages.asked * 0.8:
+            failures += 1
+            print(f"FAIL damage: {damages.answered} of {damages.asked} relations answered")
     if not failures:
         print(f"PASS damage: {options.first} to {options.first + options.count - 1}")
     print(json.dumps({"test": "damage", "from": options.first, "count": options.count,
+                      "answered": damages.answered, "asked": damages.asked,
                       "failures": failures}), flush=True)
     sys.exit(1 if failures else 0)
 

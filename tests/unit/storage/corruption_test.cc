@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "src/base/random.h"
 #include "storage/format/format.h"
 #include "storage/memory_kv.h"
@@ -159,6 +161,28 @@ struct Neighbours {
     builder.change(kSecond, second, too);
     done(store->commit(std::move(builder.write)));
   }
+  // As if damage had changed the key of a row, whose checksum says so.
+  void move(const RowKey& from, const RowKey& to) {
+    store.reset();
+    {
+      const auto write = value_of(kv->begin_write());
+      const std::string value(*value_of(write->get(Table::rows, from.view())));
+      REQUIRE(value_of(write->erase(Table::rows, from.view())));
+      const KvSlot slot =
+          value_of(write->put(Table::rows, to.view(), value.size(), PutMode::upsert));
+      value.copy(slot.bytes, value.size());
+      done(write->commit());
+    }
+    open();
+  }
+  bool scans(const KeyRange& range, Direction direction) const {
+    const auto snapshot = value_of(store->snapshot());
+    std::array<RowView, 200> rows;
+    auto cursor = snapshot.scan(kFirst, range, direction);
+    const auto count = cursor ? cursor->next(rows) : fail(cursor.error());
+    if (!count) CHECK(count.error().code() == SqlState("XX001"));
+    return count.has_value();
+  }
   bool answers(ObjectId relation, const std::string& key) const {
     const auto snapshot = value_of(store->snapshot());
     const auto row = snapshot.get(relation, key);
@@ -178,22 +202,24 @@ TEST_CASE("a miss beside another relation's damaged row is a miss") {
 
 TEST_CASE("a row that lies under another relation's id is missed by neither") {
   Neighbours store;
-  store.store.reset();
-  const RowKey right(Neighbours::kFirst, "key 00099"), wrong(Neighbours::kSecond, "key 00099");
-  {
-    const auto write = value_of(store.kv->begin_write());
-    const std::string value(*value_of(write->get(Table::rows, right.view())));
-    REQUIRE(value_of(write->erase(Table::rows, right.view())));
-    const KvSlot slot =
-        value_of(write->put(Table::rows, wrong.view(), value.size(), PutMode::upsert));
-    value.copy(slot.bytes, value.size());
-    done(write->commit());
-  }
-  store.open();
+  store.move(RowKey(Neighbours::kFirst, "key 00099"), RowKey(Neighbours::kSecond, "key 00099"));
   CHECK_FALSE(store.answers(Neighbours::kFirst, "key 00099"));
   CHECK_FALSE(store.answers(Neighbours::kFirst, "key 00099+"));
   CHECK_FALSE(store.answers(Neighbours::kSecond, "a"));
   CHECK(store.answers(Neighbours::kFirst, "key 00098"));
+}
+
+TEST_CASE("a row whose key has left a range is missing from no scan of it in silence") {
+  const KeyRange upwards{"key 00050", std::nullopt}, downwards{{}, "key 00050+"};
+  Neighbours before;
+  CHECK(before.scans(upwards, Direction::forward));
+  before.move(RowKey(Neighbours::kFirst, "key 00050"), RowKey(Neighbours::kFirst, "key 00049+"));
+  CHECK_FALSE(before.scans(upwards, Direction::forward));
+  CHECK(before.scans({"key 00051", std::nullopt}, Direction::forward));
+  Neighbours behind;
+  CHECK(behind.scans(downwards, Direction::backward));
+  behind.move(RowKey(Neighbours::kFirst, "key 00050"), RowKey(Neighbours::kFirst, "key 00050++"));
+  CHECK_FALSE(behind.scans(downwards, Direction::backward));
 }
 
 TEST_CASE("bits flipped in the file: never wrong data") {
