@@ -30,7 +30,8 @@ std::string_view first_key(std::span<const RunPtr> runs) {
   return first.value_or(std::string_view());
 }
 
-// The share of neighbouring changes that would land on one leaf, from samples of the largest run.
+// The share of neighbouring changes that land on one leaf, from samples of the largest run: the
+// more stored rows lie between two, the less likely it is.
 Result<double> same_page_share(KvRead& read, const RelationState& relation,
                                std::span<const RunPtr> runs) {
   const RunPtr& largest =
@@ -42,7 +43,7 @@ Result<double> same_page_share(KvRead& read, const RelationState& relation,
       static_cast<double>(relation.base_bytes) / static_cast<double>(relation.base_rows);
   std::vector<KvEntry> page(static_cast<size_t>(std::clamp(kLeafBytes / row_bytes, 2.0, 64.0)));
   const size_t samples = std::min(kSamples, entries.size() - 1);
-  size_t same = 0;
+  double same = 0;
   QW_ASSIGN_OR_RETURN(const auto cursor, read.cursor(Table::rows));
   for (size_t i = 0; i < samples; ++i) {
     const size_t at = i * (entries.size() - 1) / samples;
@@ -50,11 +51,12 @@ Result<double> same_page_share(KvRead& read, const RelationState& relation,
     const RowKey next(relation.relation, entries[at + 1].key());
     QW_TRY(cursor->seek(here.view(), Direction::forward));
     QW_ASSIGN_OR_RETURN(const size_t count, cursor->next(page));
-    // Half a leaf: a key somewhere on a page has that much room to its right.
-    const bool near = count < page.size() || next.view() <= page[count / 2].key;
-    same += near ? 1 : 0;
+    const auto rows = std::span(page).first(count);
+    const auto beyond = std::find_if(rows.begin(), rows.end(),
+                                     [&](const KvEntry& row) { return row.key >= next.view(); });
+    same += 1 - static_cast<double>(beyond - rows.begin()) / static_cast<double>(page.size());
   }
-  return static_cast<double>(same) / static_cast<double>(samples);
+  return same / static_cast<double>(samples);
 }
 
 Result<bool> beyond_last(KvWrite& txn, const RelationState& relation, std::string_view first) {

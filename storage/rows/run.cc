@@ -231,6 +231,7 @@ Result<RunPtr> Run::decode(ObjectId relation, Epoch epoch, std::shared_ptr<const
     run->entries_.push_back(entry);
     at += key_size + row_size;
   }
+  run->entries_.shrink_to_fit();  // up to half of it is of no use else, and it may stay for long
   run->keep(std::move(memory), records);
   return run;
 }

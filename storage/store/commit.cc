@@ -285,9 +285,10 @@ void Store::Impl::Commit::relieve_memory() {
   for (const RelationPtr& shared : next.relations) {
     const auto changed = edited.find(shared->relation);
     const RelationState& relation = changed == edited.end() ? *shared : *changed->second;
+    if (relation.damaged) continue;
     const size_t bytes = relation.run_bytes();
     sum += bytes;
-    if (bytes <= largest_bytes || relation.damaged) continue;
+    if (bytes <= largest_bytes) continue;
     largest = &relation;
     largest_bytes = bytes;
   }
@@ -306,8 +307,9 @@ Result<void> Store::Impl::Commit::run_passes() {
   RelationState& relation = edit(pass.relation);
   const auto bound = static_cast<double>(std::max<size_t>(store.options.overlay_bytes_max, 1));
   const double excess = std::max(1.0, static_cast<double>(relation.run_bytes()) / bound * 4);
-  const double rows = static_cast<double>(store.options.slice_pages_max) * excess /
-                      std::max(pass.pages_per_row, 0.001);
+  const double pages = std::min(static_cast<double>(store.options.slice_pages_max) * excess,
+                                static_cast<double>(store.options.direct_bytes_max / kPageBytes));
+  const double rows = pages / std::max(pass.pages_per_row, 0.001);
   const auto rows_max =
       static_cast<size_t>(std::clamp(rows, 1.0, static_cast<double>(kSliceRowsMax)));
   QW_ASSIGN_OR_RETURN(KvRead * before, base());
@@ -668,7 +670,17 @@ Result<void> Store::Impl::commit_in_transaction(const StagedEpoch::Impl* staged_
 
 bool Store::Impl::has_background_work() const {
   return !passes.empty() || !dropping_relations.empty() || !dropping_states.empty() ||
-         log.wants_collection();
+         log.wants_collection() || overlay_is_large();
+}
+
+// Also after a start, when no commit has looked at it yet.
+bool Store::Impl::overlay_is_large() const {
+  if (options.fold == FoldPolicy::never) return false;
+  size_t sum = 0;
+  for (const RelationPtr& relation : source->current()->relations) {
+    if (!relation->damaged) sum += relation->run_bytes();
+  }
+  return sum > options.overlay_bytes_max;
 }
 
 Result<bool> Store::Impl::maintain(bool idle) {
