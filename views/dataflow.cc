@@ -11,6 +11,7 @@ namespace qw::views {
 
 DeltaSink::~DeltaSink() = default;
 ErrorSink::~ErrorSink() = default;
+ViewTurns::~ViewTurns() = default;
 
 struct Dataflow::Impl {
   Graph graph;
@@ -159,9 +160,10 @@ bool Dataflow::reads(ObjectId relation) const {
                      [](const Root& root) { return root.live; });
 }
 
-void Dataflow::begin_epoch(Epoch, sql::EvalContext& context) {
+void Dataflow::begin_epoch(Epoch, sql::EvalContext& context, ViewTurns* turns) {
   QW_ASSERT(!impl_->in_epoch);
   impl_->in_epoch = true;
+  impl_->graph.turns = turns;
   for (auto& [id, host] : impl_->graph.hosts) host->set_context(&context);
 }
 
@@ -172,9 +174,13 @@ void Dataflow::push(ObjectId relation, const Batch& batch, std::optional<ObjectI
   impl_->graph.push_relation(relation, batch, view);
 }
 
-std::vector<ObjectId> Dataflow::readers() const {
-  std::vector<ObjectId> views{ObjectId{0}};
-  for (const auto& [view, live] : impl_->live) views.push_back(view);
+std::set<ObjectId> Dataflow::readers(ObjectId relation) const {
+  std::set<ObjectId> views;
+  const auto it = impl_->graph.roots.find(relation);
+  if (it == impl_->graph.roots.end()) return views;
+  for (const Root& root : it->second) {
+    if (root.live) views.insert(root.view);
+  }
   return views;
 }
 
@@ -183,25 +189,6 @@ bool Dataflow::reads(ObjectId relation, ObjectId view) const {
   if (it == impl_->graph.roots.end()) return false;
   return std::any_of(it->second.begin(), it->second.end(),
                      [&](const Root& root) { return root.live && root.view == view; });
-}
-
-bool Dataflow::is_stateless(ObjectId view) const {
-  const Graph& graph = impl_->graph;
-  if (const auto known = impl_->live.find(view); known == impl_->live.end() || !known->second) {
-    return false;
-  }
-  for (const auto& node : graph.nodes) {
-    if (node->users.contains(view)) return false;
-    if (node->view != view || node->op == nullptr) continue;
-    if (node->op->needs_finish() || !node->op->states().empty()) return false;
-  }
-  for (const auto& [relation, roots] : graph.roots) {
-    const bool read = std::any_of(roots.begin(), roots.end(),
-                                  [&](const Root& root) { return root.view == view; });
-    if (!read || !has_view(relation)) continue;
-    if (view < relation || !is_stateless(relation)) return false;
-  }
-  return true;
 }
 
 void Dataflow::hydrate(ObjectId view, ObjectId relation, const Batch& batch) {
@@ -348,6 +335,7 @@ void Dataflow::finish_recovery(sql::EvalContext& context) {
   }
   for (auto& [id, host] : impl_->graph.hosts) host->set_context(nullptr);
   impl_->graph.spread_failures();
+  impl_->graph.residency.make_room(impl_->graph.residency.limit());
 }
 
 std::vector<Dataflow::RecoveryUnit> Dataflow::recovery_units() const {
@@ -383,7 +371,7 @@ void Dataflow::end_part(const RecoveryUnit& unit, sql::EvalContext& context) {
   }
   for (auto& [id, host] : impl_->graph.hosts) host->set_context(nullptr);
   for (const StateId id : unit.states) impl_->state(id)->recover_only(~uint64_t{0});
-  impl_->graph.residency.relieve();
+  impl_->graph.residency.make_room(impl_->graph.residency.limit());
 }
 
 std::vector<StateStatus> Dataflow::status() const {

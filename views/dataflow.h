@@ -31,6 +31,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +65,22 @@ class ErrorSink {
   ErrorSink& operator=(const ErrorSink&) = delete;
   virtual ~ErrorSink();
   virtual void add(const Error& error, int64_t weight) = 0;
+};
+
+// For epochs whose views make so much that one had better be worked out after the other: nothing is
+// to be pushed before finish_epoch(), which goes through the views, those behind what they read.
+// What a view puts out does not go on to its readers by itself.
+class ViewTurns {
+ public:
+  ViewTurns() = default;
+  ViewTurns(const ViewTurns&) = delete;
+  ViewTurns& operator=(const ViewTurns&) = delete;
+  virtual ~ViewTurns();
+  // Now all changes of what it reads are to be pushed, for it alone. First of all comes view 0:
+  // what views that are gone have left to others.
+  virtual void begin(ObjectId view) = 0;
+  // Everything has been put out: to be pushed now if view 0 reads it.
+  virtual void end(ObjectId view) = 0;
 };
 
 // One operator state as it lies in the store. `layout` is text that, with the plan, rebuilds it.
@@ -125,16 +142,13 @@ class Dataflow {
   // Whether any view (live ones) reads the relation directly: else push() is a no-op.
   bool reads(ObjectId relation) const;
 
-  void begin_epoch(Epoch epoch, sql::EvalContext& context);
-  // To all that read the relation, or to what one view reads of it: for who would rather have one
-  // view's output after the other. readers() are to be gone through in their order then; 0 = what a
-  // view that is gone has left to others.
+  // `turns` must live until the epoch's end; null: rows of views go on to their readers at once.
+  void begin_epoch(Epoch epoch, sql::EvalContext& context, ViewTurns* turns = nullptr);
+  // To all that read the relation, or (in turns) to what one view reads of it.
   void push(ObjectId relation, const Batch& batch, std::optional<ObjectId> view = {});
-  std::vector<ObjectId> readers() const;
+  // Live views that read the relation directly, and 0.
+  std::set<ObjectId> readers(ObjectId relation) const;
   bool reads(ObjectId relation, ObjectId view) const;
-  // Whether a view has put everything out once all changes have been pushed for it and the readers
-  // before it: neither it nor what it reads keeps any state.
-  bool is_stateless(ObjectId view) const;
   void hydrate(ObjectId view, ObjectId relation, const Batch& batch);
   void finish_epoch();
   std::vector<StateRecords> take_records();
@@ -187,7 +201,7 @@ class Dataflow {
   void finish_recovery(sql::EvalContext& context);
   // States that lie in one table and are brought back together. With `in_parts` that may be done
   // for some partitions at a time: recover_only(unit, mask), images and log of each state,
-  // end_part(unit), and so on; the rest goes out of memory meanwhile.
+  // end_part(unit), and so on; what has no room goes out of memory meanwhile.
   struct RecoveryUnit {
     std::vector<StateId> states;
     bool in_parts = false;

@@ -49,7 +49,7 @@ void Graph::deliver_present(const Edge& edge, const Batch& batch) {
   }
   if (node.sink != nullptr) {
     node.sink->push(batch);
-    push_relation(node.view, batch);
+    if (turns == nullptr) push_relation(node.view, batch);
     return;
   }
   node.op->accept(edge.port, batch);
@@ -136,14 +136,42 @@ void Graph::push_relation(ObjectId relation, const Batch& batch, std::optional<O
   }
 }
 
+// A view's nodes stand together, behind those of what it reads.
+void Graph::finish_in_turns() {
+  turns->begin(ObjectId{0});
+  ObjectId view;
+  const auto end = [&] {
+    if (!view) return;
+    turns->end(view);
+    residency.make_room(residency.limit() / 2);  // the next one wants some, too
+  };
+  for (const auto& node : nodes) {
+    if (node->view != view) {
+      end();
+      view = node->view;
+      if (view) turns->begin(view);
+    }
+    finish_node(*node);
+  }
+  end();
+}
+
+void Graph::finish_nodes() {
+  for (const auto& node : nodes) finish_node(*node);
+}
+
 void Graph::finish_epoch() {
-  bool more = true;
-  while (more) {
-    for (const auto& node : nodes) finish_node(*node);
-    // An edge may lead back to an index whose turn was over (ViewBuilder::close_keys).
-    more = std::any_of(nodes.begin(), nodes.end(), [](const auto& node) {
-      return node->parked != nullptr && node->parked->partitions() != 0;
-    });
+  if (turns != nullptr) {
+    finish_in_turns();
+  } else {
+    finish_nodes();
+  }
+  // An edge may lead back to an index whose turn was over (ViewBuilder::close_keys), with keys that
+  // get no rows: nothing that a view would put out.
+  while (std::any_of(nodes.begin(), nodes.end(), [](const auto& node) {
+    return node->parked != nullptr && node->parked->partitions() != 0;
+  })) {
+    finish_nodes();
   }
   spread_failures();
   if (newly_broken_) free_broken();

@@ -116,6 +116,8 @@ class Graph {
   std::map<StateId, RowState*> of_output;  // of those: what the view's rows hold
   std::vector<ObjectId> broken;            // not yet told
 
+  ViewTurns* turns = nullptr;  // of the running epoch
+
   // More of states in memory breaks the largest view.
   uint64_t bytes_max = UINT64_MAX;
   void check_memory();
@@ -132,6 +134,8 @@ class Graph {
   bool divide(const Edge& edge, const Batch& batch);
   static std::vector<Spillable*> units_of(const Node& node);
   void finish_node(Node& node);
+  void finish_nodes();
+  void finish_in_turns();
   void drain_last(Node& node);
   void release_parked(Node& node);
   enum class Blame : uint8_t { growth, size };

@@ -57,6 +57,7 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options, const Substitut
   if (options.state_memory_bytes != 0) {
     memory_.states = std::min<uint64_t>(options.state_memory_bytes, memory_.states_max);
   }
+  if (substitutes.epoch_output) memory_.epoch_output = *substitutes.epoch_output;
   storage::StoreOptions store_options;
   store_options.dir = options.data_dir;
   store_options.ephemeral = options.ephemeral;

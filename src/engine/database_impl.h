@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,10 @@ struct Substitutes {
   std::filesystem::path catalog_dir;
   std::function<storage::CommitFault()> catalog_fault;
   storage::FoldPolicy fold = storage::FoldPolicy::cost;
-  uint64_t salt = 0;                // of FoldPolicy::shuffled
-  int64_t image_start_bytes = 0;    // of log, before images begin
+  uint64_t salt = 0;              // of FoldPolicy::shuffled
+  int64_t image_start_bytes = 0;  // of log, before images begin
+  // Beyond which views are worked out one after the other; none = as the memory limit says.
+  std::optional<uint64_t> epoch_output;
   Definitions::MakeSource sources;  // in place of ingest::Source::create
 };
 

@@ -18,6 +18,7 @@
 #include "sql/parser.h"
 #include "src/base/assert.h"
 #include "src/base/log.h"
+#include "src/base/memory_budget.h"
 #include "src/base/random.h"
 #include "src/base/thread.h"
 #include "src/engine/definition_codec.h"
@@ -262,16 +263,16 @@ Result<void> Definitions::load_view(const storage::CatalogObject& object, sql::R
 
 namespace {
 
-// A state that would not fit beside what is there already comes back some partitions at a time; the
-// log is read each time. Packed records take several times their size in memory.
-constexpr uint64_t kMemoryPerStored = 4;
+// Packed records take several times their size in memory, and more where they compress well.
+constexpr double kMemoryPerStored = 4;
+constexpr uint64_t kMeasuredBytesMin = 64
+                                       << 10;  // that is measured, of states that are large enough
 constexpr uint64_t kAllPartitions = ~uint64_t{0};
 
-uint32_t recovery_parts(const views::Dataflow::RecoveryUnit& unit, uint64_t bytes,
-                        const views::Dataflow& dataflow) {
-  if (!unit.in_parts) return 1;
+// A state that would not fit beside what is there already comes back some partitions at a time; the
+// log is read each time.
+uint32_t recovery_parts(uint64_t expected, const views::Dataflow& dataflow) {
   const uint64_t limit = dataflow.memory_limit(), there = dataflow.bytes();
-  const uint64_t expected = bytes * kMemoryPerStored;
   if (there + expected <= limit) return 1;
   const uint64_t room = std::max(limit / 4, expected / views::Dataflow::kPartitions);
   return static_cast<uint32_t>(std::clamp<uint64_t>(expected / std::max<uint64_t>(room, 1), 2,
@@ -297,20 +298,21 @@ Definitions::StoredBytes stored_bytes(const storage::Store& store,
 void Definitions::recover_states() {
   views::Dataflow& dataflow = loop_->dataflow();
   const StoredBytes stored = stored_bytes(*store_, dataflow);
-  uint64_t expected = 0;
-  for (const auto& [state, bytes] : stored) expected += bytes * kMemoryPerStored;
-  if (expected <= dataflow.memory_limit()) {
-    recover_on_two_threads(stored);
-  } else {
-    recover_in_parts(stored);
+  uint64_t sum = 0;
+  for (const auto& [state, bytes] : stored) sum += bytes;
+  std::set<StateId> done;
+  if (static_cast<double>(sum) * kMemoryPerStored <= static_cast<double>(dataflow.memory_limit())) {
+    done = recover_on_two_threads(stored);
   }
+  if (done.size() < dataflow.status().size()) recover_in_parts(stored, done);
   sql::EvalContext context;
   dataflow.finish_recovery(context);
 }
 
 // States of different views share nothing, so a second core brings back the half of them. Those of
-// one view stay together: an operator may keep several in one table.
-void Definitions::recover_on_two_threads(const StoredBytes& stored) {
+// one view stay together: an operator may keep several in one table. Gives the states that are
+// back: others are left when the process has grown too large.
+std::set<StateId> Definitions::recover_on_two_threads(const StoredBytes& stored) {
   views::Dataflow& dataflow = loop_->dataflow();
   std::map<ObjectId, Recovering> by_view;
   std::vector<Recovering> groups;
@@ -324,43 +326,76 @@ void Definitions::recover_on_two_threads(const StoredBytes& stored) {
   for (auto& [view, group] : by_view) groups.push_back(std::move(group));
   std::stable_sort(groups.begin(), groups.end(),
                    [](const Recovering& a, const Recovering& b) { return a.bytes > b.bytes; });
+  const uint64_t process_max = loop_->memory().process / 2;
   std::atomic<size_t> next = 0;
   const auto work = [&] {
-    for (size_t i = next++; i < groups.size(); i = next++) recover(groups[i], kAllPartitions);
+    while (process_max == 0 || anonymous_memory() < process_max) {
+      const size_t i = next++;
+      if (i >= groups.size()) return;
+      recover(groups[i], kAllPartitions);
+    }
   };
   {
     Thread other;
     if (groups.size() > 1) other = Thread("qw-recover", work);
     work();
   }
-  // What cannot be brought back breaks the views that need it; the others live on.
+  std::set<StateId> done;
+  groups.resize(std::min(groups.size(), next.load()));
   for (const Recovering& group : groups) {
+    done.insert(group.states.begin(), group.states.end());
+    // What cannot be brought back breaks the views that need it; the others live on.
     for (const auto& [state, error] : group.failed) dataflow.break_state(state, error);
   }
+  return done;
 }
 
-// Under a memory limit: one after the other, so that what is there can make room.
-void Definitions::recover_in_parts(const StoredBytes& stored) {
+// Under a memory limit: one after the other, so that what is there can make room. `done` is there.
+void Definitions::recover_in_parts(const StoredBytes& stored, const std::set<StateId>& done) {
   views::Dataflow& dataflow = loop_->dataflow();
   sql::EvalContext context;
-  for (const auto& unit : dataflow.recovery_units()) {
+  double memory_per_stored = kMemoryPerStored;
+  const auto measure = [&](uint64_t before, uint64_t stored_part) {
+    const uint64_t now = dataflow.bytes();
+    if (now <= before || stored_part < kMeasuredBytesMin) return;
+    memory_per_stored = std::max(
+        memory_per_stored, static_cast<double>(now - before) / static_cast<double>(stored_part));
+  };
+  std::vector<std::pair<views::Dataflow::RecoveryUnit, Recovering>> left;
+  std::vector<views::Dataflow::RecoveryUnit> there;
+  uint64_t bytes_there = 0;
+  for (auto& unit : dataflow.recovery_units()) {
     Recovering group;
     for (const StateId state : unit.states) {
       group.states.push_back(state);
       if (const auto found = stored.find(state); found != stored.end())
         group.bytes += found->second;
     }
-    const uint32_t parts = recovery_parts(unit, group.bytes, dataflow);
+    if (done.contains(unit.states.front())) {
+      bytes_there += group.bytes;
+      there.push_back(std::move(unit));
+    } else {
+      left.emplace_back(std::move(unit), std::move(group));
+    }
+  }
+  measure(0, bytes_there);
+  for (const auto& unit : there) dataflow.end_part(unit, context);
+  for (auto& [unit, group] : left) {
+    const auto expected =
+        static_cast<uint64_t>(static_cast<double>(group.bytes) * memory_per_stored);
+    const uint32_t parts = unit.in_parts ? recovery_parts(expected, dataflow) : 1;
     for (uint32_t part = 0; part < parts; ++part) {
       uint64_t partitions = 0;
       for (uint32_t p = part; p < views::Dataflow::kPartitions; p += parts) {
         partitions |= uint64_t{1} << p;
       }
       if (parts > 1) dataflow.recover_only(unit, partitions);
+      const uint64_t before = dataflow.bytes();
       recover(group, partitions);
       for (const auto& [state, error] : group.failed) dataflow.break_state(state, error);
       group.failed.clear();
-      if (parts > 1) dataflow.end_part(unit, context);
+      measure(before, group.bytes / parts);
+      dataflow.end_part(unit, context);
     }
   }
 }

@@ -104,8 +104,8 @@ class Definitions {
     std::vector<std::pair<StateId, Error>> failed;
   };
   void recover_states();
-  void recover_on_two_threads(const StoredBytes& stored);
-  void recover_in_parts(const StoredBytes& stored);
+  std::set<StateId> recover_on_two_threads(const StoredBytes& stored);
+  void recover_in_parts(const StoredBytes& stored, const std::set<StateId>& done);
   void recover(Recovering& group, uint64_t partitions);
   Result<void> recover_output(const views::Dataflow::OutputState& output);
   Result<sql::PlanPtr> plan_view(const std::string& definition, const sql::Catalog& catalog,

@@ -218,6 +218,7 @@ class EpochLoop {
     std::vector<std::promise<Result<void>>> built;
   };
   class ViewSink;
+  class Turns;
   // What an epoch does to a relation, and thereby to its secondary indexes.
   struct Change {
     storage::RelationDelta rows;
@@ -266,12 +267,7 @@ class EpochLoop {
   storage::EpochWrite step(Deltas deltas, Extra extra, Backfills backfills);
   storage::StagedEpoch stage(storage::EpochWrite write);
   void push_all(const Deltas& deltas);
-  // For epochs whose views would make too much at once: gives what is complete in its stored form.
-  bool makes_much(const Deltas& deltas);
   using Encoded = std::vector<storage::EncodedDelta>;
-  void push_by_view(const Deltas& deltas, Encoded& encoded);
-  void encode_views(Encoded& encoded);
-  void encode_view(ObjectId view, RelationDeltaBuilder& changed, Encoded& encoded);
   void encode(Change change, Encoded& encoded);
   void note_sequence(const RelationDeltaBuilder& changed);
   void rest_builders();
@@ -279,6 +275,7 @@ class EpochLoop {
   bool is_large(ObjectId view) const;
   void measure_slices(int64_t slices_us, int64_t epoch_us);
   void finish_views(Deltas& deltas);
+  void forget_broken(Encoded& encoded);
   void note_broken();
   void schedule_images(storage::EpochWrite& write);
   void write_first_images(storage::EpochWrite& write);
@@ -288,6 +285,9 @@ class EpochLoop {
   void free_kept();
   void rest_when_idle();
   void finish_backfills();
+
+  // epoch_turns.cc.
+  bool makes_much(const Deltas& deltas) const;
 
   // epoch_build.cc.
   Result<void> check_unique(const SecondaryIndex& index);
@@ -324,7 +324,7 @@ class EpochLoop {
   int64_t image_start_bytes_ = 4 << 20;
   size_t image_cursor_ = 0;
   uint64_t state_limit_ = 0;  // what states may have just now
-  bool rested_ = true;        // nothing has been done since what was kept was freed
+  bool rested_ = false;       // nothing has been done since what was kept was freed
   int64_t balanced_us_ = 0, trim_next_us_ = 0;
 
   mutable std::mutex mutex_;

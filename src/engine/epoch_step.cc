@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,7 @@
 #include "src/base/bytes.h"
 #include "src/base/log.h"
 #include "src/base/memory_budget.h"
-#include "src/engine/epoch_loop.h"
+#include "src/engine/epoch_turns.h"
 
 namespace qw::engine {
 namespace {
@@ -32,10 +33,6 @@ constexpr uint32_t kQuietEpochs = 16;
 constexpr uint64_t kSliceRowsMax = 256 << 10;
 // What a row may become in a view's output, for slices of operators that speak at an epoch's end.
 constexpr uint64_t kOutputPerRow = 256;
-// Fewer rows are not much, whatever views make of them; and what a view's row takes beside its
-// bytes while it is worked out.
-constexpr size_t kManyRows = 256;
-constexpr uint64_t kWorkPerRow = 100;
 // The process is measured so often at most, and the allocator's free memory given back.
 constexpr int64_t kBalanceUs = 5'000, kTrimUs = 200'000;
 
@@ -342,7 +339,11 @@ void EpochLoop::balance_memory() {
 
 storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfills) {
   epoch_.value += 1;
-  dataflow_.begin_epoch(epoch_, context_);
+  storage::EpochWrite write;
+  write.epoch = epoch_;
+  was_large_ = makes_much(deltas);
+  Turns turns(*this, deltas, write.encoded);
+  dataflow_.begin_epoch(epoch_, context_, was_large_ ? &turns : nullptr);
   const int64_t began_us = clock_->monotonic_us();
   if (backfills == Backfills::step) step_backfills();
   const int64_t sliced_us = clock_->monotonic_us();
@@ -350,20 +351,10 @@ storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfi
   for (const auto& [relation, change] : deltas) {
     for (Building& building : building_) building.backfill->note(*active_.at(relation));
   }
-  storage::EpochWrite write;
-  write.epoch = epoch_;
-  was_large_ = makes_much(deltas);
-  if (was_large_) {
-    push_by_view(deltas, write.encoded);
-  } else {
-    push_all(deltas);
-  }
+  if (!was_large_) push_all(deltas);
   dataflow_.finish_epoch();
-  if (was_large_) encode_views(write.encoded);
   finish_views(deltas);
-  std::erase_if(write.encoded, [&](const auto& made) {
-    return view_sinks_.contains(made.relation) && dataflow_.broken(made.relation);
-  });
+  forget_broken(write.encoded);
   if (backfills == Backfills::step) {
     measure_slices(sliced_us - began_us, clock_->monotonic_us() - began_us);
   }
@@ -420,67 +411,6 @@ void EpochLoop::push_all(const Deltas& deltas) {
   }
 }
 
-// Guesses that each reader puts every row out once more, by the sizes of some of them.
-bool EpochLoop::makes_much(const Deltas& deltas) {
-  uint64_t sum = 0;
-  for (const auto& [relation, change] : deltas) {
-    const auto& rows = change.rows.changes;
-    if (rows.size() < kManyRows || memory_.process == 0) continue;
-    const size_t step = rows.size() / kManyRows;
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < kManyRows; ++i) {
-      bytes += rows[i * step].key().size() + rows[i * step].row().size() + kWorkPerRow;
-    }
-    bytes = bytes / kManyRows * rows.size();
-    // Counting who reads it is for those cases where it may matter.
-    if (bytes * view_sinks_.size() <= memory_.epoch_output) continue;
-    for (const auto& [view, sink] : view_sinks_) sum += dataflow_.reads(relation, view) ? bytes : 0;
-  }
-  return sum > memory_.epoch_output;
-}
-
-// Rows are unpacked once per reader: that takes longer, but only one view's output lies in memory
-// in the form in which it is worked out, which is several times what is stored.
-void EpochLoop::push_by_view(const Deltas& deltas, Encoded& encoded) {
-  for (const ObjectId view : dataflow_.readers()) {
-    for (const auto& [relation, change] : deltas) {
-      if (!dataflow_.reads(relation, view)) continue;
-      active_.at(relation)->each_batch(
-          [&](const Batch& batch) { dataflow_.push(relation, batch, view); });
-    }
-    const auto made = active_.find(view);
-    if (made == active_.end() || !dataflow_.is_stateless(view)) continue;
-    encode_view(view, *made->second, encoded);
-    active_.erase(view);
-  }
-}
-
-// The views that had something to say only now.
-void EpochLoop::encode_views(Encoded& encoded) {
-  for (auto at = active_.begin(); at != active_.end();) {
-    const auto [view, changed] = *at;
-    if (!view_sinks_.contains(view) || dataflow_.broken(view)) {
-      ++at;
-      continue;
-    }
-    encode_view(view, *changed, encoded);
-    at = active_.erase(at);
-  }
-}
-
-void EpochLoop::encode_view(ObjectId view, RelationDeltaBuilder& changed, Encoded& encoded) {
-  if (!dataflow_.broken(view)) {
-    if (auto change = net(changed); !change) {
-      dataflow_.break_view(view, change.error());
-    } else {
-      for (Building& building : building_) building.backfill->note(changed);
-      if (!change->rows.changes.empty()) note_sequence(changed);
-      encode(std::move(*change), encoded);
-    }
-  }
-  changed.release();
-}
-
 void EpochLoop::encode(Change change, Encoded& encoded) {
   if (!change.rows.changes.empty()) encoded.push_back(store_->encode(epoch_, change.rows));
   for (const storage::RelationDelta& entries : change.entries) {
@@ -528,7 +458,11 @@ void EpochLoop::measure_slices(int64_t slices_us, int64_t epoch_us) {
 // Nets what views have put out. A view whose output cannot be breaks, with those that read it.
 void EpochLoop::finish_views(Deltas& deltas) {
   for (const auto& [view, changed] : active_) {
-    if (!view_sinks_.contains(view) || dataflow_.broken(view)) continue;
+    if (!view_sinks_.contains(view) || dataflow_.broken(view) || deltas.contains(view)) continue;
+    if (was_large_) {
+      dataflow_.break_view(view, internal_error("the view put rows out after its end"));
+      continue;
+    }
     auto change = net(*changed);
     if (!change) {
       dataflow_.break_view(view, change.error());
@@ -545,6 +479,20 @@ void EpochLoop::finish_views(Deltas& deltas) {
       if (view_sinks_.contains(view)) building.backfill->note(*active_.at(view));
     }
   }
+}
+
+// A view may break after its output was encoded, by what it reads.
+void EpochLoop::forget_broken(Encoded& encoded) {
+  if (encoded.empty() || !dataflow_.has_broken()) return;
+  std::set<ObjectId> gone;
+  for (const auto& [view, sink] : view_sinks_) {
+    if (!dataflow_.broken(view)) continue;
+    gone.insert(view);
+    if (const auto known = indexes_.find(view); known != indexes_.end()) {
+      for (const auto& index : known->second) gone.insert(index->id());
+    }
+  }
+  std::erase_if(encoded, [&](const auto& made) { return gone.contains(made.relation); });
 }
 
 // From now on reading them fails, and says why.

@@ -37,7 +37,7 @@ struct MemoryShares {
     shares.states = limit / 8 * 3;
     shares.states_max = limit / 2;
     shares.writes = limit / 8;
-    shares.view_output = limit / 16;
+    shares.view_output = limit / 8;
     shares.overlay = std::min<size_t>(256 << 20, limit / 8);
     shares.message = std::min<size_t>(limits::kMessageBytesMax, limit / 16);
     shares.queue = std::min<size_t>(limits::kIngestQueueBytesMax, limit / 16);

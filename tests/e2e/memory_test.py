@@ -224,7 +224,7 @@ def test_views_with_more_state_than_fits_stay_right(world):
 
 
 def test_views_are_made_over_more_rows_than_an_epoch_may_hold(world):
-    """A slice of a backfill ends by what it makes, too: 64 MB let an epoch make 4 MB of a view."""
+    """A slice of a backfill ends by what it makes, too: 64 MB let an epoch make 8 MB of a view."""
     server = world.server("--memory-limit", "64MB", data="backfill")
     with Watch(server) as watch, server.connect() as connection:
         connection.execute("CREATE TABLE facts (id int PRIMARY KEY, k int, v int, pad text)")
@@ -325,6 +325,41 @@ def test_many_views_over_one_table(world):
     server.kill9()
     server.start()
     assert server.sql(digest.format(3, "p3")) == expected
+    server.stop()
+
+
+def test_one_change_reaches_many_kinds_of_views(world):
+    """Each view is worked out by itself: states go and output is packed before the next one's turn.
+    What is committed at once, output and state of all views, is not bounded by it."""
+    server = world.server("--memory-limit", "128MB", data="kinds")
+    with Watch(server) as watch, server.connect() as connection:
+        connection.execute("CREATE TABLE f (id bigint PRIMARY KEY, v int, t text)")
+        connection.execute("CREATE TABLE d (v int PRIMARY KEY, w int)")
+        connection.execute("INSERT INTO d SELECT x, x FROM generate_series(0, 999) x")
+        connection.execute("CREATE MATERIALIZED VIEW below AS SELECT id, v, t || '!' AS t FROM f")
+        kinds = {"over": "SELECT id, t FROM below WHERE v < 10000 + {}",
+                 "grouped": "SELECT id, max(t || '!') AS t, count(*) + {} AS n FROM f GROUP BY id",
+                 "joined": "SELECT f.id, f.t || '!' AS t, d.w + {} AS w FROM f JOIN d USING (v)",
+                 "last": "SELECT id, max(t) AS t FROM over{} GROUP BY id"}
+        names = [f"{kind}{n}" for kind in kinds for n in range(4)]
+        for name in names:
+            query = kinds[name[:-1]].format(name[-1])
+            connection.execute(f"CREATE MATERIALIZED VIEW {name} AS {query}")
+        connection.execute("INSERT INTO f SELECT x, x % 1000, 'text of the row ' || (x % 5000) "
+                           "FROM generate_series(0, 59999) x")
+        connection.execute("UPDATE f SET t = t || 'u', v = v + 1 WHERE id % 7 = 0 AND v < 999")
+        connection.execute("DELETE FROM f WHERE id % 9 = 0")
+        digest = "SELECT count(*), md5(string_agg(id || t, ',' ORDER BY id)) FROM {}"
+        rows = "(SELECT id, t || '!' AS t FROM f) q"
+        expected = connection.execute(digest.format(rows)).fetchall()
+        assert expected[0][0] == 60_000 - 6_667
+        for name in ["below", *names]:
+            assert connection.execute(digest.format(name)).fetchall() == expected, name
+        print(f"     peak {watch.peak:.0f} MB")
+    server.kill9()
+    server.start()
+    for name in names:
+        assert server.sql(digest.format(name)) == expected, name
     server.stop()
 
 

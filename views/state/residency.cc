@@ -219,7 +219,11 @@ void Residency::split_empty(Spillable& unit) {
 void Residency::end_epoch() {
   ++epoch_;
   stuck_ = false;
-  if (file_ == nullptr || bytes() <= limit_) return;
+  make_room(limit_);
+}
+
+void Residency::make_room(uint64_t bytes_max) {
+  if (file_ == nullptr || stuck_ || bytes() <= bytes_max) return;
   for (Spillable* unit : units_) {
     const bool large = unit->spilled_table().bytes() >= limit_ / kSplitPart;
     if (unit->partitions_ == nullptr && large && unit->busy() == 0) split(*unit);

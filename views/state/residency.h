@@ -108,7 +108,10 @@ class Residency {
   Result<void> bring(Spillable& unit, uint64_t partitions);
   // Lets partitions go until the limit is kept, or nothing more can go; `keep` of these units stay.
   void relieve(std::span<Spillable* const> units = {}, uint64_t keep = 0);
-  // Between two epochs: also lets big tables go over to a heap per partition.
+  // Where no batch is under way. Beyond `bytes_max` big tables go over to a heap per partition,
+  // too, so that relieve() finds something.
+  void make_room(uint64_t bytes_max);
+  // Between two epochs; makes room.
   void end_epoch();
   // Before anything is in it.
   void split_empty(Spillable& unit);

@@ -333,6 +333,8 @@ class Simulation {
     // Of states only: what the whole process takes depends on what ran in it before.
     if (seed_ % 4 == 1) options.state_memory_bytes = 1;
     Substitutes substitutes;
+    // Some epochs are more than that.
+    if (seed_ % 5 < 2) substitutes.epoch_output = seed_ % 5 == 0 ? 0 : 2000;
     substitutes.kv = kv_;
     substitutes.journal = journal_;
     substitutes.catalog_dir = dir_.path();
