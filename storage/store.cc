@@ -92,6 +92,9 @@ Result<void> Store::commit(const StagedEpoch& staged) {
 
 Result<void> Store::commit(EpochWrite write) { return commit(stage(std::move(write))); }
 Result<bool> Store::maintain(bool idle) { return impl_->maintain(idle); }
+bool Store::is_behind() const {
+  return impl_->foldable_bytes() / 2 > impl_->options.overlay_bytes_max;
+}
 
 Result<void> Store::recover_state(StateId state, const ImageSink& image, const LogSink& log,
                                   uint64_t partitions) const {

@@ -165,6 +165,9 @@ class Store {
   // of its own at the same epoch. True while there is more. kNoRoom: to be tried again. `idle`:
   // nothing has come for a while, so that the environment may as well take the journal in.
   Result<bool> maintain(bool idle = false);
+  // Any thread: what waits to be folded is twice what it may be, so that maintain() had better come
+  // before the next commit.
+  bool is_behind() const;
 
   // Gives back what is kept for the runs of later epochs. Any thread.
   static void free_spare();

@@ -68,6 +68,9 @@ Result<void> ViewBuilder::add_state(State& state, const std::string& layout) {
               .with_detail(layout));
     }
     state.id = spec_.states[next_state_++].id;
+    if (graph_.states.contains(state.id)) {
+      return fail(data_corrupted("two states have one number").with_detail(layout));
+    }
   } else {
     QW_ASSIGN_OR_RETURN(state.id, allocate_());
   }
@@ -212,7 +215,7 @@ Result<Node*> ViewBuilder::arrange(const sql::Plan& input, const std::vector<uin
   if (sharing == Sharing::allowed) {
     const std::string layout = std::string(kShared) + share_key;
     if (const auto it = arranged_.find(layout); it != arranged_.end()) return it->second;
-    QW_ASSIGN_OR_RETURN(Node * node, use_shared(share_key));
+    QW_ASSIGN_OR_RETURN(Node * node, use_shared(share_key, layout));
     // At recovery the view follows what it was, also when it is the first to need the index now.
     if (node == nullptr && spec_.recover && next_state_ < spec_.states.size() &&
         spec_.states[next_state_].layout == layout) {
@@ -224,15 +227,22 @@ Result<Node*> ViewBuilder::arrange(const sql::Plan& input, const std::vector<uin
       return node;
     }
   }
-  QW_ASSIGN_OR_RETURN(Node * node, make_shareable(input, key, skip_null, share_key, share_key));
+  // Views come back in the order of their ids: one that shared the index of this one may have been
+  // first.
+  Node* node = nullptr;
+  if (spec_.recover) {
+    QW_ASSIGN_OR_RETURN(node, use_shared(share_key, share_key));
+  }
+  if (node == nullptr) {
+    QW_ASSIGN_OR_RETURN(node, make_shareable(input, key, skip_null, share_key, share_key));
+  }
   arranged_[share_key] = node;
   return node;
 }
 
 // The index that others have; null when there is none. At recovery a view goes back to the index it
 // had, which need not be the one that new views would be given.
-Result<Node*> ViewBuilder::use_shared(const std::string& share_key) {
-  const std::string layout = std::string(kShared) + share_key;
+Result<Node*> ViewBuilder::use_shared(const std::string& share_key, const std::string& layout) {
   Node* node = nullptr;
   if (spec_.recover) {
     if (next_state_ >= spec_.states.size() || spec_.states[next_state_].layout != layout) {

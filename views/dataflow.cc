@@ -101,6 +101,11 @@ std::vector<StateId> Dataflow::Impl::drop_nodes(ObjectId view) {
       if (node.users.empty()) gone.insert(&node);
       continue;
     }
+    // What fed an index whose maker had gone before goes with the index.
+    const bool of_nobody = !node.view && node.op != nullptr && !node.outputs.empty() &&
+                           std::all_of(node.outputs.begin(), node.outputs.end(),
+                                       [&](const Edge& e) { return gone.contains(e.to); });
+    if (of_nobody) gone.insert(&node);
     if (node.view != view) continue;
     const bool feeds_survivor =
         std::any_of(node.outputs.begin(), node.outputs.end(), [&](const Edge& e) {
@@ -204,6 +209,7 @@ void Dataflow::hydrate(ObjectId view, ObjectId relation, const Batch& batch) {
 void Dataflow::finish_epoch() {
   QW_ASSERT(impl_->in_epoch);
   impl_->graph.finish_epoch();
+  impl_->graph.turns = nullptr;
   impl_->in_epoch = false;
   for (auto& [id, host] : impl_->graph.hosts) host->set_context(nullptr);
 }

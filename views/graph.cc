@@ -31,6 +31,8 @@ void Graph::deliver_present(const Edge& edge, const Batch& batch) {
   Node& node = *edge.to;
   if (node.dead || (node.host != nullptr && node.host->failed())) return;
   if (node.index != nullptr) {
+    // The join would have nothing to say about these rows.
+    if (node.settled_by != nullptr && failed(node)) return;
     for (const Edge& next : node.before) deliver(next, batch);
     const Arena::Mark mark = index_arena_.mark();
     if (node.settled_by == nullptr) {

@@ -182,7 +182,7 @@ class ViewBuilder {
   // Rows of `input` by key: an index that later views may share, or one that is there already.
   Result<Node*> arrange(const sql::Plan& input, const std::vector<uint32_t>& key,
                         const std::vector<bool>& skip_null, Sharing sharing);
-  Result<Node*> use_shared(const std::string& share_key);
+  Result<Node*> use_shared(const std::string& share_key, const std::string& layout);
   Result<Node*> make_shareable(const sql::Plan& input, const std::vector<uint32_t>& key,
                                const std::vector<bool>& skip_null, const std::string& share_key,
                                const std::string& layout);

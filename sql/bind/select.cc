@@ -627,7 +627,11 @@ Result<void> SelectBinder::windows() {
     std::vector<std::string> names;
     const auto width = static_cast<uint32_t>(plan_->schema.size());
     const auto add = [&](const ExprPtr& value) {
-      if (value->kind == ExprKind::column) return value->index;
+      // Not if it is read as another type: oids have another order than int4.
+      if (value->kind == ExprKind::column &&
+          value->type.same(plan_->schema.columns[value->index].type)) {
+        return value->index;
+      }
       for (uint32_t i = 0; i < appended.size(); ++i) {
         if (appended[i]->same(*value) && !is_volatile(*value)) return width + i;
       }

@@ -15,7 +15,10 @@ namespace {
 std::optional<bool> peak_kind(const Plan& plan, uint32_t column) {
   if (const auto* project = plan.as<Project>()) {
     const Expr& expression = *project->expressions[column];
-    if (expression.kind != ExprKind::column) return std::nullopt;
+    if (expression.kind != ExprKind::column ||
+        !expression.type.same(plan.inputs[0]->schema.columns[expression.index].type)) {
+      return std::nullopt;  // as an oid an int4 has another order
+    }
     return peak_kind(*plan.inputs[0], expression.index);
   }
   if (plan.as<Filter>() != nullptr) return peak_kind(*plan.inputs[0], column);

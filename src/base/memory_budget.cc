@@ -15,8 +15,6 @@
 
 #include <fmt/format.h>
 
-#include "src/base/memory_relief.h"
-
 namespace qw {
 namespace {
 
@@ -74,7 +72,7 @@ bool MemoryBudget::process_has_room(uint64_t bytes) {
   if (anonymous_memory() + bytes <= process_limit_) return true;
   trim();
   if (anonymous_memory() + bytes <= process_limit_) return true;
-  return MemoryRelief::call(*this) && anonymous_memory() + bytes <= process_limit_;
+  return relief_.call() && anonymous_memory() + bytes <= process_limit_;
 }
 
 void MemoryBudget::trim() {

@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "src/base/error.h"
+#include "src/base/memory_relief.h"
 #include "src/base/result.h"
 
 namespace qw {
@@ -51,6 +52,8 @@ class MemoryBudget {
   Error exhausted() const;
   // Gives what the allocator keeps back to the system when the process is large; seldom.
   void trim();
+  // Called before a full process refuses anybody.
+  MemoryRelief& relief() { return relief_; }
 
  private:
   bool process_has_room(uint64_t bytes);
@@ -59,6 +62,7 @@ class MemoryBudget {
   std::atomic<uint64_t> used_ = 0;
   std::atomic<uint64_t> unmeasured_ = 0;
   std::atomic<int64_t> trimmed_ms_ = 0;
+  MemoryRelief relief_;
 };
 
 // A large allocation was refused.

@@ -87,13 +87,13 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options, const Substitut
                                                substitutes.sources);
   QW_TRY(definitions_->load());
   QW_TRY(loop_->start());
-  relief_ = std::make_unique<MemoryRelief>(*query_memory_, [this] { loop_->relieve_memory(); });
+  query_memory_->relief().set([this] { loop_->relieve_memory(); });
   return definitions_->finish_load();
 }
 
 DatabaseImpl::~DatabaseImpl() {
   begin_shutdown();
-  relief_.reset();
+  query_memory_->relief().set({});
   if (sources_) sources_->stop_all();
   if (loop_) loop_->stop();
 }

@@ -16,7 +16,6 @@
 
 #include "src/base/clock.h"
 #include "src/base/memory_budget.h"
-#include "src/base/memory_relief.h"
 #include "src/engine/advisory_locks.h"
 #include "src/engine/definitions.h"
 #include "src/engine/epoch_loop.h"
@@ -92,7 +91,6 @@ class DatabaseImpl final : public Database {
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<storage::Catalog> stored_;
   std::unique_ptr<EpochLoop> loop_;
-  std::unique_ptr<MemoryRelief> relief_;
   std::unique_ptr<SourceHost> sources_;
   std::unique_ptr<Definitions> definitions_;
 

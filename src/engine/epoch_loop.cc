@@ -559,6 +559,11 @@ void EpochLoop::commit_main() {
     if (next) {
       commit_one(*next);
       more_maintenance = true;
+      // Whoever commits next waits for it, or what is to be folded would grow without end.
+      while (!fatal() && store_->is_behind()) {
+        const auto worked = store_->maintain();
+        if (!worked || !*worked) break;  // what is wrong shows once there is nothing else to do
+      }
       continue;
     }
     const bool idle = waited && commits == commits_.load();

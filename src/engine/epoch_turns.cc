@@ -11,8 +11,9 @@
 namespace qw::engine {
 namespace {
 
-// So many rows are looked at, and what a view's row takes beside its bytes while it is worked out.
-constexpr size_t kRowsSeen = 256;
+// So many changes are looked at, and what a view's row takes beside its bytes while it is worked
+// out.
+constexpr size_t kChangesSeen = 256;
 constexpr uint64_t kWorkPerRow = 100;
 
 }  // namespace
@@ -20,18 +21,24 @@ constexpr uint64_t kWorkPerRow = 100;
 // Guesses that each reader puts every row out once more, by the sizes of some of them.
 bool EpochLoop::makes_much(const Deltas& deltas) const {
   if (memory_.process == 0 || !keeps_view_rows()) return false;
-  uint64_t sum = 0;
+  std::vector<std::pair<ObjectId, uint64_t>> changed;
+  uint64_t once = 0;
   for (const auto& [relation, change] : deltas) {
-    const auto& rows = change.rows.changes;
-    if (rows.empty()) continue;
-    const size_t seen = std::min(rows.size(), kRowsSeen), step = rows.size() / seen;
-    uint64_t bytes = seen * kWorkPerRow;
+    const auto& changes = change.rows.changes;  // blocks of rows, where nobody asks for one
+    if (changes.empty()) continue;
+    const size_t seen = std::min(changes.size(), kChangesSeen), step = changes.size() / seen;
+    uint64_t bytes = 0;
     for (size_t i = 0; i < seen; ++i) {
-      bytes += rows[i * step].key().size() + rows[i * step].row().size();
+      bytes += changes[i * step].key().size() + changes[i * step].row().size();
     }
-    bytes = bytes / seen * rows.size();
-    // Counting who reads it is for those cases where it may matter.
-    if (bytes * view_sinks_.size() <= memory_.epoch_output) continue;
+    const size_t rows = active_.at(relation)->net().rows.size();
+    changed.emplace_back(relation, bytes / seen * changes.size() + kWorkPerRow * rows);
+    once += changed.back().second;
+  }
+  // Counting who reads it is for those cases where it may matter.
+  if (once * view_sinks_.size() <= memory_.epoch_output) return false;
+  uint64_t sum = 0;
+  for (const auto& [relation, bytes] : changed) {
     std::vector<ObjectId> todo{relation};
     std::set<ObjectId> reached;
     while (!todo.empty()) {
@@ -47,6 +54,7 @@ bool EpochLoop::makes_much(const Deltas& deltas) const {
 }
 
 void EpochLoop::Turns::begin(ObjectId view) {
+  if (view && loop_.dataflow_.broken(view)) return;
   for (const auto& [relation, change] : deltas_) push(relation, view);
 }
 

@@ -35,6 +35,13 @@ std::string_view entry_key(const char* entry) {
   return {entry + kEntryHeaderBytes, load<uint16_t>(entry + 6)};
 }
 
+// What an entry of a leaf takes of its page; entries begin at even places.
+size_t entry_bytes(const char* entry) {
+  const size_t size =
+      load<uint16_t>(entry + 4) == kLargeValue ? sizeof(uint64_t) : load<uint32_t>(entry);
+  return (kEntryHeaderBytes + load<uint16_t>(entry + 6) + size + 1) & ~size_t{1};
+}
+
 void ask_for(const char* from, size_t bytes) {
   for (size_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(from + at);
   __builtin_prefetch(from + bytes - 1);
@@ -330,9 +337,14 @@ bool TreeReader::may_change(std::span<const Search> searches,
       const uint64_t number = static_cast<uint64_t>(page - map_.begin) / map_.page_bytes;
       if (page_at(number, /*leaf=*/true) == nullptr) return false;
       const size_t count = entry_count(page);
+      size_t upper = map_.page_bytes;
       for (size_t e = 0; e < count; ++e) {
-        if (entry_at(page, e).key.empty()) return false;
+        const KvEntry entry = entry_at(page, e);
+        if (entry.key.empty()) return false;
+        upper -= std::min(upper, entry_bytes(entry.key.data() - kEntryHeaderBytes));
       }
+      // Else LMDB would find other room on it than there is.
+      if (upper != load<uint16_t>(page + 14)) return false;
       first_key = *key_at(page, 0);
       last_key = *key_at(page, count - 1);
     } else if (keys[i] > last_key && keys[i - 1] > last_key) {

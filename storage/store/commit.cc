@@ -298,8 +298,9 @@ void Store::Impl::Commit::relieve_memory() {
   start_pass(*largest, std::min(1.0, leaves / std::max(rows, 1.0)));
 }
 
-// One slice of the oldest pass. The slice grows with what the overlay holds beyond its bound, so
-// that it cannot grow without end.
+// One slice of the oldest pass. The slice grows with what the overlay holds beyond its bound; where
+// it cannot grow enough, because LMDB keeps what it dirties, more of them follow
+// (Store::is_behind).
 Result<void> Store::Impl::Commit::run_passes() {
   relieve_memory();
   if (store.passes.empty()) return {};
@@ -307,8 +308,9 @@ Result<void> Store::Impl::Commit::run_passes() {
   RelationState& relation = edit(pass.relation);
   const auto bound = static_cast<double>(std::max<size_t>(store.options.overlay_bytes_max, 1));
   const double excess = std::max(1.0, static_cast<double>(relation.run_bytes()) / bound * 4);
+  const uint64_t room = store.options.direct_bytes_max / kPageBytes;
   const double pages = std::min(static_cast<double>(store.options.slice_pages_max) * excess,
-                                static_cast<double>(store.options.direct_bytes_max / kPageBytes));
+                                static_cast<double>(room - std::min(room, direct_pages)));
   const double rows = pages / std::max(pass.pages_per_row, 0.001);
   const auto rows_max =
       static_cast<size_t>(std::clamp(rows, 1.0, static_cast<double>(kSliceRowsMax)));
@@ -670,17 +672,17 @@ Result<void> Store::Impl::commit_in_transaction(const StagedEpoch::Impl* staged_
 
 bool Store::Impl::has_background_work() const {
   return !passes.empty() || !dropping_relations.empty() || !dropping_states.empty() ||
-         log.wants_collection() || overlay_is_large();
+         log.wants_collection() ||
+         foldable_bytes() > options.overlay_bytes_max;  // after a start no commit has looked at it
 }
 
-// Also after a start, when no commit has looked at it yet.
-bool Store::Impl::overlay_is_large() const {
-  if (options.fold == FoldPolicy::never) return false;
+size_t Store::Impl::foldable_bytes() const {
+  if (options.fold == FoldPolicy::never) return 0;
   size_t sum = 0;
   for (const RelationPtr& relation : source->current()->relations) {
     if (!relation->damaged) sum += relation->run_bytes();
   }
-  return sum > options.overlay_bytes_max;
+  return sum;
 }
 
 Result<bool> Store::Impl::maintain(bool idle) {

@@ -97,7 +97,8 @@ struct Store::Impl {
   Error give_up(Error error, const StoreStats& before);
   Result<void> undo();
   bool has_background_work() const;
-  bool overlay_is_large() const;
+  // Of the overlay.
+  size_t foldable_bytes() const;
 
   const StoreOptions options;
   std::shared_ptr<DataDirectory> directory;

@@ -228,6 +228,7 @@ void Residency::make_room(uint64_t bytes_max) {
     const bool large = unit->spilled_table().bytes() >= limit_ / kSplitPart;
     if (unit->partitions_ == nullptr && large && unit->busy() == 0) split(*unit);
     if (stuck_) return;
+    if (bytes() <= bytes_max) break;
   }
   relieve();
 }

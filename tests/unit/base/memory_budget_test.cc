@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "src/base/arena.h"
-#include "src/base/memory_relief.h"
 
 namespace qw {
 namespace {
@@ -43,15 +42,14 @@ TEST_CASE("memory budget: a full process asks for what is only kept, and looks a
   std::vector<char> kept(64 * kMiB, 'x');  // so large that it goes back to the system at once
   CHECK(!budget.has_room(kMiB));
   int calls = 0;
-  {
-    const MemoryRelief relief(budget, [&] {
-      ++calls;
-      std::vector<char>().swap(kept);
-    });
-    CHECK(budget.has_room(kMiB));
-    CHECK(calls == 1);
-  }
-  CHECK(!MemoryRelief::call(budget));
+  budget.relief().set([&] {
+    ++calls;
+    std::vector<char>().swap(kept);
+  });
+  CHECK(budget.has_room(kMiB));
+  CHECK(calls == 1);
+  budget.relief().set({});
+  CHECK(!budget.relief().call());
 }
 
 TEST_CASE("memory budget: nothing is counted outside of a scope") {

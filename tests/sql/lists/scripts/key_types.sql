@@ -66,3 +66,6 @@ SELECT * FROM k ORDER BY id
 SELECT o, x FROM o JOIN k ON id = o ORDER BY id::oid
 SELECT a::oid, x FROM (SELECT id AS a, x FROM k) s WHERE a::oid > 1 ORDER BY a::oid
 SELECT t || '|' FROM (SELECT t FROM v OFFSET 0) s WHERE t = 'a'::bpchar ORDER BY t
+CREATE TABLE signed (i int)
+INSERT INTO signed VALUES (-1), (1), (5)
+SELECT i, rank() OVER (ORDER BY i::oid) FROM signed ORDER BY 2
