@@ -224,22 +224,22 @@ class Pages {
   static constexpr uint64_t kRoot = 2, kLeaf = 3, kRightLeaf = 4, kLarge = 5, kCount = 7;
 
   Pages() {
-    page(0, 8, 0);
+    page(0, 8, 0, 0);
     qw::store<uint32_t>(at(0) + 16, 0xBEEFC0DE);
     qw::store<uint32_t>(at(0) + 20, 1);
     qw::store<uint32_t>(at(0) + 40, kPageBytes);
-    page(kRoot, 1, 2);
-    entry(kRoot, 0, 480, "", kLeaf);
-    entry(kRoot, 1, 460, "m", kRightLeaf);
-    page(kLeaf, 2, 2);
-    entry(kLeaf, 0, 480, "a", 3, "one");
-    entry(kLeaf, 1, 400, "b", 3, "two");
-    page(kRightLeaf, 2, 2);
-    entry(kRightLeaf, 0, 480, "m", 3, "six");
-    entry(kRightLeaf, 1, 400, "n", 600, "");
-    qw::store<uint16_t>(at(kRightLeaf) + 404, 1);
-    qw::store<uint64_t>(at(kRightLeaf) + 409, kLarge);
-    page(kLarge, 4, 0);
+    page(kRoot, 1, 2, 494);
+    entry(kRoot, 0, 504, "", kLeaf);
+    entry(kRoot, 1, 494, "m", kRightLeaf);
+    page(kLeaf, 2, 2, 488);
+    entry(kLeaf, 0, 500, "a", 3, "one");
+    entry(kLeaf, 1, 488, "b", 3, "two");
+    page(kRightLeaf, 2, 2, 482);
+    entry(kRightLeaf, 0, 500, "m", 3, "six");
+    entry(kRightLeaf, 1, 482, "n", 600, "");
+    qw::store<uint16_t>(at(kRightLeaf) + 486, 1);
+    qw::store<uint64_t>(at(kRightLeaf) + 491, kLarge);
+    page(kLarge, 4, 0, 0);
     qw::store<uint32_t>(at(kLarge) + 12, 2);
     qw::store<uint16_t>(table_.data() + 6, 2);
     qw::store<uint64_t>(table_.data() + 40, kRoot);
@@ -264,11 +264,11 @@ class Pages {
   }
 
  private:
-  void page(uint64_t number, uint16_t flags, size_t entries) {
+  void page(uint64_t number, uint16_t flags, size_t entries, uint16_t upper) {
     qw::store<uint64_t>(at(number), number);
     qw::store<uint16_t>(at(number) + 10, flags);
     qw::store<uint16_t>(at(number) + 12, static_cast<uint16_t>(16 + 2 * entries));
-    qw::store<uint16_t>(at(number) + 14, 400);
+    qw::store<uint16_t>(at(number) + 14, upper);
   }
   void entry(uint64_t number, size_t index, uint16_t offset, std::string_view key, uint64_t first,
              std::string_view value = "") {
@@ -294,21 +294,21 @@ TEST_CASE("what is wrong with a page keeps only its own entries from being found
   CHECK(damaged(Pages::kLeaf, 0, uint64_t{9}) == "0011");           // number
   CHECK(damaged(Pages::kLeaf, 10, uint16_t{1}) == "0011");          // flags
   CHECK(damaged(Pages::kLeaf, 12, uint16_t{15}) == "0011");         // lower
-  CHECK(damaged(Pages::kLeaf, 12, uint16_t{402}) == "0011");        // beyond upper
+  CHECK(damaged(Pages::kLeaf, 12, uint16_t{490}) == "0011");        // beyond upper
   CHECK(damaged(Pages::kLeaf, 14, uint16_t{513}) == "0011");        // upper
   CHECK(damaged(Pages::kLeaf, 12, uint16_t{16}) == "0011");         // no entries
   CHECK(damaged(Pages::kRightLeaf, 18, uint16_t{510}) == "1100");   // the probe's offset
-  CHECK(damaged(Pages::kRightLeaf, 406, uint16_t{200}) == "1100");  // key size
-  CHECK(damaged(Pages::kLeaf, 480, uint32_t{24}) == "0111");        // value size
-  CHECK(damaged(Pages::kLeaf, 484, uint16_t{2}) == "0111");         // entry flags
-  CHECK(damaged(Pages::kRightLeaf, 409, uint64_t{7}) == "1110");    // page of the large value
-  CHECK(damaged(Pages::kRightLeaf, 409, uint64_t{3}) == "1110");
+  CHECK(damaged(Pages::kRightLeaf, 488, uint16_t{200}) == "1100");  // key size
+  CHECK(damaged(Pages::kLeaf, 500, uint32_t{24}) == "0111");        // value size
+  CHECK(damaged(Pages::kLeaf, 504, uint16_t{2}) == "0111");         // entry flags
+  CHECK(damaged(Pages::kRightLeaf, 491, uint64_t{7}) == "1110");    // page of the large value
+  CHECK(damaged(Pages::kRightLeaf, 491, uint64_t{3}) == "1110");
   CHECK(damaged(Pages::kLarge, 0, uint64_t{4}) == "1110");
   CHECK(damaged(Pages::kLarge, 12, uint32_t{1}) == "1110");
   CHECK(damaged(Pages::kLarge, 12, uint32_t{3}) == "1110");
-  CHECK(damaged(Pages::kRoot, 460, uint32_t{7}) == "1100");  // child
-  CHECK(damaged(Pages::kRoot, 464, uint16_t{1}) == "1100");
-  CHECK(damaged(Pages::kRoot, 460, uint32_t{2}) == "1100");  // itself
+  CHECK(damaged(Pages::kRoot, 494, uint32_t{7}) == "1100");  // child
+  CHECK(damaged(Pages::kRoot, 498, uint16_t{1}) == "1100");
+  CHECK(damaged(Pages::kRoot, 494, uint32_t{2}) == "1100");  // itself
   CHECK(damaged(Pages::kRoot, 12, uint16_t{18}) == "0000");  // one entry
   CHECK(damaged(Pages::kRoot, 10, uint16_t{2}) == "0000");
   CHECK(Pages().found(4) == "1100");
@@ -360,13 +360,24 @@ TEST_CASE("where a branch lies about its leaves nothing may be written") {
   for (const std::string_view key : {"a", "b", "c", "m", "mm", "n", "z"}) {
     CHECK(may_write(pages, key));
   }
-  pages.at(Pages::kRoot)[468] = 'b';  // the right leaf would begin at b
+  pages.at(Pages::kRoot)[502] = 'b';  // the right leaf would begin at b
   CHECK_FALSE(may_write(pages, "b"));
   CHECK_FALSE(may_write(pages, "c"));
   CHECK(may_write(pages, "n"));
-  pages.at(Pages::kRoot)[468] = 'n';  // or behind m
+  pages.at(Pages::kRoot)[502] = 'n';  // or behind m
   CHECK_FALSE(may_write(pages, "m"));
   CHECK_FALSE(may_write(pages, "c"));
+}
+
+TEST_CASE("where a leaf lies about its room nothing may be written") {
+  for (const uint16_t upper : std::initializer_list<uint16_t>{400, 486, 490}) {
+    Pages pages;
+    qw::store<uint16_t>(pages.at(Pages::kLeaf) + 14, upper);
+    const TreeReader reader({pages.at(0), Pages::kPageBytes}, Pages::kCount, pages.table());
+    const std::array<std::string_view, 2> keys = {"b", "n"};
+    CHECK_FALSE(reader.ask_for_leaves({keys.data(), 1}));
+    CHECK(reader.ask_for_leaves({keys.data() + 1, 1}));
+  }
 }
 
 TEST_CASE("the map is found around a value, or not at all") {
