@@ -310,6 +310,7 @@ void Dataflow::limit_memory(uint64_t bytes, const std::filesystem::path& dir, ui
 void Dataflow::change_limit(uint64_t bytes) {
   QW_ASSERT(!impl_->in_epoch && impl_->graph.residency.limited());
   impl_->graph.residency.change_limit(bytes);
+  impl_->graph.residency.make_room(bytes);
 }
 
 uint64_t Dataflow::memory_limit() const {

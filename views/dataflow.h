@@ -182,7 +182,7 @@ class Dataflow {
   void limit_memory(uint64_t bytes, const std::filesystem::path& dir,
                     uint64_t bytes_max = UINT64_MAX);
 
-  // Between two epochs, where there is a limit: from now on another one.
+  // Between two epochs, where there is a limit: from now on another one. What exceeds it goes.
   void change_limit(uint64_t bytes);
 
   // Recovery. Log records at or before a partition's image epoch are skipped by the state itself.

@@ -131,8 +131,10 @@ void EpochLoop::set_fatal(const Error& error) {
 void EpochLoop::relieve_memory() {
   if (std::this_thread::get_id() == epoch_thread_id_.load()) return;
   std::unique_lock lock(mutex_);
-  // What is being committed goes by itself; freeing before that would have to be done again.
-  committed_.wait_for(lock, kReliefWait, [&] { return stopping_ || in_commit_ == 0; });
+  // What is being committed or folded goes by itself; freeing before that would have to be done
+  // again.
+  committed_.wait_for(lock, kReliefWait,
+                      [&] { return stopping_ || (in_commit_ == 0 && settled_); });
   if (stopping_) return;
   const uint64_t mine = ++reliefs_wanted_;
   wake_epoch_.notify_one();
@@ -544,6 +546,7 @@ void EpochLoop::commit_main() {
       if (!committing_.empty()) {
         next = std::move(committing_.front());
         committing_.pop_front();
+        settled_ = false;
       } else if (epoch_done_) {
         break;
       } else {
@@ -569,15 +572,17 @@ void EpochLoop::commit_main() {
     const bool idle = waited && commits == commits_.load();
     commits = commits_.load();
     const auto worked = store_->maintain(idle);
+    more_maintenance = worked && *worked;
     {
       const std::lock_guard lock(mutex_);
       maintaining_ = false;
+      settled_ = !more_maintenance;
     }
+    if (!more_maintenance) committed_.notify_all();
     // Without room it is tried again later, or behind the next commit.
     const bool room = worked || worked.error().code() != storage::kNoRoom;
     if (!worked && room && !fatal()) set_fatal(worked.error());
     pause = room ? kIdleMin : std::min(pause * 2, kIdleMax);
-    more_maintenance = worked && *worked;
   }
   settle_store();
 }

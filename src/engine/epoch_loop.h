@@ -173,7 +173,7 @@ class EpochLoop {
   // Items in the queue.
   size_t waiting() const;
   // Any thread: has the epoch thread free what it only keeps for later epochs. Waits for it, and
-  // for commits that are under way, but not for long.
+  // for commits and folds that are under way, but not for long.
   void relieve_memory();
   uint64_t epochs() const { return epochs_.load(std::memory_order_relaxed); }
 
@@ -283,6 +283,9 @@ class EpochLoop {
   std::optional<int64_t> write_image(StateId state, uint32_t partition, storage::EpochWrite& write);
   void balance_memory();
   void free_kept();
+  void shrink_states(uint64_t bytes);
+  // From here on what can be given back is.
+  uint64_t high_memory() const { return memory_.process / 4 * 3; }
   void rest_when_idle();
   void finish_backfills();
 
@@ -334,6 +337,7 @@ class EpochLoop {
   std::deque<Committing> committing_;
   uint32_t in_commit_ = 0;    // epochs handed over and not yet durable
   bool maintaining_ = false;  // the commit thread is in the store, or about to be, without an epoch
+  bool settled_ = false;      // it has nothing left to fold
   size_t writers_expected_ = 0;
   int64_t await_until_us_ = 0;
   bool awaiting_ = false;     // the epoch thread waits for writers_expected_

@@ -293,7 +293,19 @@ void EpochLoop::free_kept() {
   entry_bytes_.shrink(0);
   storage::Store::free_spare();
   ::malloc_trim(0);
+  if (const uint64_t bytes = anonymous_memory(); bytes > high_memory()) {
+    shrink_states(bytes - high_memory());
+    ::malloc_trim(0);
+  }
   trim_next_us_ = clock_->monotonic_us() + kTrimUs;
+}
+
+void EpochLoop::shrink_states(uint64_t bytes) {
+  if (memory_.process == 0 || dataflow_.memory_limit() == 0) return;
+  if (state_limit_ == 0) state_limit_ = memory_.states;
+  const uint64_t held = std::min(dataflow_.bytes(), state_limit_);
+  state_limit_ = std::max(held - std::min(bytes, held / 2), memory_.states / 16);
+  dataflow_.change_limit(state_limit_);
 }
 
 // When nothing has come for a while. A process far from its limit has no need of it, and starts
@@ -310,7 +322,7 @@ void EpochLoop::balance_memory() {
   const int64_t now_us = clock_->monotonic_us();
   if (memory_.process == 0 || now_us - balanced_us_ < kBalanceUs) return;
   balanced_us_ = now_us;
-  const uint64_t limit = memory_.process, high = limit / 4 * 3;
+  const uint64_t limit = memory_.process, high = high_memory();
   uint64_t bytes = anonymous_memory();
   if (state_limit_ == 0) state_limit_ = memory_.states;
   if (bytes < high) {
@@ -330,11 +342,7 @@ void EpochLoop::balance_memory() {
     trim_next_us_ = end_us + std::max(kTrimUs, 20 * (end_us - now_us));
     bytes = anonymous_memory();
   }
-  if (bytes < high || dataflow_.memory_limit() == 0) return;
-  const uint64_t held = std::min(dataflow_.bytes(), state_limit_);
-  const uint64_t less = std::min(bytes - high, held / 2);
-  state_limit_ = std::max(held - less, memory_.states / 16);
-  dataflow_.change_limit(state_limit_);
+  if (bytes >= high) shrink_states(bytes - high);
 }
 
 storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfills) {
