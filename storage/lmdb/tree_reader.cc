@@ -35,11 +35,14 @@ std::string_view entry_key(const char* entry) {
   return {entry + kEntryHeaderBytes, load<uint16_t>(entry + 6)};
 }
 
-// What an entry of a leaf takes of its page; entries begin at even places.
-size_t entry_bytes(const char* entry) {
-  const size_t size =
-      load<uint16_t>(entry + 4) == kLargeValue ? sizeof(uint64_t) : load<uint32_t>(entry);
-  return (kEntryHeaderBytes + load<uint16_t>(entry + 6) + size + 1) & ~size_t{1};
+// What an entry takes of its page; entries begin at even places.
+size_t entry_bytes(const char* entry, bool leaf) {
+  size_t bytes = kEntryHeaderBytes + load<uint16_t>(entry + 6);
+  if (leaf) {
+    const bool large = load<uint16_t>(entry + 4) == kLargeValue;
+    bytes += large ? sizeof(uint64_t) : load<uint32_t>(entry);
+  }
+  return (bytes + 1) & ~size_t{1};
 }
 
 void ask_for(const char* from, size_t bytes) {
@@ -295,7 +298,7 @@ void TreeReader::find(std::span<const std::string_view> keys, std::span<KvEntry>
     const size_t count = std::min(kSearchesInFlight, keys.size() - begin);
     std::array<Search, kSearchesInFlight> held;
     const std::span<Search> searches(held.data(), count);
-    walk(keys.subspan(begin, count), searches);
+    walk(keys.subspan(begin, count), searches, For::reading);
     find_level(searches, /*leaf=*/true);
     for (size_t i = 0; i < count; ++i) {
       if (searches[i].page != nullptr && searches[i].exact) {
@@ -311,7 +314,7 @@ bool TreeReader::ask_for_leaves(std::span<const std::string_view> keys) const {
     const auto part = keys.subspan(begin, std::min(kSearchesInFlight, keys.size() - begin));
     std::array<Search, kSearchesInFlight> held;
     const std::span<Search> searches(held.data(), part.size());
-    walk(part, searches);
+    walk(part, searches, For::changing);
     const char* last = nullptr;
     for (const Search& search : searches) {
       if (search.page == nullptr || search.page == last) continue;
@@ -321,6 +324,37 @@ bool TreeReader::ask_for_leaves(std::span<const std::string_view> keys) const {
     sound = sound && may_change(searches, part);
   }
   return sound;
+}
+
+// Whether the entries lie on their page, in order, and take what the header says: else LMDB would
+// search past one, or find other room than there is.
+bool TreeReader::adds_up(const char* page, bool leaf) const {
+  const size_t count = entry_count(page);
+  size_t upper = map_.page_bytes;
+  std::string_view last;
+  for (size_t e = 0; e < count; ++e) {
+    const auto key = key_at(page, e);
+    if (!key || (leaf && entry_at(page, e).key.empty())) return false;
+    if (e > 0 && *key <= last) return false;
+    last = *key;
+    upper -= std::min(upper, entry_bytes(key->data() - kEntryHeaderBytes, leaf));
+  }
+  return upper == load<uint16_t>(page + 14);
+}
+
+// Gives up the searches whose branch does not add up.
+void TreeReader::check_branches(std::span<Search> searches) const {
+  const char* last = nullptr;
+  bool sound = true;
+  for (Search& search : searches) {
+    if (search.page == nullptr) continue;
+    if (search.page != last) {
+      last = search.page;
+      const uint64_t number = static_cast<uint64_t>(last - map_.begin) / map_.page_bytes;
+      sound = page_at(number, /*leaf=*/false) != nullptr && adds_up(last, /*leaf=*/false);
+    }
+    if (!sound) search.page = nullptr;
+  }
 }
 
 // Whether all leaves are sound, and keys that stand at the end of one have no place in its
@@ -336,17 +370,9 @@ bool TreeReader::may_change(std::span<const Search> searches,
       last = page;
       const uint64_t number = static_cast<uint64_t>(page - map_.begin) / map_.page_bytes;
       if (page_at(number, /*leaf=*/true) == nullptr) return false;
-      const size_t count = entry_count(page);
-      size_t upper = map_.page_bytes;
-      for (size_t e = 0; e < count; ++e) {
-        const KvEntry entry = entry_at(page, e);
-        if (entry.key.empty()) return false;
-        upper -= std::min(upper, entry_bytes(entry.key.data() - kEntryHeaderBytes));
-      }
-      // Else LMDB would find other room on it than there is.
-      if (upper != load<uint16_t>(page + 14)) return false;
+      if (!adds_up(page, /*leaf=*/true)) return false;
       first_key = *key_at(page, 0);
-      last_key = *key_at(page, count - 1);
+      last_key = *key_at(page, entry_count(page) - 1);
     } else if (keys[i] > last_key && keys[i - 1] > last_key) {
       continue;  // at the same end as the key before it
     }
@@ -393,7 +419,8 @@ std::optional<uint64_t> TreeReader::damaged_below(uint64_t number, uint32_t leve
   return std::nullopt;
 }
 
-void TreeReader::walk(std::span<const std::string_view> keys, std::span<Search> searches) const {
+void TreeReader::walk(std::span<const std::string_view> keys, std::span<Search> searches,
+                      For purpose) const {
   // The way that the first and the last key have in common is that of all between.
   std::array<Search, 2> ends;
   ends[0].key = keys.front();
@@ -402,6 +429,7 @@ void TreeReader::walk(std::span<const std::string_view> keys, std::span<Search> 
   Search common = ends[0];
   uint32_t level = 1;
   for (; level < depth_; ++level) {
+    if (purpose == For::changing) check_branches(ends);
     find_level(ends, /*leaf=*/false);
     descend(ends, /*to_leaf=*/level + 1 == depth_);
     if (ends[0].page == nullptr || ends[0].page != ends[1].page) break;
@@ -416,6 +444,7 @@ void TreeReader::walk(std::span<const std::string_view> keys, std::span<Search> 
     searches[i].upper = common.upper;
   }
   for (; level < depth_; ++level) {
+    if (purpose == For::changing) check_branches(searches);
     find_level(searches, /*leaf=*/false);
     descend(searches, /*to_leaf=*/level + 1 == depth_);
   }

@@ -81,14 +81,17 @@ class TreeReader {
   struct Search;
   std::optional<uint64_t> damaged_below(uint64_t page, uint32_t level, const KeySpan& range) const;
   bool may_change(std::span<const Search> searches, std::span<const std::string_view> keys) const;
+  bool adds_up(const char* page, bool leaf) const;
+  void check_branches(std::span<Search> searches) const;
   bool enter(Search& search, uint64_t page) const;
   bool measure(Search& search, bool leaf) const;
   bool aim(Search& search) const;
   bool step(Search& search) const;
   void find_level(std::span<Search> searches, bool leaf) const;
   void descend(std::span<Search> searches, bool to_leaf) const;
-  // From the root to the leaves.
-  void walk(std::span<const std::string_view> keys, std::span<Search> searches) const;
+  // From the root to the leaves. For changing, LMDB has to find the way, too.
+  enum class For : uint8_t { reading, changing };
+  void walk(std::span<const std::string_view> keys, std::span<Search> searches, For purpose) const;
   KvEntry take(const char* page, const char* entry) const;
   const char* large_value(size_t size, uint64_t page) const;
 

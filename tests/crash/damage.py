@@ -218,7 +218,7 @@ def main():
             if wrong:
                 print(f"FAIL damage {number}: {wrong}", flush=True)
         # One wrong place concerns few of the eleven: who always says XX001 is not right.
-        if damages.answered < damages.asked * 0.8:
+        if options.count >= 50 and damages.answered < damages.asked * 0.8:
             failures += 1
             print(f"FAIL damage: {damages.answered} of {damages.asked} relations answered")
     if not failures:

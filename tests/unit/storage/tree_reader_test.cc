@@ -378,6 +378,18 @@ TEST_CASE("where a leaf lies about its room nothing may be written") {
     CHECK_FALSE(reader.ask_for_leaves({keys.data(), 1}));
     CHECK(reader.ask_for_leaves({keys.data() + 1, 1}));
   }
+  Pages pages;
+  pages.at(Pages::kLeaf)[508] = 'c';  // a, which is the first, before b
+  const TreeReader reader({pages.at(0), Pages::kPageBytes}, Pages::kCount, pages.table());
+  const std::string_view key = "b";
+  CHECK_FALSE(reader.ask_for_leaves({&key, 1}));
+}
+
+TEST_CASE("where a branch lies about its room nothing may be written") {
+  Pages pages;
+  qw::store<uint16_t>(pages.at(Pages::kRoot) + 18, 498);  // the second entry's place
+  const TreeReader reader({pages.at(0), Pages::kPageBytes}, Pages::kCount, pages.table());
+  for (const std::string_view key : {"a", "n"}) CHECK_FALSE(reader.ask_for_leaves({&key, 1}));
 }
 
 TEST_CASE("the map is found around a value, or not at all") {
