@@ -10,6 +10,7 @@
 #include "sql/plan/equality.h"
 #include "sql/plan/fold.h"
 #include "sql/plan/walk.h"
+#include "src/types/array.h"
 
 namespace qw::sql {
 
@@ -35,6 +36,15 @@ bool is_side(uint32_t column, uint32_t first, uint32_t end) {
   return column >= first && column < end;
 }
 
+// An array that has elements, whatever the row.
+bool is_filled_array(const Expr& root) {
+  if (root.kind == ExprKind::array_make) {
+    return !root.args.empty() && !root.args.front()->type.is_array();
+  }
+  return root.kind == ExprKind::constant && root.type.is_array() && !root.value.is_null() &&
+         ArrayView(root.value.bytes()).size() > 0;
+}
+
 // NULL for certain when all columns first..end-1 are NULL.
 bool null_if_null(const Expr& root, uint32_t first, uint32_t end) {
   switch (root.kind) {
@@ -46,10 +56,14 @@ bool null_if_null(const Expr& root, uint32_t first, uint32_t end) {
                          [&](const ExprPtr& arg) { return null_if_null(*arg, first, end); });
     case ExprKind::logical_not:
     case ExprKind::in_list:
-    case ExprKind::array_op:
     case ExprKind::subscript:
     case ExprKind::field:
       return null_if_null(*root.args[0], first, end);
+    case ExprKind::array_op:
+      // NULL = ANY ('{}') is false, and NULL <> ALL ('{}') is true.
+      return null_if_null(*root.args[1], first, end) ||
+             (root.function->strict && is_filled_array(*root.args[1]) &&
+              null_if_null(*root.args[0], first, end));
     case ExprKind::logical_and:
     case ExprKind::logical_or:
       return std::all_of(root.args.begin(), root.args.end(),
@@ -68,6 +82,10 @@ bool rejects_null(const Expr& root, uint32_t first, uint32_t end) {
     case ExprKind::logical_or:
       return std::all_of(root.args.begin(), root.args.end(),
                          [&](const ExprPtr& arg) { return rejects_null(*arg, first, end); });
+    case ExprKind::array_op:
+      if (!root.all && root.function->strict && null_if_null(*root.args[0], first, end))
+        return true;
+      return null_if_null(root, first, end);
     case ExprKind::is_not_null:
     case ExprKind::is_true:
     case ExprKind::is_false:

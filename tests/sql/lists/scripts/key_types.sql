@@ -69,3 +69,11 @@ SELECT t || '|' FROM (SELECT t FROM v OFFSET 0) s WHERE t = 'a'::bpchar ORDER BY
 CREATE TABLE signed (i int)
 INSERT INTO signed VALUES (-1), (1), (5)
 SELECT i, rank() OVER (ORDER BY i::oid) FROM signed ORDER BY 2
+CREATE TABLE few (k int, e int[])
+INSERT INTO few VALUES (1, '{}'), (2, '{2}')
+SELECT v.x, f.k FROM (VALUES (1), (7)) v (x) LEFT JOIN few f ON f.k = v.x WHERE NOT (f.k = ANY ('{}'::int[])) ORDER BY 1
+SELECT v.x, f.k FROM (VALUES (1), (7)) v (x) LEFT JOIN few f ON f.k = v.x WHERE f.k <> ALL ('{}'::int[]) ORDER BY 1
+SELECT v.x, f.k FROM (VALUES (1), (7)) v (x) LEFT JOIN few f ON f.k = v.x WHERE f.k <> ALL ('{5}'::int[]) ORDER BY 1
+SELECT v.x, f.k FROM (VALUES (1), (7)) v (x) LEFT JOIN few f ON f.k = v.x WHERE f.k <> ALL ((SELECT e FROM few WHERE k = 1)::int[]) ORDER BY 1
+SELECT v.x, f.k FROM (VALUES (1), (7)) v (x) LEFT JOIN few f ON f.k = v.x WHERE NOT (f.k = ANY (ARRAY[v.x + 1])) ORDER BY 1
+SELECT v.x, f.k FROM (VALUES (1), (7)) v (x) LEFT JOIN few f ON f.k = v.x WHERE f.k = ANY ('{1,7}'::int[]) ORDER BY 1
