@@ -265,8 +265,7 @@ namespace {
 
 // Packed records take several times their size in memory, and more where they compress well.
 constexpr double kMemoryPerStored = 4;
-constexpr uint64_t kMeasuredBytesMin = 64
-                                       << 10;  // that is measured, of states that are large enough
+constexpr uint64_t kMeasuredBytesMin = 64 << 10;  // smaller states tell nothing of it
 constexpr uint64_t kAllPartitions = ~uint64_t{0};
 
 // A state that would not fit beside what is there already comes back some partitions at a time; the
