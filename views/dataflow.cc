@@ -45,6 +45,9 @@ Result<std::vector<StateInfo>> Dataflow::add_view(
     return fail(built.error());
   }
   graph.register_spillables();
+  for (const auto& node : graph.nodes) {
+    if (node->view == spec.id && node->spillable() != nullptr) node->patient = ~uint64_t{0};
+  }
   if (spec.recover) go_live(spec.id);
   return builder.take_states();
 }
@@ -84,7 +87,10 @@ void Dataflow::go_live(ObjectId view) {
     }
   }
   for (const auto& node : impl_->graph.nodes) {
-    if (node->view == view && !node->share_key.empty()) {
+    if (node->view != view) continue;
+    QW_ASSERT(!node->keeps_waiting());
+    node->patient = 0;
+    if (!node->share_key.empty()) {
       impl_->graph.shared.try_emplace(node->share_key, node.get());
     }
   }
@@ -204,6 +210,12 @@ void Dataflow::hydrate(ObjectId view, ObjectId relation, const Batch& batch) {
   for (const Root& root : it->second) {
     if (root.view == view && !root.live) impl_->graph.deliver({root.node, 0}, batch);
   }
+}
+
+bool Dataflow::release(ObjectId view, const std::function<bool()>& enough) {
+  QW_ASSERT(impl_->in_epoch && has_view(view));
+  impl_->graph.relieve();
+  return impl_->graph.release(view, enough);
 }
 
 void Dataflow::finish_epoch() {

@@ -15,7 +15,8 @@
 //
 // Making a view over existing data: add_view(), then feed each relation of to_hydrate() with all
 // rows as of some epoch s (hydrate, +1 each, in slices, over as many epochs as one likes), then the
-// deltas of that relation after s (hydrate again, with weights), then go_live() between two epochs,
+// deltas of that relation after s (hydrate again, with weights), then release() until it says true
+// (more deltas may come between), then go_live() between two epochs,
 // from which on push() and views below reach it. Indexes of other views are live for the new view
 // from the start; graph.h says where that is right.
 //
@@ -150,6 +151,9 @@ class Dataflow {
   std::set<ObjectId> readers(ObjectId relation) const;
   bool reads(ObjectId relation, ObjectId view) const;
   void hydrate(ObjectId view, ObjectId relation, const Batch& batch);
+  // Under a memory limit many of the rows given to hydrate() wait until all have been. Has them
+  // worked on until none waits (true) or `enough`, asked every few milliseconds, says so.
+  bool release(ObjectId view, const std::function<bool()>& enough = {});
   void finish_epoch();
   std::vector<StateRecords> take_records();
 

@@ -23,7 +23,7 @@ constexpr uint32_t kCheckBatches = 32;
 }  // namespace
 
 void Graph::deliver(const Edge& edge, const Batch& batch) {
-  if (residency.some_absent() && divide(edge, batch)) return;
+  if ((residency.some_absent() || edge.to->keeps_waiting()) && divide(edge, batch)) return;
   deliver_present(edge, batch);
 }
 
@@ -171,7 +171,7 @@ void Graph::finish_epoch() {
   // An edge may lead back to an index whose turn was over (ViewBuilder::close_keys), with keys that
   // get no rows: nothing that a view would put out.
   while (std::any_of(nodes.begin(), nodes.end(), [](const auto& node) {
-    return node->parked != nullptr && node->parked->partitions() != 0;
+    return node->parked != nullptr && (node->parked->partitions() & ~node->patient) != 0;
   })) {
     finish_nodes();
   }
@@ -265,6 +265,8 @@ bool Graph::divide(const Edge& edge, const Batch& batch) {
   uint64_t absent = 0, used = 0;
   const std::vector<Spillable*> units = units_of(node);
   for (const Spillable* unit : units) absent |= unit->absent();
+  // What comes later stays behind what waits already.
+  if (node.parked != nullptr) absent |= node.parked->partitions() & node.patient;
   const Arena::Mark mark = divide_arena_.mark();
   KeyBatch keys;
   units[0]->key_encoder().encode(batch, units[0]->key_columns(edge.port), divide_arena_, keys);
@@ -309,26 +311,52 @@ Result<void> Graph::bring(std::span<Spillable* const> units, uint32_t partition)
 
 void Graph::release_parked(Node& node) {
   if (node.parked == nullptr) return;
-  const std::vector<Spillable*> units = units_of(node);
   for (uint32_t p = 0; p < kPartitionCount; ++p) {
-    if ((node.parked->partitions() >> p & 1) == 0) continue;
-    Result<void> done = failed(node) ? Result<void>() : bring(units, p);
-    if (done && !failed(node)) {
-      done = node.parked->take(p, [&](uint32_t port, const Batch& batch) {
-        deliver_present({&node, port}, batch);
-      });
-    }
-    if (!done) fail_users(node, done.error());
-    if (failed(node)) {
-      node.parked->forget(p);
-      continue;
-    }
-    if (node.op != nullptr && node.op->needs_finish()) {
-      node.op->finish();
-      drain_last(node);
-    }
+    if (((node.parked->partitions() & ~node.patient) >> p & 1) != 0) release(node, p, {});
   }
   residency.relieve();
+}
+
+// Gives the node the rows of the partition that wait for it; false when that was enough.
+bool Graph::release(Node& node, uint32_t partition, const std::function<bool()>& enough) {
+  Result<bool> done = true;
+  if (!failed(node)) {
+    const std::vector<Spillable*> units = units_of(node);
+    if (const auto back = bring(units, partition); !back) done = fail(back.error());
+  }
+  if (done && !failed(node)) {
+    done = node.parked->take(
+        partition,
+        [&](uint32_t port, const Batch& batch) { deliver_present({&node, port}, batch); }, enough);
+  }
+  if (!done) fail_users(node, done.error());
+  if (failed(node)) {
+    node.parked->forget(partition);
+    return true;
+  }
+  if (node.op != nullptr && node.op->needs_finish()) {
+    node.op->finish();
+    drain_last(node);
+  }
+  return *done;
+}
+
+bool Graph::release(ObjectId view, const std::function<bool()>& enough) {
+  for (const auto& node : nodes) {
+    if (node->view != view) continue;
+    // Those behind wait: this one gives them more.
+    for (; node->patient != 0; node->patient &= node->patient - 1) {
+      if (node->parked == nullptr) continue;
+      const auto partition = static_cast<uint32_t>(__builtin_ctzll(node->patient));
+      if ((node->parked->partitions() >> partition & 1) == 0) continue;
+      if (!release(*node, partition, enough)) return false;
+      if (enough && enough()) {
+        node->patient &= node->patient - 1;
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 Node* Graph::index_of(StateId state) const {

@@ -8,7 +8,8 @@
 // that a batch needs wait in front of the node; when its turn comes at the end of the epoch, each
 // partition comes back, is given its rows, and may go again. That ends a small epoch of its own for
 // an operator that speaks at the end of epochs. Partitions go only where no operator is at work.
-// Epoch thread. Tests: tests/unit/views/dataflow_test.cc.
+// A view that is being made lets rows wait until all have come: so each of its partitions comes
+// back once, not once per slice. Epoch thread. Tests: tests/unit/views/dataflow_test.cc.
 #pragma once
 
 #include <map>
@@ -75,6 +76,10 @@ struct Node {
   ObjectId view;          // who made it; 0 = an arrangement whose maker is gone
   std::string share_key;  // arrangements of relations: what makes two of them the same
   std::unique_ptr<ParkedRows> parked;
+  // Partitions whose rows wait beyond the end of an epoch, until release(): the view is being made.
+  uint64_t patient = 0;
+  // Whether rows wait that will go on waiting.
+  bool keeps_waiting() const { return parked != nullptr && (parked->partitions() & patient) != 0; }
   bool dead = false;          // nobody needs its state any more: all who do are broken
   uint64_t bytes_before = 0;  // of its states, as the last epoch left them
 
@@ -102,6 +107,9 @@ class Graph {
     if (residency.some_absent()) residency.relieve();
   }
   void finish_epoch();
+  // The view has been given all that there was. Its rows that wait are worked on, one partition
+  // after the other, until there are none or `enough` says so, asked now and then (false).
+  bool release(ObjectId view, const std::function<bool()>& enough);
   // Fails every view that reads a failed one, and notes the new ones in `broken`.
   void spread_failures();
   // The arrangement with this state; nullptr when there is none.
@@ -138,6 +146,7 @@ class Graph {
   void finish_in_turns();
   void drain_last(Node& node);
   void release_parked(Node& node);
+  bool release(Node& node, uint32_t partition, const std::function<bool()>& enough);
   enum class Blame : uint8_t { growth, size };
   bool break_largest(Blame blame);
   void free_broken();

@@ -78,26 +78,39 @@ void ParkedRows::give(uint32_t port, std::string_view records, const Taker& take
   }
 }
 
-Result<void> ParkedRows::take(uint32_t partition, const Taker& taker) {
-  std::string piece;
-  for (uint32_t port = 0; port < kPortsMax; ++port) {
-    // What is given may make more rows wait here.
-    Rows rows = std::exchange(rows_[port][partition], Rows());
-    bytes_ -= std::min(bytes_, rows.bytes.size());
-    Result<void> done;
-    for (const auto& extent : rows.written) {
-      if (done) done = file_.read(extent, piece);
-      if (done) give(port, piece, taker);
-      file_.release(extent);
+Result<bool> ParkedRows::take(uint32_t partition, const Taker& taker, const Enough& enough) {
+  const auto any = [&] {
+    return std::any_of(rows_.begin(), rows_.end(),
+                       [&](const auto& of_port) { return !of_port[partition].empty(); });
+  };
+  while (any()) {
+    for (uint32_t port = 0; port < kPortsMax; ++port) {
+      Rows& rows = rows_[port][partition];
+      while (!rows.empty()) {
+        QW_ASSIGN_OR_RETURN(const std::string piece, take_piece(rows));
+        give(port, piece, taker);
+        if (enough && enough() && any()) return false;
+      }
     }
-    QW_TRY(done);
-    give(port, rows.bytes, taker);
   }
-  const bool more = std::any_of(rows_.begin(), rows_.end(), [&](const auto& of_port) {
-    return !of_port[partition].bytes.empty() || !of_port[partition].written.empty();
-  });
-  if (!more) waiting_ &= ~(uint64_t{1} << partition);
-  return {};
+  waiting_ &= ~(uint64_t{1} << partition);
+  return true;
+}
+
+// The oldest ones.
+Result<std::string> ParkedRows::take_piece(Rows& rows) {
+  std::string piece;
+  if (rows.written.empty()) {
+    bytes_ -= std::min(bytes_, rows.bytes.size());
+    piece.swap(rows.bytes);
+    return piece;
+  }
+  const storage::SpillFile::Extent extent = rows.written.front();
+  rows.written.pop_front();
+  const Result<void> read = file_.read(extent, piece);
+  file_.release(extent);
+  QW_TRY(read);
+  return piece;
 }
 
 void ParkedRows::forget(uint32_t partition) {

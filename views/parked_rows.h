@@ -1,13 +1,14 @@
 // ParkedRows: changes that wait in front of a node until their partition of its state is in memory.
 //
 // Under a memory limit the rows of an epoch whose partitions are elsewhere gather here, by
-// partition, so that each of those is brought back once per epoch, however the rows came. Any order
-// and any slicing of the changes of an epoch gives the same end (views/README.md). Many rows go to
-// the spill file themselves. Epoch thread. Tests: tests/unit/views/oracle_test.cc.
+// partition, so that each of those is brought back once per epoch, however the rows came. In front
+// of a view that is being made they may wait over many epochs, in the order in which they came.
+// Many rows go to the spill file themselves. Epoch thread. Tests: tests/unit/views/oracle_test.cc.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -34,18 +35,22 @@ class ParkedRows {
   Result<void> add(uint32_t port, const Batch& batch, const uint8_t* partitions);
   // Those that have rows.
   uint64_t partitions() const { return waiting_; }
-  // Gives the partition's rows, in batches that are valid during the call, and forgets them.
+  // Gives the partition's rows, in batches that are valid during the call, and forgets them; also
+  // those that come to wait meanwhile. Ends early when `enough` says so, asked now and then: false.
   using Taker = std::function<void(uint32_t port, const Batch& batch)>;
-  Result<void> take(uint32_t partition, const Taker& taker);
+  using Enough = std::function<bool()>;
+  Result<bool> take(uint32_t partition, const Taker& taker, const Enough& enough = {});
   void forget(uint32_t partition);
 
  private:
   // Rows with weights, as a RowState's records.
   struct Rows {
-    std::string bytes;
-    std::vector<storage::SpillFile::Extent> written;
+    std::deque<storage::SpillFile::Extent> written;
+    std::string bytes;  // of later rows
+    bool empty() const { return written.empty() && bytes.empty(); }
   };
   Result<void> write_all();
+  Result<std::string> take_piece(Rows& rows);
   void give(uint32_t port, std::string_view records, const Taker& taker);
 
   storage::SpillFile& file_;

@@ -35,7 +35,8 @@ bool Backfill::reads(ObjectId relation) const {
                      [&](const auto& input) { return input->layout->id() == relation; });
 }
 
-bool Backfill::complete() const {
+// Whether all inputs have been read.
+bool Backfill::read() const {
   return std::all_of(inputs_.begin(), inputs_.end(), [](const auto& input) { return input->done; });
 }
 
@@ -46,6 +47,9 @@ Result<void> Backfill::step(views::Dataflow& dataflow, const storage::Snapshot& 
   noted_ = changed_ = 0;
   for (const auto& input : inputs_) {
     if (!input->done && !slice.over) QW_TRY(read_on(slice, *input));
+  }
+  if (read() && !slice.over) {
+    complete_ = dataflow.release(view_, [&] { return slice.enough(slice.rows_max); });
   }
   if (progress_) progress_(rows_);
   return {};

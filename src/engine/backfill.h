@@ -45,11 +45,12 @@ class Backfill {
   uint64_t noted() const { return noted_; }
   // All rows that epochs have changed since the last slice, ahead of the scan or behind it.
   uint64_t changed() const { return changed_; }
-  bool complete() const;
+  bool complete() const { return complete_; }
 
   // One slice, inside an epoch: replays what is noted, then reads about `rows_max` rows of `latest`
   // (the state before this epoch), fewer when `enough`, told how many rows it has been, says so
-  // between two batches. Batches are so small that each takes a few milliseconds.
+  // between two batches. Batches are so small that each takes a few milliseconds. When all is read,
+  // slices work on what has waited for memory.
   using Enough = std::function<bool(uint64_t rows)>;
   Result<void> step(views::Dataflow& dataflow, const storage::Snapshot& latest, Clock& clock,
                     uint64_t rows_max, const Enough& enough);
@@ -78,6 +79,7 @@ class Backfill {
     uint64_t rows = 0;
     bool over = false;
   };
+  bool read() const;
   void replay(Slice& slice, Input& input);
   void feed(Slice& slice, const RelationLayout& layout, std::span<const std::string_view> rows,
             std::span<const int64_t> weights);
@@ -91,6 +93,7 @@ class Backfill {
   const std::atomic<bool>* cancelled_;
   Progress progress_;
   uint64_t rows_ = 0, noted_ = 0, changed_ = 0;
+  bool complete_ = false;
   size_t batch_rows_ = kFirstBatchRows;  // a join may turn each row into thousands
   Arena scratch_;
 };

@@ -83,6 +83,7 @@ class Database final : public ViewTurns {
       const auto& rows = tables_[relation];
       if (!rows.empty()) dataflow_->hydrate(ObjectId{id}, relation, make_batch(rows, arena));
     }
+    CHECK(dataflow_->release(ObjectId{id}));
     finish();
     dataflow_->go_live(ObjectId{id});
   }
