@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,9 @@
 
 namespace qw::storage {
 namespace {
+
+// Less is soon used again, and asking the file system for a hole costs more than a small write.
+constexpr uint64_t kGivenBackMin = 64 << 10;
 
 Error failed(std::string_view what, int code) {
   std::string text = fmt::format("could not {} a temporary file: {}", what, std::strerror(code));
@@ -43,18 +47,25 @@ Result<void> SpillFile::open() {
   return {};
 }
 
-// First fit: extents are few, and of a few sizes.
+// Best fit.
 uint64_t SpillFile::take(uint64_t size) {
-  for (auto it = free_.begin(); it != free_.end(); ++it) {
-    if (it->second < size) continue;
-    const uint64_t offset = it->first, rest = it->second - size;
-    free_.erase(it);
-    if (rest != 0) free_.emplace(offset + size, rest);
+  if (const auto fit = free_by_size_.lower_bound({size, 0}); fit != free_by_size_.end()) {
+    const auto [found, offset] = *fit;
+    erase_free(free_.find(offset));
+    if (found != size) {
+      free_.emplace(offset + size, found - size);
+      free_by_size_.emplace(found - size, offset + size);
+    }
     return offset;
   }
   const uint64_t offset = end_;
   end_ += size;
   return offset;
+}
+
+void SpillFile::erase_free(Free::iterator at) {
+  free_by_size_.erase({at->second, at->first});
+  free_.erase(at);
 }
 
 Result<SpillFile::Extent> SpillFile::write(std::string_view bytes) {
@@ -75,45 +86,60 @@ Result<SpillFile::Extent> SpillFile::write(std::string_view bytes) {
   return extent;
 }
 
-Result<void> SpillFile::read(const Extent& extent, std::string& out) const {
-  out.resize(extent.size);
-  for (size_t done = 0; done < out.size();) {
+Result<void> SpillFile::read(std::span<const Extent> extents, std::string& out) const {
+  size_t size = 0;
+  for (const Extent& extent : extents) {
+    QW_ASSERT(extent.offset == extents[0].offset + size);
+    size += extent.size;
+  }
+  out.resize(size);
+  for (size_t done = 0; done < size;) {
     const ssize_t count =
-        pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(extent.offset + done));
+        pread(fd_, out.data() + done, size - done, static_cast<off_t>(extents[0].offset + done));
     if (count > 0) {
       done += static_cast<size_t>(count);
     } else if (count == 0 || errno != EINTR) {
       return fail(failed("read", count == 0 ? EIO : errno));
     }
   }
-  if (hash_bytes(out) != extent.checksum) {
-    return fail(data_corrupted("a temporary file does not hold what was written to it"));
+  std::string_view left = out;
+  for (const Extent& extent : extents) {
+    if (hash_bytes(left.substr(0, extent.size)) != extent.checksum) {
+      return fail(data_corrupted("a temporary file does not hold what was written to it"));
+    }
+    left.remove_prefix(extent.size);
   }
   return {};
 }
 
 void SpillFile::release(const Extent& extent) {
-  const uint64_t size = whole_pages(extent.size);
+  uint64_t offset = extent.offset, size = whole_pages(extent.size);
   if (size == 0) return;
   QW_ASSERT(held_ >= size);
   held_ -= size;
   // Best effort: a file system without holes keeps the pages until they are used again.
-  [[maybe_unused]] const int punched =
-      fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(extent.offset),
-                static_cast<off_t>(size));
-  auto [at, added] = free_.emplace(extent.offset, size);
-  QW_ASSERT(added);
-  if (const auto after = std::next(at);
-      after != free_.end() && at->first + at->second == after->first) {
-    at->second += after->second;
-    free_.erase(after);
+  if (size >= kGivenBackMin) {
+    [[maybe_unused]] const int punched =
+        fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                  static_cast<off_t>(size));
   }
-  if (at == free_.begin()) return;
-  const auto before = std::prev(at);
-  QW_ASSERT(before->first + before->second <= at->first);
-  if (before->first + before->second != at->first) return;
-  before->second += at->second;
-  free_.erase(at);
+  const auto after = free_.lower_bound(offset);
+  QW_ASSERT(after == free_.end() || offset + size <= after->first);
+  if (after != free_.begin()) {
+    const auto before = std::prev(after);
+    QW_ASSERT(before->first + before->second <= offset);
+    if (before->first + before->second == offset) {
+      offset = before->first;
+      size += before->second;
+      erase_free(before);
+    }
+  }
+  if (after != free_.end() && offset + size == after->first) {
+    size += after->second;
+    erase_free(after);
+  }
+  free_.emplace(offset, size);
+  free_by_size_.emplace(size, offset);
 }
 
 }  // namespace qw::storage

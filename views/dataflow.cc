@@ -330,6 +330,7 @@ uint64_t Dataflow::memory_limit() const {
   return residency.limited() ? std::max<uint64_t>(residency.limit(), 1) : 0;
 }
 
+uint64_t Dataflow::loans() const { return impl_->graph.residency.loans(); }
 uint64_t Dataflow::spilled_bytes() const { return impl_->graph.residency.spilled_bytes(); }
 
 Result<void> Dataflow::load_image(StateId state, uint32_t partition, Epoch image_epoch,

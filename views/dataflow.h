@@ -220,6 +220,8 @@ class Dataflow {
   // In memory, and in the file.
   uint64_t bytes() const;
   uint64_t spilled_bytes() const;
+  // How often a few keys of a partition came instead of all.
+  uint64_t loans() const;
   // A hash of the logical contents of a state, independent of its history. For tests and `check`.
   uint64_t state_hash(StateId state) const;
 

@@ -209,20 +209,40 @@ void Graph::drain_last(Node& node) {
     return;
   }
   Batch out;
-  while (true) {
+  std::optional<Operator::Wanted> there;
+  Result<void> done;
+  const auto take_back = [&]() -> Result<void> {
+    return there ? residency.take_back(there->units, there->partition) : Result<void>();
+  };
+  while (!failed(node)) {
     if (const auto wanted = node.op->wanted(); wanted) {
-      if (const auto lost = bring(wanted->units, wanted->partition); !lost) {
-        fail_users(node, lost.error());
-        return;
+      const bool moves = there && there->partition != wanted->partition;
+      // What is there may have gone again, for what came of it.
+      if (moves || Residency::lacks(wanted->units, wanted->partition)) {
+        done = take_back();
+        there = wanted;
+        if (done) done = provide(node, *there);
+        if (!done) break;
       }
     }
-    if (!node.op->produce(out)) return;
+    if (!node.op->produce(out)) break;
     if (out.empty()) continue;
     for (const Edge& edge : node.outputs) deliver(edge, out);
     residency.relieve();
     if (++produced_ >= kCheckBatches) check_memory();
-    if (failed(node)) return;
   }
+  const auto back = take_back();
+  if (done) done = back;
+  if (!done) fail_users(node, done.error());
+}
+
+Result<void> Graph::provide(const Node& node, const Operator::Wanted& wanted) {
+  const std::vector<uint64_t> keys = node.op->wanted_keys();
+  if (!Residency::can_lend(wanted.units, wanted.partition, keys.size())) {
+    return bring(wanted.units, wanted.partition);
+  }
+  residency.relieve();
+  return residency.lend(wanted.units, wanted.partition, keys);
 }
 
 bool Graph::failed(const Node& node) const {
@@ -322,23 +342,59 @@ bool Graph::release(Node& node, uint32_t partition, const std::function<bool()>&
   Result<bool> done = true;
   if (!failed(node)) {
     const std::vector<Spillable*> units = units_of(node);
-    if (const auto back = bring(units, partition); !back) done = fail(back.error());
-  }
-  if (done && !failed(node)) {
-    done = node.parked->take(
-        partition,
-        [&](uint32_t port, const Batch& batch) { deliver_present({&node, port}, batch); }, enough);
+    done = Residency::can_lend(units, partition, node.parked->rows(partition))
+               ? release_few(node, units, partition)
+               : release_many(node, units, partition, enough);
   }
   if (!done) fail_users(node, done.error());
-  if (failed(node)) {
-    node.parked->forget(partition);
-    return true;
+  if (!failed(node)) return *done;
+  node.parked->forget(partition);
+  return true;
+}
+
+Result<bool> Graph::release_many(Node& node, std::span<Spillable* const> units, uint32_t partition,
+                                 const std::function<bool()>& enough) {
+  QW_TRY(bring(units, partition));
+  QW_ASSIGN_OR_RETURN(const bool all, node.parked->take(partition, giver(node), enough));
+  finish_part(node);
+  return all;
+}
+
+// Only what the rows touch is brought.
+Result<bool> Graph::release_few(Node& node, std::span<Spillable* const> units, uint32_t partition) {
+  QW_ASSIGN_OR_RETURN(const auto pieces, node.parked->take_pieces(partition));
+  std::vector<uint64_t> hashes;
+  for (const ParkedRows::Piece& piece : pieces) {
+    node.parked->give(piece, [&](uint32_t port, const Batch& batch) {
+      const Arena::Mark mark = divide_arena_.mark();
+      KeyBatch keys;
+      units[0]->key_encoder().encode(batch, units[0]->key_columns(port), divide_arena_, keys);
+      hashes.insert(hashes.end(), keys.hashes, keys.hashes + keys.count);
+      divide_arena_.rewind(mark);
+    });
   }
-  if (node.op != nullptr && node.op->needs_finish()) {
-    node.op->finish();
-    drain_last(node);
+  residency.relieve();
+  QW_TRY(residency.lend(units, partition, hashes));
+  for (const ParkedRows::Piece& piece : pieces) node.parked->give(piece, giver(node));
+  finish_part(node);
+  if (failed(node) && node.op != nullptr) {
+    residency.forfeit(*units[0], partition);  // it may hold on to entries
+  } else {
+    QW_TRY(residency.take_back(units, partition));
   }
-  return *done;
+  return true;
+}
+
+ParkedRows::Taker Graph::giver(Node& node) {
+  return [this, &node](uint32_t port, const Batch& batch) {
+    deliver_present({&node, port}, batch);
+  };
+}
+
+void Graph::finish_part(Node& node) {
+  if (failed(node) || node.op == nullptr || !node.op->needs_finish()) return;
+  node.op->finish();
+  drain_last(node);
 }
 
 bool Graph::release(ObjectId view, const std::function<bool()>& enough) {

@@ -147,6 +147,12 @@ class Graph {
   void drain_last(Node& node);
   void release_parked(Node& node);
   bool release(Node& node, uint32_t partition, const std::function<bool()>& enough);
+  Result<bool> release_many(Node& node, std::span<Spillable* const> units, uint32_t partition,
+                            const std::function<bool()>& enough);
+  Result<bool> release_few(Node& node, std::span<Spillable* const> units, uint32_t partition);
+  ParkedRows::Taker giver(Node& node);
+  void finish_part(Node& node);
+  Result<void> provide(const Node& node, const Operator::Wanted& wanted);
   enum class Blame : uint8_t { growth, size };
   bool break_largest(Blame blame);
   void free_broken();

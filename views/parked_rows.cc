@@ -35,6 +35,7 @@ Result<void> ParkedRows::add(uint32_t port, const Batch& batch, const uint8_t* p
     bytes.append(packed[i]);
     bytes_ += bytes.size() - before;
     waiting_ |= uint64_t{1} << partitions[i];
+    ++counts_[partitions[i]];
   }
   return bytes_ > bytes_max_ ? write_all() : Result<void>();
 }
@@ -52,7 +53,9 @@ Result<void> ParkedRows::write_all() {
   return {};
 }
 
-void ParkedRows::give(uint32_t port, std::string_view records, const Taker& taker) {
+void ParkedRows::give(const Piece& piece, const Taker& taker) const {
+  std::string_view records = piece.records;
+  const RowCodec& codec = codecs_[piece.port];
   std::vector<std::string_view> rows;
   std::vector<int64_t> weights;
   Arena arena;
@@ -70,11 +73,11 @@ void ParkedRows::give(uint32_t port, std::string_view records, const Taker& take
     arena.reset();
     Batch batch;
     batch.rows = static_cast<uint32_t>(rows.size());
-    codecs_[port].unpack(rows, {}, arena, batch.columns);
+    codec.unpack(rows, {}, arena, batch.columns);
     const bool plain =
         std::all_of(weights.begin(), weights.end(), [](int64_t w) { return w == 1; });
     batch.weights = plain ? nullptr : weights.data();
-    taker(port, batch);
+    taker(piece.port, batch);
   }
 }
 
@@ -87,14 +90,29 @@ Result<bool> ParkedRows::take(uint32_t partition, const Taker& taker, const Enou
     for (uint32_t port = 0; port < kPortsMax; ++port) {
       Rows& rows = rows_[port][partition];
       while (!rows.empty()) {
-        QW_ASSIGN_OR_RETURN(const std::string piece, take_piece(rows));
-        give(port, piece, taker);
+        QW_ASSIGN_OR_RETURN(std::string records, take_piece(rows));
+        give({port, std::move(records)}, taker);
         if (enough && enough() && any()) return false;
       }
     }
   }
   waiting_ &= ~(uint64_t{1} << partition);
+  counts_[partition] = 0;
   return true;
+}
+
+Result<std::vector<ParkedRows::Piece>> ParkedRows::take_pieces(uint32_t partition) {
+  std::vector<Piece> pieces;
+  for (uint32_t port = 0; port < kPortsMax; ++port) {
+    Rows& rows = rows_[port][partition];
+    while (!rows.empty()) {
+      QW_ASSIGN_OR_RETURN(std::string records, take_piece(rows));
+      pieces.push_back({port, std::move(records)});
+    }
+  }
+  waiting_ &= ~(uint64_t{1} << partition);
+  counts_[partition] = 0;
+  return pieces;
 }
 
 // The oldest ones.
@@ -121,6 +139,7 @@ void ParkedRows::forget(uint32_t partition) {
     rows = Rows();
   }
   waiting_ &= ~(uint64_t{1} << partition);
+  counts_[partition] = 0;
 }
 
 }  // namespace qw::views

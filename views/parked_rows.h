@@ -41,6 +41,15 @@ class ParkedRows {
   using Enough = std::function<bool()>;
   Result<bool> take(uint32_t partition, const Taker& taker, const Enough& enough = {});
   void forget(uint32_t partition);
+  // How many wait.
+  uint64_t rows(uint32_t partition) const { return counts_[partition]; }
+  // The same in two steps, for a few rows: all that wait now, in memory, and what is in a piece.
+  struct Piece {
+    uint32_t port;
+    std::string records;
+  };
+  Result<std::vector<Piece>> take_pieces(uint32_t partition);
+  void give(const Piece& piece, const Taker& taker) const;
 
  private:
   // Rows with weights, as a RowState's records.
@@ -51,13 +60,13 @@ class ParkedRows {
   };
   Result<void> write_all();
   Result<std::string> take_piece(Rows& rows);
-  void give(uint32_t port, std::string_view records, const Taker& taker);
 
   storage::SpillFile& file_;
   size_t bytes_max_;
   std::vector<RowCodec> codecs_;  // by port
   std::array<std::array<Rows, kPartitionCount>, kPortsMax> rows_;
   uint64_t waiting_ = 0;
+  std::array<uint64_t, kPartitionCount> counts_{};
   size_t bytes_ = 0;
   Arena arena_;
   std::vector<uint32_t> columns_;

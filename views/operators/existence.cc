@@ -71,6 +71,15 @@ std::optional<Operator::Wanted> ExistenceOperator::wanted() {
   return Wanted{{&left_, &right_}, partition_of(order_[next_]->hash)};
 }
 
+std::vector<uint64_t> ExistenceOperator::wanted_keys() const {
+  std::vector<uint64_t> hashes;
+  const uint32_t partition = partition_of(order_[next_]->hash);
+  for (size_t i = next_; i < order_.size() && partition_of(order_[i]->hash) == partition; ++i) {
+    hashes.push_back(order_[i]->hash);
+  }
+  return hashes;
+}
+
 bool ExistenceOperator::produce(Batch& out) {
   if (have_ready_) {
     out = std::move(ready_);
@@ -95,7 +104,7 @@ bool ExistenceOperator::turn_around(Batch& out) {
     Entry* pending = order_[next_];
     uint64_t hash = pending->hash;
     const KeyBatch key{1, &pending->key, &hash};
-    if (some_absent() && ((left_.absent() | right_.absent()) >> partition_of(hash) & 1) != 0) {
+    if (some_absent() && ((left_.lacks() | right_.lacks()) >> partition_of(hash) & 1) != 0) {
       QW_ASSERT(next_ != began);  // wanted() has seen to the first one
       if (count != 0) break;
       out = Batch();  // nothing yet, and not the end

@@ -10,6 +10,7 @@
 // query. Tests: tests/unit/views/operators_test.cc.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -63,14 +64,16 @@ class Operator {
 
   // Of state that need not be in memory (see residency.h): its own; the index of another node that
   // a batch at this port looks into, by that node's key; and, between finish() and the end of
-  // produce(), the partition of the indexes that the next call looks into.
+  // produce(), the partition of the indexes that the next call looks into, and the hashes of all
+  // keys in it that this call and those after it will look for.
   virtual Spillable* spillable() { return nullptr; }
   virtual Spillable* probed(uint32_t) { return nullptr; }
   struct Wanted {
-    Spillable* units[2];
+    std::array<Spillable*, 2> units;
     uint32_t partition;
   };
   virtual std::optional<Wanted> wanted() { return std::nullopt; }
+  virtual std::vector<uint64_t> wanted_keys() const { return {}; }
 
  protected:
   Host& host() const { return host_; }

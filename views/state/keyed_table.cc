@@ -4,6 +4,7 @@
 #include <emmintrin.h>
 
 #include <algorithm>
+#include <utility>
 #include <array>
 #include <cstring>
 
@@ -293,7 +294,7 @@ void KeyedTable::grow(Partition& part) {
   const uint32_t old_groups = part.groups;
   // Tombstones alone may have filled it: then the same size will do. A partition that comes into
   // being behind others, as when they are read back one by one, will be about as large as they are.
-  const uint64_t wanted = old_groups == 0 ? average_live() : part.live;
+  const uint64_t wanted = old_groups == 0 && !few_ ? average_live() : part.live;
   uint32_t groups = old_groups == 0 ? 1 : old_groups;
   while (wanted + 1 > uint64_t{groups} * 9) groups *= 2;
   char* slots = map_pages(size_t{groups} * kSlots * 4);
@@ -309,6 +310,16 @@ void KeyedTable::grow(Partition& part) {
     if (entry->mark != kFreed) insert_slot(part, static_cast<uint32_t>(entry->hash), index);
   }
   unmap_pages(reinterpret_cast<char*>(old), size_t{old_groups} * kSlots * 4);
+}
+
+void KeyedTable::sort(uint32_t partition, uint32_t bits, std::vector<Entry*>& entries,
+                      std::vector<uint32_t>& ends) {
+  ends.assign(size_t{1} << bits, 0);
+  each(partition, [&](const Entry* entry) { ++ends[bucket_of(entry->hash, bits)]; });
+  uint32_t before = 0;
+  for (uint32_t& end : ends) before += std::exchange(end, before);
+  entries.resize(before);
+  each(partition, [&](Entry* entry) { entries[ends[bucket_of(entry->hash, bits)]++] = entry; });
 }
 
 uint64_t KeyedTable::average_live() const {

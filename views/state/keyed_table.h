@@ -20,6 +20,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -74,15 +75,25 @@ class KeyedTable {
 
   uint64_t size() const { return size_; }
   size_t bytes() const;
-  // Every live entry of a partition, in entry order.
+  // Every live entry of a partition, in entry order, or the chosen ones.
   template <typename Visit>
   void each(uint32_t partition, Visit&& visit) {
+    if (chosen_) {
+      for (Entry* entry : *chosen_) visit(entry);
+      return;
+    }
     const Partition& part = partitions_[partition];
     for (uint32_t i = 0; i < part.next; ++i) {
       Entry* entry = entry_at(part, i);
       if (entry->mark != kFreed) visit(entry);
     }
   }
+  // The live entries of a partition by bucket_of(): those of bucket b end at ends[b].
+  void sort(uint32_t partition, uint32_t bits, std::vector<Entry*>& entries,
+            std::vector<uint32_t>& ends);
+  // each() visits these, of one partition, until choose_all().
+  void choose(std::span<Entry* const> entries) { chosen_ = entries; }
+  void choose_all() { chosen_.reset(); }
   // Memory for whatever hangs on an entry of this hash.
   BlobHeap& heap(uint64_t hash) { return heaps_ == nullptr ? heap_ : heaps_[partition_of(hash)]; }
   void clear();
@@ -93,6 +104,8 @@ class KeyedTable {
   // Frees a partition of a split table; what hangs on its entries has been told to forget(). Of one
   // that is not split only the entries go, and clear() has to follow.
   void drop(uint32_t partition);
+  // Of a partition that comes into being next only a part will be there.
+  void expect_few(bool few) { few_ = few; }
   uint64_t live(uint32_t partition) const { return partitions_[partition].live; }
   size_t partition_bytes(uint32_t partition) const;
 
@@ -141,6 +154,8 @@ class KeyedTable {
   uint32_t second_line_;  // byte of an entry that is asked for besides its first
   uint64_t size_ = 0;
   size_t table_bytes_ = 0;
+  bool few_ = false;
+  std::optional<std::span<Entry* const>> chosen_;
   std::array<Partition, kPartitionCount> partitions_;
   BlobHeap heap_;
   std::unique_ptr<BlobHeap[]> heaps_;  // per partition, in place of heap_

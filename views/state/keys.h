@@ -48,6 +48,11 @@ inline uint32_t partition_of(uint64_t hash) {
   return static_cast<uint32_t>(hash >> (64 - kPartitionBits));
 }
 
+// Of 2^bits parts of a partition, the one with the hash.
+inline uint32_t bucket_of(uint64_t hash, uint32_t bits) {
+  return bits == 0 ? 0 : static_cast<uint32_t>((hash << kPartitionBits) >> (64 - bits));
+}
+
 inline uint64_t hash_words(uint64_t low, uint64_t high) {
   return hash_u64(low ^ (high * 0x9e3779b97f4a7c15U));
 }

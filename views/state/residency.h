@@ -13,6 +13,10 @@
 // keys every epoch touches everything, and then the part of the state that fits stays where it is
 // and only the rest passes through memory.
 //
+// For a few keys a whole partition need not come: its records lie in the file by bucket (more bits
+// of the hash), and those buckets alone can be lent. The partition stays absent for everyone else
+// and is taken back when the few rows have been worked on.
+//
 // Nobody may hold entries of a table while partitions go: relieve() is called between top-level
 // batches only, and leaves alone what busy() names. Epoch thread. Tests:
 // tests/unit/views/oracle_test.cc (everything goes after every epoch), tests/e2e/memory_test.py.
@@ -24,6 +28,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "src/base/result.h"
@@ -66,15 +71,27 @@ class Spillable {
   virtual void restored(uint32_t partition);
 
   uint64_t absent() const { return absent_; }
+  // Of those, where not even the buckets that are asked for are there.
+  uint64_t lacks() const { return absent_ & ~lent_; }
 
  private:
   friend class Residency;
+  using Extent = storage::SpillFile::Extent;
+  // What was written of one state. Segments are parts of runs, in order of buckets.
+  struct Written {
+    std::vector<Extent> runs, segments;
+    std::vector<uint32_t> ends;                               // by bucket: of its segments
+    std::unordered_map<uint32_t, std::vector<Extent>> again;  // what was lent and changed
+    std::span<const Extent> of(uint32_t bucket) const;
+  };
   struct Partition {
     uint64_t touched = 0, came = 0;
-    std::vector<std::vector<storage::SpillFile::Extent>> parts;  // empty: not written yet
+    uint32_t bits = 0;           // 2^bits buckets
+    std::vector<Written> parts;  // empty: not written yet
+    std::vector<uint32_t> lent;  // buckets, ascending
   };
   Residency* home_ = nullptr;
-  uint64_t absent_ = 0;
+  uint64_t absent_ = 0, lent_ = 0;
   std::unique_ptr<std::array<Partition, kPartitionCount>> partitions_;  // once split
 };
 
@@ -106,6 +123,16 @@ class Residency {
   void touch(Spillable& unit, uint64_t partitions);
   // Brings partitions back. An error says that they are lost: they stay absent.
   Result<void> bring(Spillable& unit, uint64_t partitions);
+  static bool lacks(std::span<Spillable* const> units, uint32_t partition);
+  // Whether the partition is absent and lending does for so many keys of it.
+  static bool can_lend(std::span<Spillable* const> units, uint32_t partition, uint64_t keys);
+  // Of units where the partition is absent the buckets of these keys are there until take_back().
+  Result<void> lend(std::span<Spillable* const> units, uint32_t partition,
+                    std::span<const uint64_t> hashes);
+  // An error says that the partition is lost.
+  Result<void> take_back(std::span<Spillable* const> units, uint32_t partition);
+  // In place of taking back: what has been lent is all there is. Nobody will look at it.
+  void forfeit(Spillable& unit, uint32_t partition);
   // Lets partitions go until the limit is kept, or nothing more can go; `keep` of these units stay.
   void relieve(std::span<Spillable* const> units = {}, uint64_t keep = 0);
   // Where no batch is under way. Beyond `bytes_max` big tables go over to a heap per partition,
@@ -119,10 +146,26 @@ class Residency {
   Result<std::vector<std::string>> read(Spillable& unit, const State& part, uint32_t partition);
 
   uint64_t bytes() const;
+  // Partitions of which some buckets were lent, since the beginning.
+  uint64_t loans() const { return loans_; }
   uint64_t spilled_bytes() const { return file_ == nullptr ? 0 : file_->bytes(); }
 
  private:
+  using Written = Spillable::Written;
+  using Pieces = std::function<Result<void>(std::string& piece)>;
   bool write(Spillable& unit, uint32_t partition);
+  bool write(Spillable& unit, uint32_t partition, State& part, std::span<Entry* const> entries,
+             std::span<const uint32_t> ends, Written& written);
+  bool write_run(std::string& run, size_t from, Written& written);
+  static bool has_changed(Spillable& unit, uint32_t partition);
+  enum class Some : uint8_t { these, all_but };
+  Result<void> restore(Spillable& unit, uint32_t partition, Some some,
+                       std::span<const uint32_t> buckets);
+  bool write_lent(Spillable& unit, uint32_t partition);
+  static void drop(Spillable& unit, uint32_t partition);
+  void release(const Written& written);
+  Result<void> each_piece(const Written& written, std::span<const uint32_t> except,
+                          const Pieces& take) const;
   bool evict(Spillable& unit, uint32_t partition);
   void split(Spillable& unit);
   void forget(Spillable& unit, uint32_t partition);
@@ -133,7 +176,7 @@ class Residency {
   std::function<uint64_t()> fixed_;
   std::vector<Spillable*> units_;
   uint64_t absent_ = 0;  // partitions
-  uint64_t epoch_ = 1, came_ = 0;
+  uint64_t epoch_ = 1, came_ = 0, loans_ = 0;
   bool stuck_ = false;  // the file took nothing more in this epoch
 };
 

@@ -138,7 +138,7 @@ void RowIndex::count_big(uint64_t entry_hash, int64_t rows) {
 
 void RowIndex::check_present(const KeyBatch& keys) const {
   for (uint32_t i = 0; i < keys.count; ++i) {
-    QW_ASSERT((absent() >> partition_of(keys.hashes[i]) & 1) == 0);
+    QW_ASSERT((lacks() >> partition_of(keys.hashes[i]) & 1) == 0);
   }
 }
 
@@ -186,7 +186,7 @@ Batch RowIndex::without_null_keys(const Batch& batch, std::span<const uint32_t> 
 void RowIndex::probe(const Batch& batch, std::span<const uint32_t> columns, Arena& arena,
                      KeyBatch& keys, Entry** out) const {
   encoder_.encode(batch, columns, arena, keys);
-  if (absent() != 0) check_present(keys);
+  if (lacks() != 0) check_present(keys);
   table_.find(keys, out);
   for (size_t k = 0; k < key_.size(); ++k) {
     const Vector& vector = batch.columns[columns[k]];
@@ -202,7 +202,7 @@ void RowIndex::probe(const Batch& batch, std::span<const uint32_t> columns, Aren
   KeyBatch per_row;
   encoder_.encode(batch, columns, arena, per_row);
   group_keys(per_row, encoder_.packed(), arena, keys);
-  if (absent() != 0) check_present(keys.keys);
+  if (lacks() != 0) check_present(keys.keys);
   out = arena.allocate_array<Entry*>(keys.keys.count + 1);
   table_.find(keys.keys, out);
   for (size_t k = 0; k < key_.size(); ++k) {
@@ -221,7 +221,7 @@ void RowIndex::update(const Batch& input, Arena& arena) {
   encoder_.encode(batch, key_, arena, keys);
   auto* rows = arena.allocate_array<std::string_view>(keys.count);
   codec().pack(batch, all_columns_, arena, rows);
-  if (absent() != 0 && !replaying_) check_present(keys);
+  if (lacks() != 0 && !replaying_) check_present(keys);
   change_rows(batch, keys, rows, arena);
 }
 
