@@ -307,10 +307,12 @@ Result<std::vector<std::string>> Dataflow::write_image(StateId state, uint32_t p
   return pieces;
 }
 
-void Dataflow::limit_memory(uint64_t bytes, const std::filesystem::path& dir, uint64_t bytes_max) {
+void Dataflow::limit_memory(uint64_t bytes, const std::filesystem::path& dir, uint64_t bytes_max,
+                            uint64_t process_max) {
   QW_ASSERT(impl_->graph.nodes.empty());
   Graph& graph = impl_->graph;
   graph.bytes_max = bytes_max;
+  graph.process_max = process_max;
   graph.residency.set_limit(bytes, std::make_unique<storage::SpillFile>(dir));
   graph.residency.set_fixed([&graph] {
     uint64_t sum = 0;
@@ -397,7 +399,8 @@ void Dataflow::end_part(const RecoveryUnit& unit, sql::EvalContext& context) {
 std::vector<StateStatus> Dataflow::status() const {
   std::vector<StateStatus> all;
   for (const auto& [id, state] : impl_->graph.states) {
-    all.push_back({id, state->view, state->layout, state->rows(), state->bytes()});
+    all.push_back({id, state->view, state->layout, state->rows(), state->bytes(),
+                   state->home != nullptr});
   }
   return all;
 }

@@ -114,6 +114,7 @@ struct StateStatus {
   std::string layout;
   uint64_t rows = 0;  // entries held
   uint64_t bytes = 0;
+  bool can_leave = false;  // memory, when there is a limit
 };
 
 class Dataflow {
@@ -182,9 +183,10 @@ class Dataflow {
   // State beyond `bytes` goes to a file in `dir` (empty: the system's folder for temporary files),
   // as far as it can: see views/README.md. Before any view is added. 0: whatever can go goes after
   // each epoch. When states in memory exceed `bytes_max` for all that, the largest view breaks
-  // (53200).
+  // (53200); while batches are worked on also when the whole process exceeds `process_max` and a
+  // view has grown by a 32nd of that in this epoch.
   void limit_memory(uint64_t bytes, const std::filesystem::path& dir,
-                    uint64_t bytes_max = UINT64_MAX);
+                    uint64_t bytes_max = UINT64_MAX, uint64_t process_max = UINT64_MAX);
 
   // Between two epochs, where there is a limit: from now on another one. What exceeds it goes.
   void change_limit(uint64_t bytes);

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "src/base/assert.h"
+#include "src/base/memory_budget.h"
 #include "views/operators/join.h"
 
 namespace qw::views {
@@ -17,8 +18,12 @@ namespace {
 // Rows that wait in front of a node go to the disk beyond this part of the limit.
 constexpr uint64_t kParkedPart = 64;
 constexpr uint64_t kParkedBytesMin = 256 << 10;
-// Batches given out by operators between two looks at the memory of states.
-constexpr uint32_t kCheckBatches = 32;
+// Batches given out by operators between two looks at memory: at most so many, fewer where more
+// than this part of what there is has come between two. Rows may be long.
+constexpr uint32_t kCheckBatchesMax = 32;
+constexpr uint64_t kSlowPart = 64;
+// What a view must have grown by in an epoch to be broken when the process is too large.
+constexpr uint64_t kGrowthPart = 32;
 
 }  // namespace
 
@@ -62,7 +67,7 @@ void Graph::drain(Node& node) {
   Batch out;
   while (node.op->produce(out)) {
     for (const Edge& edge : node.outputs) deliver(edge, out);
-    if (!residency.limited() || ++produced_ < kCheckBatches) continue;
+    if (!residency.limited() || ++produced_ < check_batches_) continue;
     check_memory();
     // What is left would go nowhere.
     if (node.host != nullptr && node.host->failed()) return;
@@ -81,23 +86,35 @@ uint64_t Node::state_bytes() const {
 // million rows. What views hold that are broken already goes at the end of the epoch.
 void Graph::check_memory() {
   produced_ = 0;
-  uint64_t bytes = residency.bytes();
-  if (bytes <= bytes_max) return;
+  const uint64_t bytes = residency.bytes();
+  // What states do not count: logs, what views put out, what others have taken.
+  const uint64_t process = process_max == UINT64_MAX ? 0 : anonymous_memory();
+  const bool slow =
+      std::max(bytes, process) < checked_bytes_ + std::min(bytes_max, process_max) / kSlowPart;
+  check_batches_ =
+      slow ? std::min(check_batches_ * 2, kCheckBatchesMax) : std::max(check_batches_ / 4, 1U);
+  checked_bytes_ = std::max(bytes, process);
+  if (bytes <= bytes_max && process <= process_max) return;
+  uint64_t doomed = 0;
   for (const auto& node : nodes) {
-    if (!node->dead && failed(*node)) bytes -= std::min(bytes, node->state_bytes());
+    if (!node->dead && failed(*node)) doomed += node->state_bytes();
   }
-  if (bytes > bytes_max) break_largest(Blame::growth);
+  if (bytes > bytes_max + doomed) {
+    break_largest(Blame::growth);
+  } else if (process > process_max && process - process_max > doomed) {
+    break_largest(Blame::growth, process_max / kGrowthPart);
+  }
 }
 
 // The view whose states take most of the memory, or have grown most in this epoch; false when there
 // is none.
-bool Graph::break_largest(Blame blame) {
+bool Graph::break_largest(Blame blame, uint64_t bytes_min) {
   std::map<ObjectId, uint64_t> held;
   for (const auto& node : nodes) {
     if (failed(*node)) continue;
     uint64_t bytes = node->state_bytes();
     if (blame == Blame::growth) bytes -= std::min(bytes, node->bytes_before);
-    if (bytes == 0) continue;
+    if (bytes < bytes_min) continue;
     held[node->index != nullptr ? *node->users.begin() : node->view] += bytes;
   }
   const auto largest = std::max_element(
@@ -229,7 +246,7 @@ void Graph::drain_last(Node& node) {
     if (out.empty()) continue;
     for (const Edge& edge : node.outputs) deliver(edge, out);
     residency.relieve();
-    if (++produced_ >= kCheckBatches) check_memory();
+    if (++produced_ >= check_batches_) check_memory();
   }
   const auto back = take_back();
   if (done) done = back;

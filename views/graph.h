@@ -128,6 +128,8 @@ class Graph {
 
   // More of states in memory breaks the largest view.
   uint64_t bytes_max = UINT64_MAX;
+  // More of the whole process breaks the one that has grown most.
+  uint64_t process_max = UINT64_MAX;
   void check_memory();
 
   // Fails who uses the state.
@@ -154,12 +156,14 @@ class Graph {
   void finish_part(Node& node);
   Result<void> provide(const Node& node, const Operator::Wanted& wanted);
   enum class Blame : uint8_t { growth, size };
-  bool break_largest(Blame blame);
+  bool break_largest(Blame blame, uint64_t bytes_min = 1);
   void free_broken();
   Result<void> bring(std::span<Spillable* const> units, uint32_t partition);
   bool failed(const Node& node) const;
   Arena index_arena_, divide_arena_;
-  uint32_t produced_ = 0;      // batches since memory was looked at
+  uint32_t produced_ = 0;       // batches since memory was looked at
+  uint32_t check_batches_ = 1;  // so many, and it is looked at again
+  uint64_t checked_bytes_ = 0;
   bool newly_broken_ = false;  // there are states to be freed
 };
 

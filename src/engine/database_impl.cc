@@ -79,7 +79,8 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options, const Substitut
       storage::Catalog::open(options.ephemeral ? std::filesystem::path() : catalog_dir, beside));
   if (substitutes.catalog_fault) stored_->set_fault(substitutes.catalog_fault);
   loop_ = std::make_unique<EpochLoop>(*store_, *clock_, memory_, options.measurement);
-  loop_->dataflow().limit_memory(memory_.states, catalog_dir, memory_.states_max);
+  loop_->dataflow().limit_memory(memory_.states, catalog_dir, memory_.states_max,
+                                 memory_.process != 0 ? memory_.process : UINT64_MAX);
   if (options.backfill_slice_rows != 0) loop_->set_slice_rows(options.backfill_slice_rows);
   if (substitutes.image_start_bytes != 0) loop_->set_image_start(substitutes.image_start_bytes);
   sources_ = std::make_unique<SourceHost>(*loop_, *clock_);

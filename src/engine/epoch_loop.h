@@ -284,6 +284,7 @@ class EpochLoop {
   void balance_memory();
   void free_kept();
   void shrink_states(uint64_t bytes);
+  void refuse_building();
   // From here on what can be given back is.
   uint64_t high_memory() const { return memory_.process / 4 * 3; }
   void rest_when_idle();

@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -343,6 +344,28 @@ void EpochLoop::balance_memory() {
     bytes = anonymous_memory();
   }
   if (bytes >= high) shrink_states(bytes - high);
+  if (!building_.empty() && anonymous_memory() >= limit / 8 * 7) refuse_building();
+}
+
+// Nothing else can be given back: of the views that are being made the one that has most of what
+// cannot leave memory is not made.
+void EpochLoop::refuse_building() {
+  std::map<ObjectId, uint64_t> held;
+  for (const views::StateStatus& state : dataflow_.status()) {
+    if (!state.can_leave) held[state.view] += state.bytes;
+  }
+  const auto largest =
+      std::max_element(building_.begin(), building_.end(), [&](const auto& a, const auto& b) {
+        return held[a.backfill->view()] < held[b.backfill->view()];
+      });
+  const uint64_t bytes = held[largest->backfill->view()];
+  if (largest->error || bytes < memory_.process / 16) return;
+  largest->error =
+      out_of_memory("out of memory")
+          .with_detail(fmt::format("The process comes near to its limit of {} MB, and the view that "
+                                   "is being made has taken {} MB so far.",
+                                   memory_.process >> 20, bytes >> 20))
+          .with_hint("Start the server with a larger --memory-limit.");
 }
 
 storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfills) {

@@ -4,9 +4,9 @@
 #include <emmintrin.h>
 
 #include <algorithm>
-#include <utility>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "src/base/assert.h"
 #include "src/base/pages.h"
