@@ -15,7 +15,6 @@ ViewTurns::~ViewTurns() = default;
 
 struct Dataflow::Impl {
   Graph graph;
-  std::map<ObjectId, bool> live;  // every view
   sql::EvalContext* context = nullptr;
   bool in_epoch = false;
 
@@ -37,7 +36,6 @@ Result<std::vector<StateInfo>> Dataflow::add_view(
   Graph& graph = impl_->graph;
   auto& host = graph.hosts[spec.id];
   host = std::make_unique<ViewHost>(spec.id, spec.errors);
-  impl_->live[spec.id] = false;
   ViewBuilder builder(graph, *host, spec, allocate);
   const auto built = builder.build(plan);
   if (!built) {
@@ -64,7 +62,7 @@ std::vector<ObjectId> Dataflow::to_hydrate(ObjectId view) const {
 }
 
 std::vector<StateId> Dataflow::Impl::set_logging(ObjectId view, bool logging) {
-  QW_ASSERT(!in_epoch && !live.at(view));
+  QW_ASSERT(!in_epoch && !graph.hosts.at(view)->live);
   std::vector<StateId> changed;
   for (auto& [id, state] : graph.states) {
     if (state->view != view || graph.of_output.contains(id)) continue;
@@ -80,7 +78,7 @@ bool Dataflow::logs(StateId state) const { return impl_->state(state)->logging; 
 
 void Dataflow::go_live(ObjectId view) {
   QW_ASSERT(has_view(view));
-  impl_->live[view] = true;
+  impl_->graph.hosts.at(view)->live = true;
   for (auto& [relation, roots] : impl_->graph.roots) {
     for (Root& root : roots) {
       if (root.view == view) root.live = true;
@@ -157,12 +155,11 @@ std::vector<StateId> Dataflow::remove_view(ObjectId view) {
   std::vector<StateId> dropped = impl_->drop_nodes(view);
   impl_->graph.hosts.erase(view);
   std::erase(impl_->graph.broken, view);
-  impl_->live.erase(view);
   std::sort(dropped.begin(), dropped.end());
   return dropped;
 }
 
-bool Dataflow::has_view(ObjectId view) const { return impl_->live.count(view) != 0; }
+bool Dataflow::has_view(ObjectId view) const { return impl_->graph.hosts.contains(view); }
 
 bool Dataflow::reads(ObjectId relation) const {
   const auto it = impl_->graph.roots.find(relation);
@@ -399,8 +396,8 @@ void Dataflow::end_part(const RecoveryUnit& unit, sql::EvalContext& context) {
 std::vector<StateStatus> Dataflow::status() const {
   std::vector<StateStatus> all;
   for (const auto& [id, state] : impl_->graph.states) {
-    all.push_back({id, state->view, state->layout, state->rows(), state->bytes(),
-                   state->home != nullptr});
+    all.push_back(
+        {id, state->view, state->layout, state->rows(), state->bytes(), state->home != nullptr});
   }
   return all;
 }

@@ -183,8 +183,8 @@ class Dataflow {
   // State beyond `bytes` goes to a file in `dir` (empty: the system's folder for temporary files),
   // as far as it can: see views/README.md. Before any view is added. 0: whatever can go goes after
   // each epoch. When states in memory exceed `bytes_max` for all that, the largest view breaks
-  // (53200); while batches are worked on also when the whole process exceeds `process_max` and a
-  // view has grown by a 32nd of that in this epoch.
+  // (53200); while batches are worked on, one that is being made breaks also when the whole process
+  // exceeds `process_max` and it has grown by a 32nd of that in this epoch.
   void limit_memory(uint64_t bytes, const std::filesystem::path& dir,
                     uint64_t bytes_max = UINT64_MAX, uint64_t process_max = UINT64_MAX);
 

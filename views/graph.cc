@@ -22,7 +22,8 @@ constexpr uint64_t kParkedBytesMin = 256 << 10;
 // than this part of what there is has come between two. Rows may be long.
 constexpr uint32_t kCheckBatchesMax = 32;
 constexpr uint64_t kSlowPart = 64;
-// What a view must have grown by in an epoch to be broken when the process is too large.
+// What a view that is being made must have grown by in an epoch to be broken when the process is
+// too large.
 constexpr uint64_t kGrowthPart = 32;
 
 }  // namespace
@@ -102,20 +103,22 @@ void Graph::check_memory() {
   if (bytes > bytes_max + doomed) {
     break_largest(Blame::growth);
   } else if (process > process_max && process - process_max > doomed) {
-    break_largest(Blame::growth, process_max / kGrowthPart);
+    break_largest(Blame::growth, Of::made, process_max / kGrowthPart);
   }
 }
 
 // The view whose states take most of the memory, or have grown most in this epoch; false when there
 // is none.
-bool Graph::break_largest(Blame blame, uint64_t bytes_min) {
+bool Graph::break_largest(Blame blame, Of of, uint64_t bytes_min) {
   std::map<ObjectId, uint64_t> held;
   for (const auto& node : nodes) {
     if (failed(*node)) continue;
     uint64_t bytes = node->state_bytes();
     if (blame == Blame::growth) bytes -= std::min(bytes, node->bytes_before);
     if (bytes < bytes_min) continue;
-    held[node->index != nullptr ? *node->users.begin() : node->view] += bytes;
+    const ObjectId view = node->index != nullptr ? *node->users.begin() : node->view;
+    if (of == Of::made && hosts.at(view)->live) continue;
+    held[view] += bytes;
   }
   const auto largest = std::max_element(
       held.begin(), held.end(), [](const auto& a, const auto& b) { return a.second < b.second; });

@@ -56,6 +56,8 @@ class ViewHost final : public Host {
   void set_context(sql::EvalContext* context) { context_ = context; }
   ObjectId view() const { return view_; }
 
+  bool live = false;  // else it is being made
+
  private:
   ObjectId view_;
   ErrorSink* errors_;
@@ -128,7 +130,7 @@ class Graph {
 
   // More of states in memory breaks the largest view.
   uint64_t bytes_max = UINT64_MAX;
-  // More of the whole process breaks the one that has grown most.
+  // More of the whole process breaks a view that is being made.
   uint64_t process_max = UINT64_MAX;
   void check_memory();
 
@@ -156,7 +158,8 @@ class Graph {
   void finish_part(Node& node);
   Result<void> provide(const Node& node, const Operator::Wanted& wanted);
   enum class Blame : uint8_t { growth, size };
-  bool break_largest(Blame blame, uint64_t bytes_min = 1);
+  enum class Of : uint8_t { all, made };
+  bool break_largest(Blame blame, Of of = Of::all, uint64_t bytes_min = 1);
   void free_broken();
   Result<void> bring(std::span<Spillable* const> units, uint32_t partition);
   bool failed(const Node& node) const;

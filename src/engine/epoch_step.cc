@@ -360,12 +360,12 @@ void EpochLoop::refuse_building() {
       });
   const uint64_t bytes = held[largest->backfill->view()];
   if (largest->error || bytes < memory_.process / 16) return;
-  largest->error =
-      out_of_memory("out of memory")
-          .with_detail(fmt::format("The process comes near to its limit of {} MB, and the view that "
-                                   "is being made has taken {} MB so far.",
-                                   memory_.process >> 20, bytes >> 20))
-          .with_hint("Start the server with a larger --memory-limit.");
+  largest->error = out_of_memory("out of memory")
+                       .with_detail(fmt::format(
+                           "The process comes near to its limit of {} MB, and the view that "
+                           "is being made has taken {} MB so far.",
+                           memory_.process >> 20, bytes >> 20))
+                       .with_hint("Start the server with a larger --memory-limit.");
 }
 
 storage::EpochWrite EpochLoop::step(Deltas deltas, Extra extra, Backfills backfills) {

@@ -277,7 +277,8 @@ def test_a_view_that_cannot_fit_breaks_alone(world):
         connection.execute("INSERT INTO b SELECT x FROM generate_series(1, 20000) s(x)")
         for text in ("SELECT x, y FROM a, b",
                      "SELECT x, y, count(*) AS n FROM a, b GROUP BY x, y",
-                     "SELECT array_agg(x * y) AS all_of_them FROM a, b"):
+                     "SELECT array_agg(x * y) AS all_of_them FROM a, b",
+                     "SELECT array_agg(repeat('r', 2000) || x || y) AS long_ones FROM a, b"):
             try:
                 connection.execute(f"CREATE MATERIALIZED VIEW hostile AS {text}")
                 raise AssertionError(f"made: {text}")
