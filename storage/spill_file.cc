@@ -19,7 +19,8 @@
 namespace qw::storage {
 namespace {
 
-// Less is soon used again, and asking the file system for a hole costs more than a small write.
+// Less in one place is soon used again, and asking the file system for a hole costs more than a
+// small write.
 constexpr uint64_t kGivenBackMin = 64 << 10;
 
 Error failed(std::string_view what, int code) {
@@ -117,12 +118,8 @@ void SpillFile::release(const Extent& extent) {
   if (size == 0) return;
   QW_ASSERT(held_ >= size);
   held_ -= size;
-  // Best effort: a file system without holes keeps the pages until they are used again.
-  if (size >= kGivenBackMin) {
-    [[maybe_unused]] const int punched =
-        fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                  static_cast<off_t>(size));
-  }
+  // What has not been given back yet.
+  uint64_t kept_from = offset, kept_to = offset + size;
   const auto after = free_.lower_bound(offset);
   QW_ASSERT(after == free_.end() || offset + size <= after->first);
   if (after != free_.begin()) {
@@ -131,12 +128,20 @@ void SpillFile::release(const Extent& extent) {
     if (before->first + before->second == offset) {
       offset = before->first;
       size += before->second;
+      if (before->second < kGivenBackMin) kept_from = offset;
       erase_free(before);
     }
   }
   if (after != free_.end() && offset + size == after->first) {
     size += after->second;
+    if (after->second < kGivenBackMin) kept_to = offset + size;
     erase_free(after);
+  }
+  // Best effort: a file system without holes keeps the pages until they are used again.
+  if (size >= kGivenBackMin) {
+    [[maybe_unused]] const int punched =
+        fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(kept_from),
+                  static_cast<off_t>(kept_to - kept_from));
   }
   free_.emplace(offset, size);
   free_by_size_.emplace(size, offset);

@@ -209,7 +209,7 @@ void Dataflow::hydrate(ObjectId view, ObjectId relation, const Batch& batch) {
   }
 }
 
-bool Dataflow::release(ObjectId view, const std::function<bool()>& enough) {
+bool Dataflow::release(ObjectId view, const std::function<bool(uint64_t rows)>& enough) {
   QW_ASSERT(impl_->in_epoch && has_view(view));
   impl_->graph.relieve();
   return impl_->graph.release(view, enough);

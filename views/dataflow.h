@@ -153,8 +153,9 @@ class Dataflow {
   bool reads(ObjectId relation, ObjectId view) const;
   void hydrate(ObjectId view, ObjectId relation, const Batch& batch);
   // Under a memory limit many of the rows given to hydrate() wait until all have been. Has them
-  // worked on until none waits (true) or `enough`, asked every few milliseconds, says so.
-  bool release(ObjectId view, const std::function<bool()>& enough = {});
+  // worked on until none waits (true) or `enough`, asked every few milliseconds and told how many
+  // rows it has been, says so.
+  bool release(ObjectId view, const std::function<bool(uint64_t rows)>& enough = {});
   void finish_epoch();
   std::vector<StateRecords> take_records();
 

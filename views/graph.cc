@@ -115,19 +115,24 @@ bool Graph::break_largest(Blame blame, Of of, uint64_t bytes_min) {
     if (failed(*node)) continue;
     uint64_t bytes = node->state_bytes();
     if (blame == Blame::growth) bytes -= std::min(bytes, node->bytes_before);
-    if (bytes < bytes_min) continue;
+    if (bytes == 0) continue;
     const ObjectId view = node->index != nullptr ? *node->users.begin() : node->view;
     if (of == Of::made && hosts.at(view)->live) continue;
     held[view] += bytes;
   }
   const auto largest = std::max_element(
       held.begin(), held.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (largest == held.end()) return false;
+  if (largest == held.end() || largest->second < bytes_min) return false;
+  const std::string detail =
+      of == Of::made ? fmt::format("The process exceeds its limit of {} MB while the view is made.",
+                                   process_max >> 20)
+                     : fmt::format(
+                           "The states of views take more than the {} MB that they may "
+                           "have, and nothing more of them can leave memory.",
+                           bytes_max >> 20);
   hosts.at(largest->first)
       ->fail(out_of_memory("out of memory")
-                 .with_detail(fmt::format("The states of views take more than the {} MB that they "
-                                          "may have, and nothing more of them can leave memory.",
-                                          bytes_max >> 20))
+                 .with_detail(detail)
                  .with_hint("Start the server with a larger --memory-limit, and make the view "
                             "again."));
   return true;
@@ -202,7 +207,9 @@ void Graph::finish_epoch() {
     spread_failures();
     free_broken();
   }
-  if (!residency.limited() || residency.bytes() < bytes_max / 4) return;
+  const bool made = std::any_of(hosts.begin(), hosts.end(),
+                                [](const auto& entry) { return !entry.second->live; });
+  if (!residency.limited() || (!made && residency.bytes() < bytes_max / 4)) return;
   for (const auto& node : nodes) node->bytes_before = node->state_bytes();
 }
 
@@ -407,6 +414,7 @@ Result<bool> Graph::release_few(Node& node, std::span<Spillable* const> units, u
 
 ParkedRows::Taker Graph::giver(Node& node) {
   return [this, &node](uint32_t port, const Batch& batch) {
+    given_ += batch.size();
     deliver_present({&node, port}, batch);
   };
 }
@@ -417,7 +425,9 @@ void Graph::finish_part(Node& node) {
   drain_last(node);
 }
 
-bool Graph::release(ObjectId view, const std::function<bool()>& enough) {
+bool Graph::release(ObjectId view, const std::function<bool(uint64_t rows)>& enough_of) {
+  given_ = 0;
+  const auto enough = [&] { return enough_of && enough_of(given_); };
   for (const auto& node : nodes) {
     if (node->view != view) continue;
     // Those behind wait: this one gives them more.
@@ -426,7 +436,7 @@ bool Graph::release(ObjectId view, const std::function<bool()>& enough) {
       const auto partition = static_cast<uint32_t>(__builtin_ctzll(node->patient));
       if ((node->parked->partitions() >> partition & 1) == 0) continue;
       if (!release(*node, partition, enough)) return false;
-      if (enough && enough()) {
+      if (enough()) {
         node->patient &= node->patient - 1;
         return false;
       }

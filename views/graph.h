@@ -110,8 +110,9 @@ class Graph {
   }
   void finish_epoch();
   // The view has been given all that there was. Its rows that wait are worked on, one partition
-  // after the other, until there are none or `enough` says so, asked now and then (false).
-  bool release(ObjectId view, const std::function<bool()>& enough);
+  // after the other, until there are none or `enough`, told how many rows it has been, says so
+  // (false).
+  bool release(ObjectId view, const std::function<bool(uint64_t rows)>& enough);
   // Fails every view that reads a failed one, and notes the new ones in `broken`.
   void spread_failures();
   // The arrangement with this state; nullptr when there is none.
@@ -167,6 +168,7 @@ class Graph {
   uint32_t produced_ = 0;       // batches since memory was looked at
   uint32_t check_batches_ = 1;  // so many, and it is looked at again
   uint64_t checked_bytes_ = 0;
+  uint64_t given_ = 0;         // rows that had waited, in this release()
   bool newly_broken_ = false;  // there are states to be freed
 };
 

@@ -9,6 +9,12 @@
 #include "views/state/state.h"
 
 namespace qw::views {
+namespace {
+
+// Of one partition, at most about: what is given without a question whether it is enough.
+constexpr size_t kPieceBytes = 64 << 10;
+
+}  // namespace
 
 ParkedRows::ParkedRows(const Spillable& unit, storage::SpillFile& file, size_t bytes_max)
     : file_(file), bytes_max_(bytes_max) {
@@ -28,7 +34,8 @@ Result<void> ParkedRows::add(uint32_t port, const Batch& batch, const uint8_t* p
   auto* packed = arena_.allocate_array<std::string_view>(count);
   codecs_[port].pack(batch, columns_, arena_, packed);
   for (uint32_t i = 0; i < count; ++i) {
-    std::string& bytes = rows_[port][partitions[i]].bytes;
+    Rows& rows = rows_[port][partitions[i]];
+    std::string& bytes = rows.bytes;
     const size_t before = bytes.size();
     append_varint(bytes, zigzag(batch.weight(batch.row(i))));
     append_varint(bytes, packed[i].size());
@@ -36,6 +43,7 @@ Result<void> ParkedRows::add(uint32_t port, const Batch& batch, const uint8_t* p
     bytes_ += bytes.size() - before;
     waiting_ |= uint64_t{1} << partitions[i];
     ++counts_[partitions[i]];
+    if (bytes.size() >= kPieceBytes) QW_TRY(write(rows));
   }
   return bytes_ > bytes_max_ ? write_all() : Result<void>();
 }
@@ -43,13 +51,17 @@ Result<void> ParkedRows::add(uint32_t port, const Batch& batch, const uint8_t* p
 Result<void> ParkedRows::write_all() {
   for (auto& of_port : rows_) {
     for (Rows& rows : of_port) {
-      if (rows.bytes.empty()) continue;
-      QW_ASSIGN_OR_RETURN(const auto extent, file_.write(rows.bytes));
-      rows.written.push_back(extent);
-      std::string().swap(rows.bytes);
+      if (!rows.bytes.empty()) QW_TRY(write(rows));
     }
   }
-  bytes_ = 0;
+  return {};
+}
+
+Result<void> ParkedRows::write(Rows& rows) {
+  QW_ASSIGN_OR_RETURN(const auto extent, file_.write(rows.bytes));
+  bytes_ -= rows.bytes.size();
+  rows.written.push_back(extent);
+  std::string().swap(rows.bytes);
   return {};
 }
 

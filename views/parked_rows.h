@@ -59,6 +59,7 @@ class ParkedRows {
     bool empty() const { return written.empty() && bytes.empty(); }
   };
   Result<void> write_all();
+  Result<void> write(Rows& rows);
   Result<std::string> take_piece(Rows& rows);
 
   storage::SpillFile& file_;

@@ -49,7 +49,8 @@ Result<void> Backfill::step(views::Dataflow& dataflow, const storage::Snapshot& 
     if (!input->done && !slice.over) QW_TRY(read_on(slice, *input));
   }
   if (read() && !slice.over) {
-    complete_ = dataflow.release(view_, [&] { return slice.enough(slice.rows_max); });
+    complete_ =
+        dataflow.release(view_, [&](uint64_t given) { return slice.enough(slice.rows + given); });
   }
   if (progress_) progress_(rows_);
   return {};

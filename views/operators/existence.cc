@@ -59,11 +59,6 @@ void ExistenceOperator::finish() {
   have_ready_ = false;
   next_ = 0;
   row_ = 0;
-  if (!some_absent()) return;
-  // One partition after the other.
-  std::stable_sort(order_.begin(), order_.end(), [](const Entry* a, const Entry* b) {
-    return partition_of(a->hash) < partition_of(b->hash);
-  });
 }
 
 std::optional<Operator::Wanted> ExistenceOperator::wanted() {
@@ -71,9 +66,16 @@ std::optional<Operator::Wanted> ExistenceOperator::wanted() {
   return Wanted{{&left_, &right_}, partition_of(order_[next_]->hash)};
 }
 
-std::vector<uint64_t> ExistenceOperator::wanted_keys() const {
-  std::vector<uint64_t> hashes;
+// From here on one partition after the other, this one first: its keys stand together.
+std::vector<uint64_t> ExistenceOperator::wanted_keys() {
   const uint32_t partition = partition_of(order_[next_]->hash);
+  const auto turn = [&](const Entry* entry) {
+    return (partition_of(entry->hash) - partition) % kPartitionCount;
+  };
+  // The first one may have been turned around in part.
+  std::stable_sort(order_.begin() + static_cast<std::ptrdiff_t>(next_) + 1, order_.end(),
+                   [&](const Entry* a, const Entry* b) { return turn(a) < turn(b); });
+  std::vector<uint64_t> hashes;
   for (size_t i = next_; i < order_.size() && partition_of(order_[i]->hash) == partition; ++i) {
     hashes.push_back(order_[i]->hash);
   }

@@ -35,7 +35,7 @@ class ExistenceOperator final : public Operator {
   bool needs_finish() const override { return true; }
   Spillable* probed(uint32_t) override { return &right_; }
   std::optional<Wanted> wanted() override;
-  std::vector<uint64_t> wanted_keys() const override;
+  std::vector<uint64_t> wanted_keys() override;
 
  private:
   struct Pending {

@@ -111,7 +111,7 @@ class GroupOperator final : public Operator {
 
    private:
     GroupOperator& owner_;
-    uint64_t away_ = 0;
+    uint64_t away_ = 0, live_before_ = 0;
   };
 
   struct Call {

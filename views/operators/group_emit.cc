@@ -490,7 +490,8 @@ void GroupOperator::Unit::drop_entries(uint32_t partition) {
   });
 }
 
-void GroupOperator::Unit::restoring(uint32_t) {
+void GroupOperator::Unit::restoring(uint32_t partition) {
+  live_before_ = owner_.table_.live(partition);
   owner_.each_bag([](BagCall& bag) { bag.restoring(); });
 }
 
@@ -498,7 +499,7 @@ void GroupOperator::Unit::restored(uint32_t partition) {
   owner_.each_bag([](BagCall& bag) { bag.restored(); });
   Arena arena;
   owner_.refresh_partition(partition, arena);
-  away_ -= std::min(away_, owner_.table_.live(partition));
+  away_ -= std::min(away_, owner_.table_.live(partition) - live_before_);
 }
 
 }  // namespace qw::views

@@ -73,7 +73,7 @@ class Operator {
     uint32_t partition;
   };
   virtual std::optional<Wanted> wanted() { return std::nullopt; }
-  virtual std::vector<uint64_t> wanted_keys() const { return {}; }
+  virtual std::vector<uint64_t> wanted_keys() { return {}; }
 
  protected:
   Host& host() const { return host_; }

@@ -111,14 +111,18 @@ void Residency::drop(Spillable& unit, uint32_t partition) {
   unit.spilled_table().drop(partition);
 }
 
+void Residency::refused(const Error& error) {
+  if (!stuck_) log::warn("operator state stays in memory: {}", error.to_string());
+  stuck_ = true;
+}
+
 // Writes what segments from the one at `from` on lie in.
 bool Residency::write_run(std::string& run, size_t from, Written& written) {
   if (run.empty()) return true;
   const auto extent = file_->write(run);
   run.clear();
   if (!extent) {
-    if (!stuck_) log::warn("operator state stays in memory: {}", extent.error().to_string());
-    stuck_ = true;
+    refused(extent.error());
     return false;
   }
   written.runs.push_back(*extent);
@@ -333,13 +337,18 @@ bool Residency::write_lent(Spillable& unit, uint32_t partition) {
   std::vector<std::unordered_map<uint32_t, std::vector<Spillable::Extent>>> made(parts.size());
   bool done = true;
   for (size_t i = 0; i < parts.size(); ++i) {
+    if (!parts[i]->changed_since_spill(partition)) continue;
     for (const uint32_t bucket : at.lent) {
       auto& extents = made[i][bucket];
       const uint32_t begin = bucket == 0 ? 0 : ends[bucket - 1];
       unit.spilled_table().choose(std::span(entries).subspan(begin, ends[bucket] - begin));
       done = done && parts[i]->write_out(partition, [&](std::string_view segment) {
         const auto extent = file_->write(segment);
-        if (extent) extents.push_back(*extent);
+        if (extent) {
+          extents.push_back(*extent);
+        } else {
+          refused(extent.error());
+        }
         return bool{extent};
       });
     }
@@ -370,6 +379,8 @@ Result<void> Residency::take_back(std::span<Spillable* const> units, uint32_t pa
     const auto rest =
         restore(*unit, partition, Some::all_but, (*unit->partitions_)[partition].lent);
     forget(*unit, partition);
+    (*unit->partitions_)[partition].touched = epoch_;
+    (*unit->partitions_)[partition].came = ++came_;
     if (!rest) result = rest;
   }
   return result;

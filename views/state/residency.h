@@ -156,6 +156,7 @@ class Residency {
   bool write(Spillable& unit, uint32_t partition);
   bool write(Spillable& unit, uint32_t partition, State& part, std::span<Entry* const> entries,
              std::span<const uint32_t> ends, Written& written);
+  void refused(const Error& error);  // by the file
   bool write_run(std::string& run, size_t from, Written& written);
   static bool has_changed(Spillable& unit, uint32_t partition);
   enum class Some : uint8_t { these, all_but };
