@@ -268,8 +268,7 @@ Result<void> Graph::provide(const Node& node, const Operator::Wanted& wanted) {
   if (!Residency::can_lend(wanted.units, wanted.partition, keys.size())) {
     return bring(wanted.units, wanted.partition);
   }
-  residency.relieve();
-  return residency.lend(wanted.units, wanted.partition, keys);
+  return lend(wanted.units, wanted.partition, keys);
 }
 
 bool Graph::failed(const Node& node) const {
@@ -356,6 +355,12 @@ Result<void> Graph::bring(std::span<Spillable* const> units, uint32_t partition)
   return {};
 }
 
+Result<void> Graph::lend(std::span<Spillable* const> units, uint32_t partition,
+                         std::span<const uint64_t> hashes) {
+  residency.relieve(units, uint64_t{1} << partition);
+  return residency.lend(units, partition, hashes);
+}
+
 void Graph::release_parked(Node& node) {
   if (node.parked == nullptr) return;
   for (uint32_t p = 0; p < kPartitionCount; ++p) {
@@ -400,8 +405,7 @@ Result<bool> Graph::release_few(Node& node, std::span<Spillable* const> units, u
       divide_arena_.rewind(mark);
     });
   }
-  residency.relieve();
-  QW_TRY(residency.lend(units, partition, hashes));
+  QW_TRY(lend(units, partition, hashes));
   for (const ParkedRows::Piece& piece : pieces) node.parked->give(piece, giver(node));
   finish_part(node);
   if (failed(node) && node.op != nullptr) {
@@ -431,15 +435,12 @@ bool Graph::release(ObjectId view, const std::function<bool(uint64_t rows)>& eno
   for (const auto& node : nodes) {
     if (node->view != view) continue;
     // Those behind wait: this one gives them more.
-    for (; node->patient != 0; node->patient &= node->patient - 1) {
-      if (node->parked == nullptr) continue;
-      const auto partition = static_cast<uint32_t>(__builtin_ctzll(node->patient));
-      if ((node->parked->partitions() >> partition & 1) == 0) continue;
-      if (!release(*node, partition, enough)) return false;
-      if (enough()) {
-        node->patient &= node->patient - 1;
-        return false;
-      }
+    while (node->patient != 0) {
+      const auto p = static_cast<uint32_t>(__builtin_ctzll(node->patient));
+      const bool waits = node->parked != nullptr && (node->parked->partitions() >> p & 1) != 0;
+      if (waits && !release(*node, p, enough)) return false;
+      node->patient &= node->patient - 1;
+      if (waits && enough()) return false;
     }
   }
   return true;

@@ -163,6 +163,8 @@ class Graph {
   bool break_largest(Blame blame, Of of = Of::all, uint64_t bytes_min = 1);
   void free_broken();
   Result<void> bring(std::span<Spillable* const> units, uint32_t partition);
+  Result<void> lend(std::span<Spillable* const> units, uint32_t partition,
+                    std::span<const uint64_t> hashes);
   bool failed(const Node& node) const;
   Arena index_arena_, divide_arena_;
   uint32_t produced_ = 0;       // batches since memory was looked at

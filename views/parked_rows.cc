@@ -108,8 +108,7 @@ Result<bool> ParkedRows::take(uint32_t partition, const Taker& taker, const Enou
       }
     }
   }
-  waiting_ &= ~(uint64_t{1} << partition);
-  counts_[partition] = 0;
+  forget(partition);
   return true;
 }
 
@@ -122,8 +121,7 @@ Result<std::vector<ParkedRows::Piece>> ParkedRows::take_pieces(uint32_t partitio
       pieces.push_back({port, std::move(records)});
     }
   }
-  waiting_ &= ~(uint64_t{1} << partition);
-  counts_[partition] = 0;
+  forget(partition);
   return pieces;
 }
 

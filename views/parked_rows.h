@@ -41,7 +41,7 @@ class ParkedRows {
   using Enough = std::function<bool()>;
   Result<bool> take(uint32_t partition, const Taker& taker, const Enough& enough = {});
   void forget(uint32_t partition);
-  // How many wait.
+  // At most so many wait.
   uint64_t rows(uint32_t partition) const { return counts_[partition]; }
   // The same in two steps, for a few rows: all that wait now, in memory, and what is in a piece.
   struct Piece {

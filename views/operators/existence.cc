@@ -2,6 +2,7 @@
 #include "views/operators/existence.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/base/assert.h"
 
@@ -59,6 +60,7 @@ void ExistenceOperator::finish() {
   have_ready_ = false;
   next_ = 0;
   row_ = 0;
+  by_partition_ = false;
 }
 
 std::optional<Operator::Wanted> ExistenceOperator::wanted() {
@@ -66,15 +68,17 @@ std::optional<Operator::Wanted> ExistenceOperator::wanted() {
   return Wanted{{&left_, &right_}, partition_of(order_[next_]->hash)};
 }
 
-// From here on one partition after the other, this one first: its keys stand together.
+// From the first call on keys go by partition, so that those of each stand together.
 std::vector<uint64_t> ExistenceOperator::wanted_keys() {
   const uint32_t partition = partition_of(order_[next_]->hash);
   const auto turn = [&](const Entry* entry) {
     return (partition_of(entry->hash) - partition) % kPartitionCount;
   };
-  // The first one may have been turned around in part.
-  std::stable_sort(order_.begin() + static_cast<std::ptrdiff_t>(next_) + 1, order_.end(),
-                   [&](const Entry* a, const Entry* b) { return turn(a) < turn(b); });
+  if (!std::exchange(by_partition_, true)) {
+    // The first one may have been turned around in part.
+    std::stable_sort(order_.begin() + static_cast<std::ptrdiff_t>(next_) + 1, order_.end(),
+                     [&](const Entry* a, const Entry* b) { return turn(a) < turn(b); });
+  }
   std::vector<uint64_t> hashes;
   for (size_t i = next_; i < order_.size() && partition_of(order_[i]->hash) == partition; ++i) {
     hashes.push_back(order_[i]->hash);

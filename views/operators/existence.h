@@ -55,6 +55,7 @@ class ExistenceOperator final : public Operator {
   Arena arena_, out_arena_;
   Batch ready_;
   bool have_ready_ = false, finishing_ = false;
+  bool by_partition_ = false;  // so order_ stands, from next_ on
   size_t next_ = 0;
   uint32_t row_ = 0;  // next left row of the key being turned around
 };

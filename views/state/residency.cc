@@ -15,8 +15,8 @@ namespace {
 
 // A table is split when it is larger than this part of the limit.
 constexpr uint64_t kSplitPart = 64;
-// Memory of a partition per bucket; what is written of it is about a third. The smaller one goes
-// with limits at which partitions have a few rows.
+// Memory of a partition per bucket, at most. The smaller one goes with limits at which partitions
+// have a few rows.
 constexpr uint64_t kBucketBytesMin = 64, kBucketBytesMax = 8 << 10;
 constexpr uint32_t kBucketBitsMax = 12;
 // Buckets are lent when they are at most this part of all.
@@ -330,7 +330,7 @@ bool Residency::has_changed(Spillable& unit, uint32_t partition) {
 // Writes the lent buckets of the partition once more; false when the file did not take them.
 bool Residency::write_lent(Spillable& unit, uint32_t partition) {
   Spillable::Partition& at = (*unit.partitions_)[partition];
-  std::vector<Entry*> entries, chosen;
+  std::vector<Entry*> entries;
   std::vector<uint32_t> ends;
   unit.spilled_table().sort(partition, at.bits, entries, ends);
   const std::vector<State*> parts = unit.parts();
