@@ -26,6 +26,8 @@ struct GeneratorOptions {
   uint64_t cardinality_max = 0;
   // NEXMARK: share of bids on the four hot channels (Flink 0.5, Feldera 0.99).
   double hot_channel_ratio = 0.5;
+  // NEXMARK: false = views may not count on it that rows only ever come (none are removed).
+  bool append_only = true;
   // KEY VALUE: how many keys, and the bytes of a row's payload.
   static constexpr uint64_t kValueBytesMax = 4096;
   uint64_t keys = 1'000'000;

@@ -44,7 +44,7 @@ enum class SourceKind : uint8_t { kafka, postgres, counter, auction, nexmark, ke
 //                        on_data_loss ('error' | 'continue'), csv_delimiter, unix_time_unit (s, ms,
 //                        us: of JSON numbers in timestamp columns)
 //   generators:          tick_interval, up_to, seed, rate, batch_size, max_cardinality, event_rate,
-//                        start_time, hot_channel_ratio, keys, value_size
+//                        start_time, hot_channel_ratio, append_only, keys, value_size
 using Options = std::map<std::string, std::string, std::less<>>;
 
 enum class Format : uint8_t { none, json, text, bytes, csv };

@@ -82,6 +82,7 @@ Result<std::unique_ptr<Source>> GeneratorSource::create(const SourceConfig& conf
   }
   if (nexmark) {
     source->generator_options_.hot_channel_ratio = reader.number("hot_channel_ratio", 0.5, 0, 1);
+    source->generator_options_.append_only = reader.boolean("append_only", true);
   }
   if (config.kind == SourceKind::key_value) {
     GeneratorOptions& options = source->generator_options_;
@@ -115,7 +116,11 @@ Result<void> GeneratorSource::describe_proctime(SourceTable& table) const {
                       .with_hint("INCLUDE PROCTIME AS gives the column another name."));
     }
     // A row that is removed by all its values would have to say when it came.
-    QW_ASSERT(!table.primary_key.empty() || table.append_only);
+    if (table.primary_key.empty() && !table.append_only) {
+      return fail(feature_not_supported(fmt::format(
+          "INCLUDE PROCTIME for table \"{}\", whose rows may be removed and have no key",
+          table.name)));
+    }
     table.columns.push_back({name, TypeId::timestamptz, false});
   }
   return {};

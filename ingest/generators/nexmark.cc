@@ -134,7 +134,7 @@ int64_t active_person(EventRandom& random, uint64_t event) {
 
 Column column(std::string name, Type type) { return {std::move(name), type, false}; }
 
-std::vector<SourceTable> nexmark_tables() {
+std::vector<SourceTable> nexmark_tables(bool append_only) {
   std::vector<SourceTable> tables(3);
   const Type int8 = TypeId::int8, text = TypeId::text, timestamp = TypeId::timestamp;
   tables[0].name = "person";
@@ -157,7 +157,8 @@ std::vector<SourceTable> nexmark_tables() {
                        column("extra", text)};
   tables[2].monotone = {5};
   for (SourceTable& table : tables) {
-    table.append_only = true;
+    table.append_only = append_only;
+    if (!append_only) table.monotone.clear();
     table.upstream = table.name;
   }
   return tables;
@@ -171,7 +172,7 @@ class Nexmark final : public Generator {
         horizon_us_(static_cast<uint64_t>(
             interval_us_ * static_cast<double>(kAuctionsInFlight * kBlockEvents / kBlockAuctions))),
         hot_channel_threshold_(static_cast<uint64_t>(options.hot_channel_ratio * 4294967296.0)),
-        tables_(nexmark_tables()) {}
+        tables_(nexmark_tables(options.append_only)) {}
 
   const std::vector<SourceTable>& tables() const override { return tables_; }
 

@@ -69,12 +69,13 @@ Result<void> run_case(const Case& which, const NexmarkOptions& options, const st
   QW_ASSIGN_OR_RETURN(const auto database, Database::open(database_options));
   QW_ASSIGN_OR_RETURN(const auto session, database->connect({}));
   session->commit_at_once(true);
-  QW_TRY(run_sql(*session,
-                 fmt::format("CREATE SOURCE nexmark FROM LOAD GENERATOR NEXMARK (UP_TO {}, "
-                             "EVENT_RATE {:.0f}, BATCH_SIZE {}, HOT_CHANNEL_RATIO {}, "
-                             "START_TIME '2026-01-01 00:00:00'){}",
-                             options.events, rate, options.batch_events, options.hot_channel_ratio,
-                             which.query->proctime ? " INCLUDE PROCTIME" : "")));
+  QW_TRY(run_sql(
+      *session,
+      fmt::format("CREATE SOURCE nexmark FROM LOAD GENERATOR NEXMARK (UP_TO {}, "
+                  "EVENT_RATE {:.0f}, BATCH_SIZE {}, HOT_CHANNEL_RATIO {}, "
+                  "START_TIME '2026-01-01 00:00:00', APPEND_ONLY {}){}",
+                  options.events, rate, options.batch_events, options.hot_channel_ratio,
+                  which.query->append_only, which.query->proctime ? " INCLUDE PROCTIME" : "")));
   QW_TRY(run_sql(*session, fmt::format("CREATE MATERIALIZED VIEW {} AS {}", which.query->name,
                                        which.query->sql)));
   QW_ASSIGN_OR_RETURN(const Measured measured, drain(measurement, options.events));

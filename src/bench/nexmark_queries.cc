@@ -132,6 +132,7 @@ constexpr std::array kQueries = {
                  "SELECT p.name, p.city, p.state, a.id FROM auction a JOIN person p "
                  "ON a.seller = p.id WHERE a.category = 10 AND p.state IN ('OR', 'ID', 'CA')"},
     NexmarkQuery{"q4", kQ4},
+    NexmarkQuery{"q4_general", kQ4, false, false},
     NexmarkQuery{"q5", kQ5},
     NexmarkQuery{"q7", kQ7},
     NexmarkQuery{"q8", kQ8},

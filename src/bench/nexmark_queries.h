@@ -9,7 +9,8 @@ namespace qw::bench {
 struct NexmarkQuery {
   std::string_view name;
   std::string_view sql;
-  bool proctime = false;  // reads when rows were taken in
+  bool proctime = false;    // reads when rows were taken in
+  bool append_only = true;  // false: as over tables whose rows may change
 };
 
 std::span<const NexmarkQuery> nexmark_queries();

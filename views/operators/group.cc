@@ -57,11 +57,11 @@ uint32_t plan_payload(const GroupSpec& spec) {
   for (const auto& call : spec.calls) {
     const std::vector<Type> arguments = pick_types(spec.input, call.arguments);
     const auto sum = accumulator_of(call, arguments, spec);
-    bytes += sum != nullptr ? state_bytes(*sum) : static_cast<uint32_t>(sizeof(BagCall::Slot));
+    bytes += sum != nullptr ? state_bytes(*sum) : BagCall::kSlotBytes;
   }
   for (const uint32_t group : spec.groups) {
     if (has_spellings(spec.input[group])) {
-      bytes += static_cast<uint32_t>(sizeof(BagCall::Slot));
+      bytes += BagCall::kSlotBytes;
       break;
     }
   }
@@ -141,9 +141,9 @@ Result<void> GroupOperator::add_calls() {
       if (is_collected(kind)) bag.order = from.order;
       bag.input = spec_.input;
       bag.result = from.type;
-      call.bag = std::make_unique<BagCall>(std::move(bag), encoder_, table_);
+      call.bag = BagCall::make(std::move(bag), encoder_, table_);
       call.bag->offset = offset;
-      offset += static_cast<uint32_t>(sizeof(BagCall::Slot));
+      offset += BagCall::kSlotBytes;
     }
     if (gate_of[c].first != SIZE_MAX) {
       call.gate = gates_[gate_of[c].first].get();
@@ -159,9 +159,9 @@ Result<void> GroupOperator::add_calls() {
     bag.spelling = true;
     for (const uint32_t g : lossy_) bag.arguments.push_back(spec_.groups[g]);
     bag.input = spec_.input;
-    spelling_ = std::make_unique<BagCall>(std::move(bag), encoder_, table_);
+    spelling_ = BagCall::make(std::move(bag), encoder_, table_);
     spelling_->offset = offset;
-    offset += static_cast<uint32_t>(sizeof(BagCall::Slot));
+    offset += BagCall::kSlotBytes;
   }
   // Panes take back what they have given out of a window.
   panes_ = !spec_.runs_once && spec_.hop.count > 1 && spec_.hop.count <= kPaneWindowsMax &&

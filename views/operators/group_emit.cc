@@ -443,7 +443,7 @@ void GroupOperator::refresh_partition(uint32_t partition, Arena& arena) {
   table_.each(partition, [&](Entry* entry) {
     bool empty = !has_rows(entry->payload()) && !spec_.single_row;
     each_bag([&](BagCall& bag) {
-      empty = empty && bag.empty(entry);
+      empty = empty && bag.size(entry) == 0;
       bag.refresh(entry, style, arena);
     });
     if (empty) gone.push_back(entry);
