@@ -201,7 +201,7 @@ Result<bool> EpochLoop::apply_write(const ClientWrite& write) {
   for (const ClientWrite::Table& table : write.tables) {
     RelationDeltaBuilder* target = builder(table.relation);
     if (target == nullptr) return false;  // dropped meanwhile: the retry will say so
-    QW_ASSIGN_OR_RETURN(const bool holds, target->holds(table.writes));
+    QW_ASSIGN_OR_RETURN(const bool holds, target->holds(table.writes, table.seen));
     if (!holds) return false;
   }
   QW_TRY(claim_unique(write));

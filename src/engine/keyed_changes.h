@@ -56,6 +56,9 @@ class KeyedChanges {
   }
   // While not indexed().
   void append(Op op, std::string_view key, std::string_view row);
+  // As one of these, where it is known what stands under the key. An epoch's log is made of the
+  // ones or of the others. REQUIRES: follows(key).
+  void append_seen(std::string_view key, std::string_view before, std::string_view after);
 
   // Turns the log into the map and makes sure that every key has an entry there. New keys are
   // copied into `bytes`.
@@ -73,13 +76,15 @@ class KeyedChanges {
   void release() {
     // An empty list assigned to a vector leaves it its memory.
     log_ = std::vector<Entry>();
+    seen_ = std::vector<std::string_view>();
     map_ = decltype(map_)();
     net_ = std::vector<Net>();
   }
 
   // What release() would give back, about.
   size_t kept_bytes() const {
-    return log_.capacity() * sizeof(Entry) + net_.capacity() * sizeof(Net) +
+    return log_.capacity() * sizeof(Entry) + seen_.capacity() * sizeof(std::string_view) +
+           net_.capacity() * sizeof(Net) +
            map_.capacity() * (sizeof(std::string_view) + sizeof(Pending));
   }
 
@@ -106,6 +111,7 @@ class KeyedChanges {
   bool indexed_ = false;
   bool ascending_ = true;  // the log's keys, each greater than the one before
   std::vector<Entry> log_;
+  std::vector<std::string_view> seen_;  // the old rows of log_; empty = unknown
   absl::flat_hash_map<std::string_view, Pending, StringHash, StringEqual> map_;
   std::vector<Net> net_;
 };

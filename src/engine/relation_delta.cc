@@ -44,6 +44,7 @@ RelationDeltaBuilder::RelationDeltaBuilder(std::shared_ptr<const RelationLayout>
 
 void RelationDeltaBuilder::begin(const storage::Snapshot& latest, uint64_t next_sequence) {
   latest_ = &latest;
+  if (!changed_) changed_ = latest.epoch();
   next_sequence_ = next_sequence;
   keyed_.begin(latest);
   counts_.clear();
@@ -249,7 +250,7 @@ Result<std::string_view> RelationDeltaBuilder::current(std::string_view key) {
   return keyed_.at(key).after;
 }
 
-Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
+Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes, Epoch seen) {
   if (layout_->mode() == KeyMode::multiset) {
     // Copies that go must be there; those of one request are summed first.
     if (std::all_of(writes.begin(), writes.end(), [](auto& write) { return write.count >= 0; })) {
@@ -267,10 +268,12 @@ Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes) {
     return true;
   }
   QW_ASSERT(layout_->mode() == KeyMode::keyed);
+  const bool follows = follow(writes);
+  if (follows && seen >= changed_) return true;
   std::vector<std::string_view> keys;
   keys.reserve(writes.size());
   for (const RowWrite& write : writes) keys.push_back(write.key);
-  if (follow(writes)) {
+  if (follows) {
     std::vector<std::optional<std::string_view>> stored(keys.size());
     QW_TRY(latest_->get_many(layout_->id(), keys, stored));
     for (size_t i = 0; i < writes.size(); ++i) {
@@ -304,13 +307,8 @@ void RelationDeltaBuilder::apply(std::span<const RowWrite> writes) {
     for (const RowWrite& write : writes) keyed_.at(write.key).after = write.row;
     return;
   }
-  for (const RowWrite& write : writes) {
-    // holds() has seen that what is expected is there.
-    const auto op = !row_exists(write.row)       ? KeyedChanges::Op::remove
-                    : row_exists(write.expected) ? KeyedChanges::Op::put
-                                                 : KeyedChanges::Op::insert;
-    keyed_.append(op, write.key, write.row);
-  }
+  // holds() has seen that what is expected is there.
+  for (const RowWrite& write : writes) keyed_.append_seen(write.key, write.expected, write.row);
 }
 
 void RelationDeltaBuilder::add_weighted(const Batch& batch) {
@@ -361,6 +359,8 @@ void RelationDeltaBuilder::each_batch(const std::function<void(const Batch&)>& o
 }
 
 Result<storage::RelationDelta> RelationDeltaBuilder::finish() {
+  // Also of an epoch that is begun anew: saying so of one too many costs a look at the rows.
+  changed_ = Epoch{latest_->epoch().value + 1};
   switch (layout_->mode()) {
     case KeyMode::keyed:
       if (!weighted_.empty()) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,8 +60,9 @@ class RelationDeltaBuilder {
   Result<void> truncate();
   // What stands under `key` now, with this epoch's changes so far; data() == nullptr = nothing.
   Result<std::string_view> current(std::string_view key);
-  // Whether what the session has seen still stands; then apply() may follow.
-  Result<bool> holds(std::span<const RowWrite> writes);
+  // Whether what the session has seen, in a snapshot of epoch `seen`, still stands; then apply()
+  // may follow. Without changes since, rows in the order of their keys are not looked up again.
+  Result<bool> holds(std::span<const RowWrite> writes, Epoch seen);
   void apply(std::span<const RowWrite> writes);
   // A view's output, rows with weights.
   void add_weighted(const Batch& batch);
@@ -113,8 +115,9 @@ class RelationDeltaBuilder {
   std::shared_ptr<const RelationLayout> layout_;
   const storage::Snapshot* latest_ = nullptr;
   uint64_t next_sequence_ = 0;
-  Arena arena_;    // keys and rows of this epoch, until the store has staged them
-  Arena scratch_;  // per batch
+  std::optional<Epoch> changed_;  // the last epoch that may have changed a row
+  Arena arena_;                   // keys and rows of this epoch, until the store has staged them
+  Arena scratch_;                 // per batch
   KeyedChanges keyed_;
   absl::flat_hash_map<std::string_view, int64_t, StringHash, StringEqual> counts_;
   std::vector<Weighted> weighted_, of_key_;

@@ -72,7 +72,7 @@ void StatementWrites::merge_into(TxnBuffer& buffer) const {
 }
 
 void StatementWrites::move_into(ClientWrite& write) {
-  write.tables.push_back({layout_->id(), std::exchange(writes_, {})});
+  write.tables.push_back({layout_->id(), std::exchange(writes_, {}), snapshot_->epoch()});
   write.size += bytes_->reserved_bytes();
   write.bytes = std::move(bytes_);
   bytes_ = std::make_unique<Arena>();

@@ -19,6 +19,8 @@ struct BigRows {
   // Open addressing: the hash above, position + 1 below; 0 = empty. At most half of them are used.
   std::vector<uint64_t, PageAllocator<uint64_t>> slots;
 
+  static constexpr size_t kSlotsAhead = 8, kRowsAhead = 16;
+
   size_t mask() const { return slots.size() - 1; }
   uint32_t find(std::string_view row, uint32_t hash) const {
     for (size_t at = hash & mask(); slots[at] != 0; at = (at + 1) & mask()) {
@@ -37,9 +39,12 @@ struct BigRows {
       insert(rows[position]->hash, position);
     }
   }
-  // The last row takes the place of the one that goes.
+  // The last row takes the place of the one that goes. Where many go, those before it are the next
+  // to move: their memory is asked for.
   void remove(uint32_t position) {
     const size_t last = rows.size() - 1;
+    if (last >= kRowsAhead) __builtin_prefetch(rows[last - kRowsAhead]);
+    if (last >= kSlotsAhead) __builtin_prefetch(&slots[rows[last - kSlotsAhead]->hash & mask()]);
     clear(slot_of(position));
     if (position != last) {
       uint64_t& moved = slots[slot_of(last)];

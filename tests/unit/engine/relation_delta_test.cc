@@ -39,6 +39,7 @@ class Relation {
     begin();
     return net;
   }
+  Epoch epoch() const { return latest_.epoch(); }
   std::string stored() { return stored_text(*layout_, latest_); }
   int64_t row_count() { return value_of(stored_row_count(*layout_, latest_)); }
   // A chunk of a source; `kept` marks the rows whose note is unchanged.
@@ -188,7 +189,7 @@ TEST_CASE("requests of an epoch see each other, in order of keys or not") {
   Relation table(relation_of(ObjectId{1}, true));
   const RelationLayout& layout = table.builder.layout();
   const auto take = [&](const Request& request) {
-    const bool holds = value_of(table.builder.holds(request.writes));
+    const bool holds = value_of(table.builder.holds(request.writes, Epoch{0}));
     if (holds) table.builder.apply(request.writes);
     return holds;
   };
@@ -207,6 +208,31 @@ TEST_CASE("requests of an epoch see each other, in order of keys or not") {
   CHECK(take(right));
   CHECK_FALSE(take(right));
   CHECK(table.commit() == "-1x 3 b, 3 g, -1x 4 b, 4 g");
+}
+
+TEST_CASE("what a session has seen is looked up once the relation has changed") {
+  Relation table(relation_of(ObjectId{1}, true));
+  const RelationLayout& layout = table.builder.layout();
+  const auto take = [&](const Request& request, Epoch seen) {
+    const bool holds = value_of(table.builder.holds(request.writes, seen));
+    if (holds) table.builder.apply(request.writes);
+    return holds;
+  };
+  const Request made(layout, {{1, "a"}, {2, "a"}, {3, "a"}}, "");
+  CHECK(take(made, table.epoch()));
+  table.commit();
+  const Epoch filled = table.epoch();
+  const Request changed(layout, {{1, "b"}, {3, "b"}}, "a"),
+      stale(layout, {{2, "c"}, {3, "c"}}, "a"), fresh(layout, {{2, "d"}}, "a");
+  CHECK(take(changed, filled));
+  CHECK_FALSE(take(stale, filled));  // by this epoch's own changes
+  CHECK(take(fresh, filled));
+  CHECK(table.commit() == "-1x 1 a, 1 b, -1x 2 a, 2 d, -1x 3 a, 3 b");
+  CHECK_FALSE(take(stale, filled));
+  const Request last(layout, {{1, "e"}, {3, "e"}}, "b");
+  CHECK(take(last, filled));  // looked up: it stands there
+  CHECK(table.commit() == "-1x 1 b, 1 e, -1x 3 b, 3 e");
+  CHECK(table.stored() == "1 e, 2 d, 3 e");
 }
 
 TEST_CASE("a builder that is released has given its memory back") {
