@@ -129,20 +129,18 @@ void Backfill::hydrate(Slice& slice, const RelationLayout& layout, const Batch& 
 void Backfill::note(const RelationDeltaBuilder& changed) {
   for (const auto& input : inputs_) {
     if (input->layout->id() != changed.layout().id()) continue;
-    const RelationDeltaBuilder::Net net = changed.net();
     const KeyMode mode = changed.layout().mode();
-    QW_ASSERT(mode != KeyMode::keyed || net.keys.size() == net.rows.size());
-    changed_ += net.rows.size();
-    for (size_t i = 0; i < net.rows.size(); ++i) {
+    changed_ += changed.net_rows();
+    changed.each_net([&](std::string_view key, std::string_view row, int64_t weight) {
       // New rows of a sequence lie beyond any scan; the whole row is the key of a multiset.
       const bool passed = mode == KeyMode::sequence ? input->done
-                          : mode == KeyMode::keyed  ? input->passed(net.keys[i])
-                                                    : input->passed(net.rows[i]);
-      if (!passed) continue;
-      input->rows.emplace_back(input->bytes.copy(net.rows[i]), net.rows[i].size());
-      input->weights.push_back(net.weights.empty() ? 1 : net.weights[i]);
+                          : mode == KeyMode::keyed  ? input->passed(key)
+                                                    : input->passed(row);
+      if (!passed) return;
+      input->rows.emplace_back(input->bytes.copy(row), row.size());
+      input->weights.push_back(weight);
       ++noted_;
-    }
+    });
   }
 }
 

@@ -31,7 +31,7 @@ bool EpochLoop::makes_much(const Deltas& deltas) const {
     for (size_t i = 0; i < seen; ++i) {
       bytes += changes[i * step].key().size() + changes[i * step].row().size();
     }
-    const size_t rows = active_.at(relation)->net().rows.size();
+    const size_t rows = active_.at(relation)->net_rows();
     changed.emplace_back(relation, bytes / seen * changes.size() + kWorkPerRow * rows);
     once += changed.back().second;
   }

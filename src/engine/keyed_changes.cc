@@ -56,32 +56,33 @@ void KeyedChanges::begin(const storage::Snapshot& latest) {
   latest_ = &latest;
   indexed_ = false;
   ascending_ = true;
+  last_key_.reset();
   log_.clear();
-  seen_.clear();
+  seen_ = false;
   map_.clear();
   net_.clear();
 }
 
 void KeyedChanges::append_seen(std::string_view key, std::string_view before,
                                std::string_view after) {
-  QW_ASSERT(seen_.size() == log_.size());
-  log_.push_back({key, after, row_exists(after) ? Op::put : Op::remove});
-  seen_.push_back(before);
+  QW_ASSERT(!indexed_ && log_.empty());
+  seen_ = true;
+  last_key_ = key;
+  if (!same_row(before, after)) net_.push_back({key, before, after});
 }
 
 void KeyedChanges::append(Op op, std::string_view key, std::string_view row) {
-  QW_ASSERT(!indexed_ && seen_.empty());
-  if (!log_.empty() && ascending_) ascending_ = log_.back().key < key;
+  QW_ASSERT(!indexed_ && !seen_);
+  ascending_ = follows(key);
+  last_key_ = key;
   log_.push_back({key, op == Op::remove ? kNoRow : row, op});
 }
 
 Result<void> KeyedChanges::index() {
   indexed_ = true;
   std::vector<std::string_view> unknown;
-  for (size_t i = 0; i < seen_.size(); ++i) {
-    map_.emplace(log_[i].key, Pending{seen_[i], log_[i].row});
-  }
-  if (!seen_.empty()) log_.clear();
+  for (const Net& change : net_) map_.emplace(change.key, Pending{change.before, change.after});
+  net_.clear();
   for (const Entry& entry : log_) {
     const auto [where, fresh] = map_.try_emplace(entry.key, Pending{kNoRow, kNoRow});
     where->second.after = entry.row;
@@ -137,6 +138,7 @@ void KeyedChanges::erase_stored(std::string_view key, std::string_view row) {
 }
 
 Result<std::span<const KeyedChanges::Net>> KeyedChanges::finish() {
+  if (seen_ && !indexed_) return std::span<const Net>(net_);
   net_.clear();
   if (indexed_) {
     net_map();
@@ -194,14 +196,8 @@ std::vector<KeyedChanges::Ranked> KeyedChanges::sorted_log() const {
 
 Result<void> KeyedChanges::net_log() {
   if (log_.empty()) return {};
-  net_.reserve(log_.size());
-  if (!seen_.empty()) {
-    for (size_t i = 0; i < seen_.size(); ++i) {
-      if (!same_row(seen_[i], log_[i].row)) net_.push_back({log_[i].key, seen_[i], log_[i].row});
-    }
-    return {};
-  }
   const std::vector<Ranked> order = sorted_log();
+  net_.reserve(log_.size());
   std::vector<std::string_view> keys;
   std::vector<uint32_t> unknown;  // of net_: whose old row is to be read
   for (size_t from = 0; from < order.size();) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -49,16 +50,18 @@ class KeyedChanges {
   void begin(const storage::Snapshot& latest);
 
   bool indexed() const { return indexed_; }
-  bool empty() const { return log_.empty() && map_.empty(); }
-  // The log is in the order of keys, and this one comes after all of it.
+  bool empty() const { return log_.empty() && map_.empty() && !seen_; }
+  // All that has come is in the order of keys, and this one comes after it.
   bool follows(std::string_view key) const {
-    return !indexed_ && ascending_ && (log_.empty() || log_.back().key < key);
+    return !indexed_ && ascending_ && (!last_key_ || *last_key_ < key);
   }
   // While not indexed().
   void append(Op op, std::string_view key, std::string_view row);
-  // As one of these, where it is known what stands under the key. An epoch's log is made of the
-  // ones or of the others. REQUIRES: follows(key).
+  // Where it is known what stands under the key: netted at once. Until the map is made an epoch has
+  // changes of this kind or of the other. REQUIRES: follows(key).
   void append_seen(std::string_view key, std::string_view before, std::string_view after);
+  // So many are to come.
+  void expect(size_t changes) { net_.reserve(net_.size() + changes); }
 
   // Turns the log into the map and makes sure that every key has an entry there. New keys are
   // copied into `bytes`.
@@ -76,15 +79,13 @@ class KeyedChanges {
   void release() {
     // An empty list assigned to a vector leaves it its memory.
     log_ = std::vector<Entry>();
-    seen_ = std::vector<std::string_view>();
     map_ = decltype(map_)();
     net_ = std::vector<Net>();
   }
 
   // What release() would give back, about.
   size_t kept_bytes() const {
-    return log_.capacity() * sizeof(Entry) + seen_.capacity() * sizeof(std::string_view) +
-           net_.capacity() * sizeof(Net) +
+    return log_.capacity() * sizeof(Entry) + net_.capacity() * sizeof(Net) +
            map_.capacity() * (sizeof(std::string_view) + sizeof(Pending));
   }
 
@@ -110,8 +111,9 @@ class KeyedChanges {
   const storage::Snapshot* latest_ = nullptr;
   bool indexed_ = false;
   bool ascending_ = true;  // the log's keys, each greater than the one before
+  std::optional<std::string_view> last_key_;
   std::vector<Entry> log_;
-  std::vector<std::string_view> seen_;  // the old rows of log_; empty = unknown
+  bool seen_ = false;  // net_ is what append_seen() has made of it
   absl::flat_hash_map<std::string_view, Pending, StringHash, StringEqual> map_;
   std::vector<Net> net_;
 };

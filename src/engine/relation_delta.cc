@@ -53,6 +53,8 @@ void RelationDeltaBuilder::begin(const storage::Snapshot& latest, uint64_t next_
   came_rows_ = 0;
   came_whole_ = true;
   shrank_ = false;
+  keyed_net_ = {};
+  keyed_net_rows_ = 0;
   net_keys_.clear();
   net_rows_.clear();
   net_weights_.clear();
@@ -66,6 +68,8 @@ void RelationDeltaBuilder::begin(const storage::Snapshot& latest, uint64_t next_
 
 void RelationDeltaBuilder::release() {
   keyed_.release();
+  keyed_net_ = {};
+  keyed_net_rows_ = 0;
   // An empty list assigned to a vector leaves it its memory.
   order_ = ByteOrder();
   of_key_ = std::vector<Weighted>();
@@ -113,12 +117,6 @@ Result<void> RelationDeltaBuilder::insert(const Batch& batch) {
   }
   scratch_.reset();
   return {};
-}
-
-void RelationDeltaBuilder::add_net(std::string_view key, std::string_view row, int64_t weight) {
-  net_keys_.push_back(key);
-  net_rows_.push_back(row);
-  net_weights_.push_back(weight);
 }
 
 // The row `row` of the chunk with its kept columns taken from a stored row.
@@ -308,6 +306,7 @@ void RelationDeltaBuilder::apply(std::span<const RowWrite> writes) {
     return;
   }
   // holds() has seen that what is expected is there.
+  keyed_.expect(writes.size());
   for (const RowWrite& write : writes) keyed_.append_seen(write.key, write.expected, write.row);
 }
 
@@ -345,17 +344,26 @@ void RelationDeltaBuilder::each_batch(const std::function<void(const Batch&)>& o
     for (const Batch& batch : came_) on_batch(batch);
     return;
   }
-  const std::span<const std::string_view> rows = net_rows_;
-  for (size_t at = 0; at < rows.size(); at += kBatchRowsMax) {
-    const size_t count = std::min<size_t>(kBatchRowsMax, rows.size() - at);
+  std::vector<std::string_view> rows;
+  std::vector<int64_t> weights;
+  const bool weighted = !net_weights_.empty() || !keyed_net_.empty();
+  const auto flush = [&] {
     // Old rows lie where they were stored, each in other lines of memory.
-    for (const std::string_view row : rows.subspan(at, count)) prefetch_row(row);
+    for (const std::string_view row : rows) prefetch_row(row);
     Batch batch;
-    layout_->unpack(rows.subspan(at, count), scratch_, batch);
-    if (!net_weights_.empty()) batch.weights = net_weights_.data() + at;
+    layout_->unpack(rows, scratch_, batch);
+    if (weighted) batch.weights = weights.data();
     on_batch(batch);
     scratch_.reset();
-  }
+    rows.clear();
+    weights.clear();
+  };
+  each_net([&](std::string_view, std::string_view row, int64_t weight) {
+    rows.push_back(row);
+    weights.push_back(weight);
+    if (rows.size() == kBatchRowsMax) flush();
+  });
+  if (!rows.empty()) flush();
 }
 
 Result<storage::RelationDelta> RelationDeltaBuilder::finish() {
@@ -394,21 +402,16 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_keyed() {
   storage::RelationDelta delta;
   delta.relation = layout_->id();
   delta.changes.reserve(changed.size());
+  keyed_net_ = changed;
   for (const KeyedChanges::Net& entry : changed) {
-    if (row_exists(entry.before)) {
-      add_net(entry.key, entry.before, -1);
-      --delta.rows_added;
-    }
-    if (row_exists(entry.after)) {
-      add_net(entry.key, entry.after, 1);
-      ++delta.rows_added;
-      delta.changes.push_back(storage::RowChange::put(entry.key, entry.after));
-    } else {
-      delta.changes.push_back(storage::RowChange::erase(entry.key));
-    }
+    const bool goes = row_exists(entry.before), comes = row_exists(entry.after);
+    keyed_net_rows_ += size_t{goes} + size_t{comes};
+    delta.rows_added += int64_t{comes} - int64_t{goes};
+    delta.changes.push_back(comes ? storage::RowChange::put(entry.key, entry.after)
+                                  : storage::RowChange::erase(entry.key));
   }
   // A source that gives a key twice, or one that was there, is believed like any other.
-  came_whole_ = came_whole_ && changed.size() == came_rows_ && net_rows_.size() == came_rows_;
+  came_whole_ = came_whole_ && changed.size() == came_rows_ && net_rows() == came_rows_;
   return delta;
 }
 
@@ -460,7 +463,9 @@ Result<void> RelationDeltaBuilder::net_key(std::span<const uint32_t> changes,
     else
       goes = true;
     delta.rows_added += row.weight;
-    add_net(row.key, row.row, row.weight);
+    net_keys_.push_back(row.key);
+    net_rows_.push_back(row.row);
+    net_weights_.push_back(row.weight);
   }
   const std::string_view key = rows.front().key;
   if (row_exists(comes))

@@ -70,12 +70,21 @@ class RelationDeltaBuilder {
   // Nets the changes and gives the store's part; its bytes belong to this builder. Empty when
   // nothing changed. Ends with an error when the changes cannot be what a relation goes through.
   Result<storage::RelationDelta> finish();
-  // After finish(): the net change; keys only of a keyed relation.
-  struct Net {
-    std::span<const std::string_view> keys, rows;
-    std::span<const int64_t> weights;  // empty = all +1
-  };
-  Net net() const { return {net_keys_, net_rows_, net_weights_}; }
+  // After finish(): the net change, a row at a time: its key (of a keyed relation), the packed row,
+  // how many come or go.
+  template <typename Visit>
+  void each_net(Visit&& visit) const {
+    for (const KeyedChanges::Net& net : keyed_net_) {
+      if (row_exists(net.before)) visit(net.key, net.before, int64_t{-1});
+      if (row_exists(net.after)) visit(net.key, net.after, int64_t{1});
+    }
+    for (size_t i = 0; i < net_rows_.size(); ++i) {
+      visit(net_keys_.empty() ? std::string_view() : net_keys_[i], net_rows_[i],
+            net_weights_.empty() ? 1 : net_weights_[i]);
+    }
+  }
+  size_t net_rows() const { return keyed_net_rows_ + net_rows_.size(); }
+  // The same as batches.
   void each_batch(const std::function<void(const Batch&)>& on_batch);
   uint64_t next_sequence() const { return next_sequence_; }
   // Of what has come in in this epoch.
@@ -104,7 +113,6 @@ class RelationDeltaBuilder {
   Result<storage::RelationDelta> finish_weighted_keyed();
   Result<storage::RelationDelta> finish_sequence();
   Result<storage::RelationDelta> finish_multiset();
-  void add_net(std::string_view key, std::string_view row, int64_t weight);
   Result<void> net_key(std::span<const uint32_t> changes, storage::RelationDelta& delta);
 
   Result<std::string_view> fill_kept(const ingest::TableChunk& chunk, uint32_t row,
@@ -124,8 +132,10 @@ class RelationDeltaBuilder {
   ByteOrder order_;
   std::vector<Batch> came_;  // new rows, as their source gave them
   size_t came_rows_ = 0;
-  bool came_whole_ = true;  // came_ is all that has changed
-  bool shrank_ = false;     // sequence mode: a row was to be taken away
+  bool came_whole_ = true;                        // came_ is all that has changed
+  bool shrank_ = false;                           // sequence mode: a row was to be taken away
+  std::span<const KeyedChanges::Net> keyed_net_;  // of changes by key; else:
+  size_t keyed_net_rows_ = 0;
   std::vector<std::string_view> net_keys_, net_rows_;
   std::vector<int64_t> net_weights_;
 };
