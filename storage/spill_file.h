@@ -1,10 +1,10 @@
 // SpillFile: room on the disk for what memory has no room for. It has no name, so it is gone with
 // the process: whatever must survive lies in the store, too.
 //
-// Bytes go into extents of whole pages, which are used again and (but small ones) given back to the
-// file system when they are released; pages that are freed before the system has written them never
-// reach the disk. Each extent has a checksum, so that what comes back is what was written. Made on
-// first use. One thread. Tests: tests/unit/storage/spill_file_test.cc.
+// Bytes go into extents of whole pages, which are used again when they are released, and given back
+// to the file system where 64 KB of them lie side by side; pages that are freed before the system
+// has written them never reach the disk. Each extent has a checksum, so that what comes back is what
+// was written. Made on first use. One thread. Tests: tests/unit/storage/spill_file_test.cc.
 #pragma once
 
 #include <cstdint>

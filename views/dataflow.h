@@ -1,12 +1,11 @@
 // Dataflow: all live views of a database as one graph of operators over deltas, stepped epoch by
 // epoch.
 //
-//   begin_epoch(e, context)                     then, any number of times and in any order and
-//   slicing:
-//     push(relation, batch)                     changes of base relations (tables, source tables)
-//     hydrate(view, relation, batch)            existing rows for a view that is being made
-//   finish_epoch()                              aggregates and the like emit; state log records are
-//   cut take_records()                              what to commit with the epoch
+//   begin_epoch(e, context)             then, any number of times, in any order and slicing:
+//     push(relation, batch)             changes of base relations (tables, source tables)
+//     hydrate(view, relation, batch)    existing rows for a view that is being made
+//   finish_epoch()                      aggregates and the like emit; state log records are cut
+//   take_records()                      what to commit with the epoch
 //
 // A view over a view is wired to it inside the graph: only base relations are pushed. Batches of
 // one relation carry all of its columns in declaration order (a column no view needs may be a
@@ -16,15 +15,14 @@
 // Making a view over existing data: add_view(), then feed each relation of to_hydrate() with all
 // rows as of some epoch s (hydrate, +1 each, in slices, over as many epochs as one likes), then the
 // deltas of that relation after s (hydrate again, with weights), then release() until it says true
-// (more deltas may come between), then go_live() between two epochs,
-// from which on push() and views below reach it. Indexes of other views are live for the new view
-// from the start; graph.h says where that is right.
+// (more deltas may come between), then go_live() between two epochs, from which on push() and views
+// below reach it. Indexes of other views are live for the new view from the start; graph.h says
+// where that is right.
 //
 // Recovery: add_view() for all views with the states they had, views below first; load_image() and
 // apply_log() per state, load_rows() for those of output_states(); finish_recovery(). Nothing is
-// emitted. A state that cannot be loaded
-// breaks its views. Epoch thread only. Tests: tests/unit/views/dataflow_test.cc,
-// tests/unit/views/oracle_test.cc.
+// emitted. A state that cannot be loaded breaks its views.
+// Epoch thread only. Tests: tests/unit/views/dataflow_test.cc, tests/unit/views/oracle_test.cc.
 #pragma once
 
 #include <cstdint>
