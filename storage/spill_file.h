@@ -3,8 +3,8 @@
 //
 // Bytes go into extents of whole pages, which are used again when they are released, and given back
 // to the file system where 64 KB of them lie side by side; pages that are freed before the system
-// has written them never reach the disk. Each extent has a checksum, so that what comes back is what
-// was written. Made on first use. One thread. Tests: tests/unit/storage/spill_file_test.cc.
+// has written them never reach the disk. Each extent has a checksum, so that what comes back is
+// what was written. Made on first use. One thread. Tests: tests/unit/storage/spill_file_test.cc.
 #pragma once
 
 #include <cstdint>
