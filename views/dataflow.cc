@@ -43,9 +43,7 @@ Result<std::vector<StateInfo>> Dataflow::add_view(
     return fail(built.error());
   }
   graph.register_spillables();
-  for (const auto& node : graph.nodes) {
-    if (node->view == spec.id && node->spillable() != nullptr) node->patient = ~uint64_t{0};
-  }
+  graph.find_waiting_places(spec.id);
   if (spec.recover) go_live(spec.id);
   return builder.take_states();
 }
@@ -207,6 +205,18 @@ void Dataflow::hydrate(ObjectId view, ObjectId relation, const Batch& batch) {
   for (const Root& root : it->second) {
     if (root.view == view && !root.live) impl_->graph.deliver({root.node, 0}, batch);
   }
+}
+
+void Dataflow::let_wait(ObjectId view, bool may) {
+  QW_ASSERT(may || !waits(view));
+  for (const auto& node : impl_->graph.nodes) {
+    if (node->view == view) node->patient = may && node->may_wait ? ~uint64_t{0} : 0;
+  }
+}
+
+bool Dataflow::waits(ObjectId view) const {
+  return std::any_of(impl_->graph.nodes.begin(), impl_->graph.nodes.end(),
+                     [&](const auto& node) { return node->view == view && node->keeps_waiting(); });
 }
 
 bool Dataflow::release(ObjectId view, const std::function<bool(uint64_t rows)>& enough) {

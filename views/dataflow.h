@@ -15,9 +15,9 @@
 // Making a view over existing data: add_view(), then feed each relation of to_hydrate() with all
 // rows as of some epoch s (hydrate, +1 each, in slices, over as many epochs as one likes), then the
 // deltas of that relation after s (hydrate again, with weights), then release() until it says true
-// (more deltas may come between), then go_live() between two epochs, from which on push() and views
-// below reach it. Indexes of other views are live for the new view from the start; graph.h says
-// where that is right.
+// (more deltas may come between, see let_wait()), then go_live() between two epochs, from which on
+// push() and views below reach it. Indexes of other views are live for the new view from the start;
+// graph.h says where that is right.
 //
 // Recovery: add_view() for all views with the states they had, views below first; load_image() and
 // apply_log() per state, load_rows() for those of output_states(); finish_recovery(). Nothing is
@@ -150,9 +150,13 @@ class Dataflow {
   std::set<ObjectId> readers(ObjectId relation) const;
   bool reads(ObjectId relation, ObjectId view) const;
   void hydrate(ObjectId view, ObjectId relation, const Batch& batch);
-  // Under a memory limit many of the rows given to hydrate() wait until all have been. Has them
-  // worked on until none waits (true) or `enough`, asked every few milliseconds and told how many
-  // rows it has been, says so.
+  // Under a memory limit rows given to hydrate() may wait, over many epochs, so that each partition
+  // of a state is brought once. From here on they may, or none may any more; REQUIRES for the
+  // latter: none waits. In an epoch that gets deltas none may.
+  void let_wait(ObjectId view, bool may);
+  bool waits(ObjectId view) const;
+  // Has rows worked on until none waits (true) or `enough`, asked every few milliseconds and told
+  // how many rows it has been, says so.
   bool release(ObjectId view, const std::function<bool(uint64_t rows)>& enough = {});
   void finish_epoch();
   std::vector<StateRecords> take_records();

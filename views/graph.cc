@@ -29,7 +29,7 @@ constexpr uint64_t kGrowthPart = 32;
 }  // namespace
 
 void Graph::deliver(const Edge& edge, const Batch& batch) {
-  if ((residency.some_absent() || edge.to->keeps_waiting()) && divide(edge, batch)) return;
+  if ((residency.some_absent() || edge.to->has_waiting()) && divide(edge, batch)) return;
   deliver_present(edge, batch);
 }
 
@@ -303,16 +303,45 @@ std::vector<Spillable*> Graph::units_of(const Node& node) {
   return units;
 }
 
+void Graph::find_waiting_places(ObjectId view) {
+  std::set<const Node*> unsteady;  // rows come to it and go again
+  for (const auto& node : nodes) {
+    if (node->view != view) continue;
+    node->may_wait = node->spillable() != nullptr && !unsteady.contains(node.get());
+    const bool speaks_late = node->op != nullptr && node->op->needs_finish();
+    if (!speaks_late && !unsteady.contains(node.get())) continue;
+    for (const auto* edges : {&node->before, &node->outputs}) {
+      for (const Edge& edge : *edges) unsteady.insert(edge.to);
+    }
+  }
+}
+
+namespace {
+
+bool takes_back(const Batch& batch) {
+  if (batch.weights == nullptr) return false;
+  for (uint32_t i = 0; i < batch.size(); ++i) {
+    if (batch.weights[batch.row(i)] < 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool Graph::divide(const Edge& edge, const Batch& batch) {
   Node& node = *edge.to;
   // Nobody would ever take what waits in front of a dead node.
   if (node.dead || node.spillable() == nullptr) return false;
   if (node.host != nullptr && node.host->failed()) return false;
+  if (node.patient != 0 && takes_back(batch)) {
+    node.patient = 0;
+    node.may_wait = false;
+  }
   uint64_t absent = 0, used = 0;
   const std::vector<Spillable*> units = units_of(node);
   for (const Spillable* unit : units) absent |= unit->absent();
   // What comes later stays behind what waits already.
-  if (node.parked != nullptr) absent |= node.parked->partitions() & node.patient;
+  if (node.parked != nullptr) absent |= node.parked->partitions();
   const Arena::Mark mark = divide_arena_.mark();
   KeyBatch keys;
   units[0]->key_encoder().encode(batch, units[0]->key_columns(edge.port), divide_arena_, keys);

@@ -78,8 +78,14 @@ struct Node {
   ObjectId view;          // who made it; 0 = an arrangement whose maker is gone
   std::string share_key;  // arrangements of relations: what makes two of them the same
   std::unique_ptr<ParkedRows> parked;
-  // Partitions whose rows wait beyond the end of an epoch, until release(): the view is being made.
+  // Whether rows may wait in front of it beyond the end of an epoch while its view is being made:
+  // nothing before it takes rows back. Rows of one key may lie in several partitions; were an old
+  // one to go in another epoch than its new one comes, the view would have both at an epoch's end,
+  // or neither.
+  bool may_wait = false;
+  // The partitions whose rows do, until release().
   uint64_t patient = 0;
+  bool has_waiting() const { return parked != nullptr && parked->partitions() != 0; }
   // Whether rows wait that will go on waiting.
   bool keeps_waiting() const { return parked != nullptr && (parked->partitions() & patient) != 0; }
   bool dead = false;          // nobody needs its state any more: all who do are broken
@@ -113,6 +119,8 @@ class Graph {
   // after the other, until there are none or `enough`, told how many rows it has been, says so
   // (false).
   bool release(ObjectId view, const std::function<bool(uint64_t rows)>& enough);
+  // Which nodes of the view may_wait.
+  void find_waiting_places(ObjectId view);
   // Fails every view that reads a failed one, and notes the new ones in `broken`.
   void spread_failures();
   // The arrangement with this state; nullptr when there is none.

@@ -43,17 +43,25 @@ bool Backfill::read() const {
 Result<void> Backfill::step(views::Dataflow& dataflow, const storage::Snapshot& latest,
                             Clock& clock, uint64_t rows_max, const Enough& enough) {
   Slice slice{dataflow, latest, clock, rows_max, enough};
-  for (const auto& input : inputs_) replay(slice, *input);
-  noted_ = changed_ = 0;
+  changed_ = 0;
+  const bool waits = dataflow.waits(view_);
+  const bool settled = !waits || noted_ == 0 || release(slice);
+  if (settled) {
+    if (!waits || noted_ > 0) dataflow.let_wait(view_, noted_ == 0 && !read());
+    for (const auto& input : inputs_) replay(slice, *input);
+    noted_ = 0;
+  }
   for (const auto& input : inputs_) {
-    if (!input->done && !slice.over) QW_TRY(read_on(slice, *input));
+    if (settled && !input->done && !slice.over) QW_TRY(read_on(slice, *input));
   }
-  if (read() && !slice.over) {
-    complete_ =
-        dataflow.release(view_, [&](uint64_t given) { return slice.enough(slice.rows + given); });
-  }
+  if (settled && read() && !slice.over) complete_ = release(slice);
   if (progress_) progress_(rows_);
   return {};
+}
+
+bool Backfill::release(Slice& slice) {
+  return slice.dataflow.release(view_,
+                                [&](uint64_t given) { return slice.enough(slice.rows + given); });
 }
 
 void Backfill::replay(Slice& slice, Input& input) {

@@ -50,7 +50,8 @@ class Backfill {
   // One slice, inside an epoch: replays what is noted, then reads about `rows_max` rows of `latest`
   // (the state before this epoch), fewer when `enough`, told how many rows it has been, says so
   // between two batches. Batches are so small that each takes a few milliseconds. When all is read,
-  // slices work on what has waited for memory.
+  // and before anything is replayed, slices work on what has waited for memory: the view is always
+  // that of some of the rows of one state, or of all.
   using Enough = std::function<bool(uint64_t rows)>;
   Result<void> step(views::Dataflow& dataflow, const storage::Snapshot& latest, Clock& clock,
                     uint64_t rows_max, const Enough& enough);
@@ -80,6 +81,7 @@ class Backfill {
     bool over = false;
   };
   bool read() const;
+  bool release(Slice& slice);
   void replay(Slice& slice, Input& input);
   void feed(Slice& slice, const RelationLayout& layout, std::span<const std::string_view> rows,
             std::span<const int64_t> weights);

@@ -65,7 +65,7 @@ struct ClientWrite {
   struct Table {
     ObjectId relation;
     std::vector<RowWrite> writes;
-    Epoch seen{0};  // of the snapshot that all of them were worked out against; 0 = several
+    std::optional<Epoch> seen;  // of the snapshot that all were worked out against; none: several
   };
   std::vector<Table> tables;
   std::unique_ptr<Arena> bytes = std::make_unique<Arena>();

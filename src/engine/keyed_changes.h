@@ -1,10 +1,11 @@
 // KeyedChanges: what one epoch does to the rows of a relation with a key, netted per key.
 //
-// Changes are a log first: appending costs a few stores, and finish() sorts the log once by key and
-// reads the old rows in key order. When somebody must know what stands under a key half-way (a
-// session's write, an update that leaves columns out), the log is turned into a map, which later
-// changes of this epoch go into. Keys and rows are borrowed until begin(). Epoch thread only.
-// Tests: tests/unit/engine/keyed_changes_test.cc, tests/e2e/postgres_cases_test.py.
+// Changes of sources are a log first: appending costs a few stores, and finish() sorts the log once
+// by key and reads the old rows in key order. What a session has worked out in the order of keys is
+// netted as it comes. When somebody must know what stands under a key half-way (a session's write
+// out of order, an update that leaves columns out), either becomes a map, which later changes of
+// this epoch go into. Keys and rows are borrowed until begin(). Epoch thread only. Tests:
+// tests/unit/engine/keyed_changes_test.cc, tests/e2e/postgres_cases_test.py.
 #pragma once
 
 #include <cstdint>
@@ -60,8 +61,10 @@ class KeyedChanges {
   // Where it is known what stands under the key: netted at once. Until the map is made an epoch has
   // changes of this kind or of the other. REQUIRES: follows(key).
   void append_seen(std::string_view key, std::string_view before, std::string_view after);
-  // So many are to come.
-  void expect(size_t changes) { net_.reserve(net_.size() + changes); }
+  // So many are to come, at first.
+  void expect(size_t changes) {
+    if (net_.empty()) net_.reserve(changes);
+  }
 
   // Turns the log into the map and makes sure that every key has an entry there. New keys are
   // copied into `bytes`.
@@ -77,6 +80,8 @@ class KeyedChanges {
 
   // Between two epochs: gives memory back.
   void release() {
+    last_key_.reset();
+    seen_ = false;
     // An empty list assigned to a vector leaves it its memory.
     log_ = std::vector<Entry>();
     map_ = decltype(map_)();

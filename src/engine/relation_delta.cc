@@ -248,7 +248,8 @@ Result<std::string_view> RelationDeltaBuilder::current(std::string_view key) {
   return keyed_.at(key).after;
 }
 
-Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes, Epoch seen) {
+Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes,
+                                         std::optional<Epoch> seen) {
   if (layout_->mode() == KeyMode::multiset) {
     // Copies that go must be there; those of one request are summed first.
     if (std::all_of(writes.begin(), writes.end(), [](auto& write) { return write.count >= 0; })) {
@@ -267,7 +268,7 @@ Result<bool> RelationDeltaBuilder::holds(std::span<const RowWrite> writes, Epoch
   }
   QW_ASSERT(layout_->mode() == KeyMode::keyed);
   const bool follows = follow(writes);
-  if (follows && seen >= changed_) return true;
+  if (follows && seen && changed_ && *seen >= *changed_) return true;
   std::vector<std::string_view> keys;
   keys.reserve(writes.size());
   for (const RowWrite& write : writes) keys.push_back(write.key);
@@ -360,14 +361,14 @@ void RelationDeltaBuilder::each_batch(const std::function<void(const Batch&)>& o
   };
   each_net([&](std::string_view, std::string_view row, int64_t weight) {
     rows.push_back(row);
-    weights.push_back(weight);
+    if (weighted) weights.push_back(weight);
     if (rows.size() == kBatchRowsMax) flush();
   });
   if (!rows.empty()) flush();
 }
 
 Result<storage::RelationDelta> RelationDeltaBuilder::finish() {
-  // Also of an epoch that is begun anew: saying so of one too many costs a look at the rows.
+  // Also of an epoch that is begun anew, or changes nothing: too many cost a look at the rows.
   changed_ = Epoch{latest_->epoch().value + 1};
   switch (layout_->mode()) {
     case KeyMode::keyed:
@@ -403,6 +404,7 @@ Result<storage::RelationDelta> RelationDeltaBuilder::finish_keyed() {
   delta.relation = layout_->id();
   delta.changes.reserve(changed.size());
   keyed_net_ = changed;
+  keyed_net_rows_ = 0;
   for (const KeyedChanges::Net& entry : changed) {
     const bool goes = row_exists(entry.before), comes = row_exists(entry.after);
     keyed_net_rows_ += size_t{goes} + size_t{comes};

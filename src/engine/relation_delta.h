@@ -5,7 +5,8 @@
 // for the store; the net change is then there for the dataflow, as batches (old rows -1, new rows
 // +1). New rows of a source go on in the columns they came in, not packed and unpacked, when
 // nothing else has changed. Nothing outside of the builder changes, so an epoch can be begun anew
-// without one of its transactions. Old rows are read from `latest`, the writer's view of the store.
+// without one of its transactions. Old rows are read from `latest`, the writer's view of the store,
+// unless a session has seen them.
 // Epoch thread only. Tests: tests/unit/engine/relation_delta_test.cc.
 #pragma once
 
@@ -60,9 +61,9 @@ class RelationDeltaBuilder {
   Result<void> truncate();
   // What stands under `key` now, with this epoch's changes so far; data() == nullptr = nothing.
   Result<std::string_view> current(std::string_view key);
-  // Whether what the session has seen, in a snapshot of epoch `seen`, still stands; then apply()
-  // may follow. Without changes since, rows in the order of their keys are not looked up again.
-  Result<bool> holds(std::span<const RowWrite> writes, Epoch seen);
+  // Whether what the session has seen still stands; then apply() may follow. All of it in a
+  // snapshot of epoch `seen`: without changes since, rows by order of key are not looked up again.
+  Result<bool> holds(std::span<const RowWrite> writes, std::optional<Epoch> seen);
   void apply(std::span<const RowWrite> writes);
   // A view's output, rows with weights.
   void add_weighted(const Batch& batch);
@@ -104,7 +105,7 @@ class RelationDeltaBuilder {
     std::string_view key, row;
     int64_t weight;
   };
-  // Whether these can go to the end of the log: nothing of this epoch stands under their keys.
+  // Whether these can be appended: nothing of this epoch stands under their keys.
   bool follow(std::span<const RowWrite> writes) const;
   Result<void> change_in_map(const ingest::TableChunk& chunk,
                              std::span<const std::string_view> keys,

@@ -3,8 +3,6 @@
 
 #include <cstring>
 
-#include "src/base/assert.h"
-#include "src/base/bytes.h"
 #include "views/operators/collect.h"
 
 namespace qw::views {

@@ -1,5 +1,5 @@
-// OrderedBag: a multiset of rows in a total order, per group: retractable min and max, array_agg,
-// top-k, windows.
+// OrderedBag: a multiset of rows in a total order, per group: retractable min and max of what is no
+// number, array_agg, top-k, windows.
 //
 // The order is that of memcomparable keys, then of the packed rows' bytes, so that rows that differ
 // in nothing but spelling (1.0, 1.00) have an order too. A B-tree of pointers: small groups are one

@@ -108,7 +108,7 @@ class World {
       change.key = pack(note, nullptr);
       change.count = 1;
     }
-    write.tables.push_back({table, {change}});
+    write.tables.push_back({table, {change}, std::nullopt});
     write.size = 64;
     return write;
   }

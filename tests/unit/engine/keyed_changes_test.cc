@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,25 +41,56 @@ std::string key_of(Shape shape, uint64_t number) {
   return bytes;
 }
 
+// A relation of rows under about half of the keys 0..keys-1.
+struct Stored {
+  Stored(Shape shape, uint64_t keys, Random& random) {
+    storage::StoreOptions options;
+    options.kv = std::make_shared<storage::MemoryKv>();
+    store = value_of(storage::Store::open(options));
+    for (uint64_t i = 0; i < keys / 2; ++i) {
+      rows[key_of(shape, random.below(keys))] = fmt::format("old {}", i);
+    }
+    storage::EpochWrite write;
+    write.epoch = Epoch{1};
+    write.relations.push_back({kRelation, {}, static_cast<int64_t>(rows.size()), 0});
+    for (const auto& [key, row] : rows) {
+      write.relations.back().changes.push_back(storage::RowChange::put(key, row));
+    }
+    done(store->commit(std::move(write)));
+  }
+  std::unique_ptr<storage::Store> store;
+  Rows rows;
+};
+
+// Applies the net changes to `before`, checking each against it.
+Rows netted(std::span<const KeyedChanges::Net> changes, const Rows& before) {
+  Rows rows = before;
+  std::string last;
+  for (const KeyedChanges::Net& net : changes) {
+    const std::string key(net.key);
+    CHECK((last.empty() || last < key));
+    last = key;
+    const auto old = before.find(key);
+    CHECK(row_exists(net.before) == (old != before.end()));
+    if (old != before.end()) CHECK(net.before == old->second);
+    CHECK_FALSE(same_row(net.before, net.after));
+    if (row_exists(net.after)) {
+      rows[key] = net.after;
+    } else {
+      rows.erase(key);
+    }
+  }
+  return rows;
+}
+
 TEST_CASE("a log of changes nets to one old and one new row per key, in key order") {
   Random random(11);
   for (int round = 0; round < 200; ++round) {
     const auto shape = static_cast<Shape>(round % 4);
     const uint64_t keys = round % 3 == 0 ? 30 : 300;
-    storage::StoreOptions options;
-    options.kv = std::make_shared<storage::MemoryKv>();
-    const auto store = value_of(storage::Store::open(options));
-    Rows before;
-    for (uint64_t i = 0; i < keys / 2; ++i) {
-      before[key_of(shape, random.below(keys))] = fmt::format("old {}", i);
-    }
-    storage::EpochWrite write;
-    write.epoch = Epoch{1};
-    write.relations.push_back({kRelation, {}, static_cast<int64_t>(before.size()), 0});
-    for (const auto& [key, row] : before) {
-      write.relations.back().changes.push_back(storage::RowChange::put(key, row));
-    }
-    done(store->commit(std::move(write)));
+    const Stored stored(shape, keys, random);
+    const Rows& before = stored.rows;
+    const auto& store = stored.store;
 
     const auto latest = value_of(store->latest());
     KeyedChanges changes(kRelation);
@@ -82,23 +114,58 @@ TEST_CASE("a log of changes nets to one old and one new row per key, in key orde
         after[std::string(key)] = row;
       }
     }
-    Rows netted = before;
-    std::string last;
-    for (const KeyedChanges::Net& net : value_of(changes.finish())) {
-      const std::string key(net.key);
-      CHECK((last.empty() || last < key));
-      last = key;
-      const auto old = before.find(key);
-      CHECK(row_exists(net.before) == (old != before.end()));
-      if (old != before.end()) CHECK(net.before == old->second);
-      CHECK_FALSE(same_row(net.before, net.after));
-      if (row_exists(net.after)) {
-        netted[key] = net.after;
+    CHECK(netted(value_of(changes.finish()), before) == after);
+  }
+}
+
+TEST_CASE("changes whose old rows are known net as they come, and go on in the map") {
+  Random random(12);
+  for (int round = 0; round < 200; ++round) {
+    const uint64_t keys = 60;
+    const Stored stored(Shape::numbers, keys, random);
+    const auto latest = value_of(stored.store->latest());
+    KeyedChanges changes(kRelation);
+    changes.begin(latest);
+    Rows after = stored.rows;
+    std::vector<std::unique_ptr<std::string>> held;
+    const auto hold = [&](std::string text) -> std::string_view {
+      return *held.emplace_back(std::make_unique<std::string>(std::move(text)));
+    };
+    changes.expect(random.below(keys));
+    for (uint64_t number = random.below(3); number < keys; number += 1 + random.below(4)) {
+      const std::string_view key = hold(key_of(Shape::numbers, number));
+      const auto there = stored.rows.find(std::string(key));
+      const std::string_view before = there == stored.rows.end() ? kNoRow : there->second;
+      CHECK(changes.follows(key));
+      if (random.chance(0.2)) {
+        changes.append_seen(key, before, before);
+      } else if (random.chance(0.4)) {
+        changes.append_seen(key, before, kNoRow);
+        after.erase(std::string(key));
       } else {
-        netted.erase(key);
+        const std::string_view row = hold(fmt::format("new {}", number));
+        changes.append_seen(key, before, row);
+        after[std::string(key)] = row;
+      }
+      CHECK_FALSE(changes.follows(key));
+    }
+    Arena bytes;
+    for (uint64_t i = random.below(2) * random.below(40); i > 0; --i) {
+      const std::string_view key = hold(key_of(Shape::numbers, random.below(keys)));
+      done(changes.load({&key, 1}, bytes));
+      const auto there = after.find(std::string(key));
+      CHECK(same_row(changes.at(key).after,
+                     there == after.end() ? kNoRow : std::string_view(there->second)));
+      if (random.chance(0.5)) {
+        changes.at(key).after = kNoRow;
+        after.erase(std::string(key));
+      } else {
+        const std::string_view row = hold(fmt::format("later {}", i));
+        changes.at(key).after = row;
+        after[std::string(key)] = row;
       }
     }
-    CHECK(netted == after);
+    CHECK(netted(value_of(changes.finish()), stored.rows) == after);
   }
 }
 

@@ -189,7 +189,7 @@ TEST_CASE("requests of an epoch see each other, in order of keys or not") {
   Relation table(relation_of(ObjectId{1}, true));
   const RelationLayout& layout = table.builder.layout();
   const auto take = [&](const Request& request) {
-    const bool holds = value_of(table.builder.holds(request.writes, Epoch{0}));
+    const bool holds = value_of(table.builder.holds(request.writes, std::nullopt));
     if (holds) table.builder.apply(request.writes);
     return holds;
   };

@@ -303,6 +303,18 @@ TEST_CASE("INCLUDE PROCTIME says when a generator's rows were taken in") {
 
   config.include = {{IncludeKind::proctime, "ts"}};
   CHECK((*Source::create(config, clock))->describe().error().code() == SqlState("42701"));
+
+  // Rows without a key that may be removed would have to say when they came.
+  config.options["append_only"] = "false";
+  config.include = {{IncludeKind::proctime, "seen"}};
+  CHECK((*Source::create(config, clock))->describe().error().code() == SqlState("0A000"));
+  config.include.clear();
+  const auto general = (*Source::create(config, clock))->describe();
+  REQUIRE(general->size() == 3);
+  for (const SourceTable& table : *general) {
+    CHECK_FALSE(table.append_only);
+    CHECK(table.monotone.empty());
+  }
 }
 
 TEST_CASE("a generator source refuses options it does not know and values out of range") {
