@@ -45,16 +45,14 @@ Result<void> Backfill::step(views::Dataflow& dataflow, const storage::Snapshot& 
   Slice slice{dataflow, latest, clock, rows_max, enough};
   changed_ = 0;
   const bool waits = dataflow.waits(view_);
-  const bool settled = !waits || noted_ == 0 || release(slice);
-  if (settled) {
-    if (!waits || noted_ > 0) dataflow.let_wait(view_, noted_ == 0 && !read());
-    for (const auto& input : inputs_) replay(slice, *input);
-    noted_ = 0;
-  }
+  if (waits && noted_ > 0 && !release(slice)) return {};
+  if (!waits || noted_ > 0) dataflow.let_wait(view_, noted_ == 0 && !read());
+  for (const auto& input : inputs_) replay(slice, *input);
+  noted_ = 0;
   for (const auto& input : inputs_) {
-    if (settled && !input->done && !slice.over) QW_TRY(read_on(slice, *input));
+    if (!input->done && !slice.over) QW_TRY(read_on(slice, *input));
   }
-  if (settled && read() && !slice.over) complete_ = release(slice);
+  if (read() && !slice.over) complete_ = release(slice);
   if (progress_) progress_(rows_);
   return {};
 }

@@ -41,7 +41,7 @@ class Backfill {
   bool reads(ObjectId relation) const;
   bool cancelled() const { return *cancelled_; }
   uint64_t rows() const { return rows_; }
-  // Rows that an epoch has changed and the next slice will replay.
+  // Rows that epochs have changed and a slice will replay, once nothing waits.
   uint64_t noted() const { return noted_; }
   // All rows that epochs have changed since the last slice, ahead of the scan or behind it.
   uint64_t changed() const { return changed_; }
@@ -63,7 +63,7 @@ class Backfill {
     std::shared_ptr<const RelationLayout> layout;
     std::string last;  // the scan has passed this key
     bool begun = false, done = false;
-    // Of the last epoch, behind the scan.
+    // Changed behind the scan since the last replay, epoch after epoch.
     std::vector<std::string_view> rows;
     std::vector<int64_t> weights;
     Arena bytes;

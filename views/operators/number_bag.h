@@ -4,7 +4,8 @@
 // A group's numbers are a B-tree of (number, weight): no key or row per value, nothing to follow
 // when they are compared. Records are those of any bag. Nexmark's q4 over bids that may be
 // retracted needs 0.72 of the time, and 0.7 of the memory, that it needs with rows.
-// Epoch thread. Tests: tests/unit/views/exhaustive_test.cc, oracle_test.cc.
+// Epoch thread. Tests: tests/unit/views/exhaustive_test.cc, oracle_test.cc,
+// tests/sql/scripts/extremes.slt.
 #pragma once
 
 #include <absl/container/btree_map.h>
