@@ -35,7 +35,7 @@ Result<std::vector<StateInfo>> Dataflow::add_view(
   QW_ASSERT(!impl_->in_epoch && !has_view(spec.id));
   Graph& graph = impl_->graph;
   auto& host = graph.hosts[spec.id];
-  host = std::make_unique<ViewHost>(spec.id, spec.errors);
+  host = std::make_unique<ViewHost>(spec.id, spec.errors, graph.budget);
   ViewBuilder builder(graph, *host, spec, allocate);
   const auto built = builder.build(plan);
   if (!built) {
@@ -170,7 +170,10 @@ void Dataflow::begin_epoch(Epoch, sql::EvalContext& context, ViewTurns* turns) {
   QW_ASSERT(!impl_->in_epoch);
   impl_->in_epoch = true;
   impl_->graph.turns = turns;
-  for (auto& [id, host] : impl_->graph.hosts) host->set_context(&context);
+  for (auto& [id, host] : impl_->graph.hosts) {
+    host->set_context(&context);
+    host->begin_epoch();
+  }
 }
 
 void Dataflow::push(ObjectId relation, const Batch& batch, std::optional<ObjectId> view) {
@@ -320,6 +323,7 @@ void Dataflow::limit_memory(uint64_t bytes, const std::filesystem::path& dir, ui
   Graph& graph = impl_->graph;
   graph.bytes_max = bytes_max;
   graph.process_max = process_max;
+  if (process_max != UINT64_MAX) graph.budget = std::make_shared<MemoryBudget>(0, process_max);
   graph.residency.set_limit(bytes, std::make_unique<storage::SpillFile>(dir));
   graph.residency.set_fixed([&graph] {
     uint64_t sum = 0;

@@ -41,8 +41,10 @@ struct Edge {
 // A view as the host of its operators.
 class ViewHost final : public Host {
  public:
-  ViewHost(ObjectId view, ErrorSink* errors) : view_(view), errors_(errors) {}
+  ViewHost(ObjectId view, ErrorSink* errors, std::shared_ptr<MemoryBudget> budget)
+      : view_(view), errors_(errors), budget_(std::move(budget)) {}
   sql::EvalContext& context() override { return *context_; }
+  std::shared_ptr<MemoryBudget> budget() const override { return budget_; }
   void row_error(const Error& error, int64_t weight) override {
     if (errors_ != nullptr) errors_->add(error, weight);
   }
@@ -61,6 +63,7 @@ class ViewHost final : public Host {
  private:
   ObjectId view_;
   ErrorSink* errors_;
+  std::shared_ptr<MemoryBudget> budget_;
   sql::EvalContext* context_ = nullptr;
   std::optional<Error> failure_;
   bool told_ = false;
@@ -141,6 +144,7 @@ class Graph {
   uint64_t bytes_max = UINT64_MAX;
   // More of the whole process breaks a view that is being made.
   uint64_t process_max = UINT64_MAX;
+  std::shared_ptr<MemoryBudget> budget;  // of the process; null without a limit
   void check_memory();
 
   // Fails who uses the state.

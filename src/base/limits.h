@@ -17,6 +17,7 @@ inline constexpr uint32_t kNumericPrecisionMax = 1000;
 inline constexpr uint32_t kNumericScaleMax = 16383;
 // A single value or row.
 inline constexpr size_t kValueBytesMax = (size_t{1} << 30) - 1;
+inline constexpr uint32_t kArrayElementsMax = (1 << 27) - 1;
 // SQL text, and how deep any recursive pass over it may go (parser, binder, planner, printer).
 inline constexpr size_t kQueryBytesMax = 64 << 20;
 inline constexpr uint32_t kNestingMax = 1000;

@@ -122,7 +122,12 @@ thread_local MemoryAccount* MemoryScope::current_ = nullptr;
 thread_local bool MemoryScope::unbroken_ = false;
 
 void MemoryScope::expect(uint64_t bytes) {
-  if (current_ == nullptr || unbroken_ || current_->budget->has_room(bytes)) return;
+  if (current_ == nullptr || unbroken_) return;
+  if (bytes < current_->small_bytes && current_->taken < current_->small_bytes - bytes) {
+    current_->taken += bytes;
+    return;
+  }
+  if (current_->budget->has_room(bytes)) return;
   current_->exceeded = true;
   throw MemoryExhausted();  // tidy: allow throw, because arenas have no other way out
 }

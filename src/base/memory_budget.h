@@ -5,7 +5,8 @@
 // query: arenas that grow take from its budget, and growing throws MemoryExhausted when there is
 // nothing left, as does a large allocation that there would be no room for (operator new). The
 // engine catches it where its public face begins, as 53200. Code that must not be left half done
-// runs in a MemoryScope::Unbroken, and is asked afterwards.
+// runs in a MemoryScope::Unbroken, and is asked afterwards. The work of views has no such scope but
+// where values are made (Host::within_memory in views/operators/operator.h).
 //
 // As a backstop for what nobody counts the anonymous memory of the process itself is measured now
 // and then: beyond the limit of the process nothing is given, whatever the count says. Counters are
@@ -40,6 +41,7 @@ class MemoryBudget {
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
   uint64_t limit() const { return limit_; }
+  uint64_t process_limit() const { return process_limit_; }
   uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   // False: there is no room, and nothing has been taken.
   bool reserve(uint64_t bytes);
@@ -79,7 +81,8 @@ struct MemoryAccount {
 
   // Small statements are never refused, so that a server whose memory is gone can be looked at.
   static constexpr uint64_t kSmallBytes = 1 << 20;
-  bool small() const { return taken < kSmallBytes; }
+  uint64_t small_bytes = kSmallBytes;  // so much is had without asking
+  bool small() const { return taken < small_bytes; }
 };
 
 class MemoryScope {

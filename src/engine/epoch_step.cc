@@ -58,8 +58,12 @@ class EpochLoop::ViewSink final : public views::DeltaSink, public views::ErrorSi
     }
     RelationDeltaBuilder* builder = loop_->builder(view_);
     if (builder == nullptr) return;
-    builder->add_weighted(batch);
-    if (builder->bytes() <= loop_->memory_.view_output) return;
+    const uint64_t bytes_max = loop_->memory_.view_output;
+    // Of rows with long values a single batch may be more than there is room for.
+    if (builder->bytes() + batch.string_bytes() <= bytes_max) {
+      builder->add_weighted(batch);
+      if (builder->bytes() <= bytes_max) return;
+    }
     // More than an epoch may hold: a cross join, say. What it has put out is not kept.
     loop_->dataflow_.break_view(
         view_, out_of_memory("out of memory")

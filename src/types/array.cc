@@ -185,6 +185,17 @@ Str make(const Vector& values, uint32_t from, uint32_t count,
   return builder.finish(dimensions, arena);
 }
 
+Str make_repeated(const Vector& values, uint32_t count, const int64_t* copies, Arena& arena) {
+  ArrayBuilder builder(values.type.id);
+  int64_t length = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    for (int64_t copy = 0; copy < copies[i]; ++copy) builder.add(values, i);
+    length += copies[i];
+  }
+  const ArrayDimension dimension{static_cast<int32_t>(length), 1};
+  return builder.finish({&dimension, 1}, arena);
+}
+
 Str make_empty(TypeId element, Arena& arena) { return ArrayBuilder(element).finish(arena); }
 
 Datum make(TypeId element, std::span<const Datum> values) {

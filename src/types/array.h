@@ -77,6 +77,8 @@ Str make(const Vector& values, uint32_t from, uint32_t count, Arena& arena);
 // The same elements under other dimensions; the product of lengths is `count`.
 Str make(const Vector& values, uint32_t from, uint32_t count,
          std::span<const ArrayDimension> dimensions, Arena& arena);
+// Rows 0 .. count - 1, row i copies[i] times in a row.
+Str make_repeated(const Vector& values, uint32_t count, const int64_t* copies, Arena& arena);
 Str make_empty(TypeId element, Arena& arena);
 Datum make(TypeId element, std::span<const Datum> values);
 

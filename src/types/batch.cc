@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "src/types/str.h"
+
 namespace qw {
 
 Batch Batch::compacted(Arena& arena) const {
@@ -19,6 +21,17 @@ Batch Batch::compacted(Arena& arena) const {
     out.weights = copy;
   }
   return out;
+}
+
+uint64_t Batch::string_bytes() const {
+  uint64_t bytes = 0;
+  for (const Vector& column : columns) {
+    if (column.type.physical() != Physical::string) continue;
+    for (uint32_t i = 0; i < size(); ++i) {
+      if (!column.is_null(row(i))) bytes += column.at<Str>(row(i)).size();
+    }
+  }
+  return bytes;
 }
 
 std::vector<Type> Schema::types() const {

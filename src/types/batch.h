@@ -36,6 +36,8 @@ struct Batch {
     selection = rows_selected;
     selected = count;
   }
+  // Of the values of variable length in the live rows, each as often as it occurs.
+  uint64_t string_bytes() const;
   // Copies the live rows together: flat columns, no selection. Strings still borrow their bytes.
   Batch compacted(Arena& arena) const;
 };

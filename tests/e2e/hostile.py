@@ -3,10 +3,10 @@
     hostile.py --from N --count N [--limit MB]
 
 A number decides which statements run at once, over which sizes: joins that multiply, sorts, groups,
-lists and texts of everything, large writes, cursors left open, views over cross joins. Each has to
-end with an answer or with 53200 (57014 when it takes long), the process has to stay within the
-limit and a tenth, and to answer afterwards. One JSON line at the end; `tools/long hostile` keeps
-the ledger (600 numbers take an hour).
+lists and texts of everything, large writes, cursors left open, views over cross joins or of values
+that are large. Each has to end with an answer or with 53200 (57014 when it takes long), the process
+has to stay within the limit and a tenth, and to answer afterwards. One JSON line at the end;
+`tools/long hostile` keeps the ledger (600 numbers take an hour).
 """
 
 import argparse
@@ -24,7 +24,9 @@ STATEMENT_MS_MAX = 20_000
 SETUP = """
 CREATE TABLE t (a int PRIMARY KEY, b text, c int);
 CREATE TABLE u (a int, b text);
+CREATE TABLE o (a int);
 INSERT INTO t SELECT x, md5(x::text), x % 100 FROM generate_series(1, 50000) s(x);
+INSERT INTO o SELECT 1 FROM generate_series(1, 200);
 INSERT INTO u SELECT x % 500, repeat('u', x % 50) FROM generate_series(1, 50000) s(x);
 """
 
@@ -75,6 +77,10 @@ def statement(rng):
         f"CREATE MATERIALIZED VIEW h{n} AS SELECT t.a, u.b, count(*) AS n FROM t, u GROUP BY 1, 2",
         f"CREATE MATERIALIZED VIEW h{n} AS SELECT array_agg(t.b || u.b) AS l FROM t, u",
         f"CREATE MATERIALIZED VIEW h{n} AS SELECT t.a, t.b, u.b AS ub FROM t, u",
+        f"CREATE MATERIALIZED VIEW h{n} AS SELECT array_agg(repeat('v', {n % 100})) AS l "
+        f"FROM o, o p, o q",
+        f"CREATE MATERIALIZED VIEW h{n} AS SELECT a, repeat(b, {n % 500}) AS b FROM t",
+        f"CREATE MATERIALIZED VIEW h{n} AS SELECT array_agg(b) OVER (ORDER BY a) AS l FROM t",
     ])
 
 

@@ -303,6 +303,62 @@ def test_a_view_that_cannot_fit_breaks_alone(world):
     server.stop()
 
 
+# Views whose rows are few and whose values are not: over `ones`, 200 times the same row, `many`,
+# 20,000 rows, and `wide`, ten texts of 300 KB.
+LARGE_VALUES = {
+    "copies of a row": "SELECT array_agg(repeat('v', 60)) AS l FROM ones a, ones b, ones c",
+    "copies in a text": "SELECT string_agg(repeat('v', 60), ',') AS l FROM ones a, ones b, ones c",
+    "copies in json": "SELECT jsonb_agg(a.x) AS l FROM ones a, ones b, ones c",
+    "copies per group": "SELECT m.x, array_agg(a.x) AS l FROM many m, ones a, ones b GROUP BY m.x",
+    "copies in a window": "SELECT count(*) OVER (ORDER BY a.x) AS n FROM ones a, ones b, ones c",
+    "long texts": "SELECT x, repeat('v', 10000 + x) AS v FROM many",
+    "a filter over them": "SELECT x FROM many WHERE length(repeat('v', 1000000 + x) || 'w') > x",
+    "frames": "SELECT array_agg(x) OVER (ORDER BY x) AS l FROM many",
+    "long texts joined": "SELECT m.x, w.t FROM many m, wide w",
+}
+
+
+def test_large_values_of_few_rows(world):
+    server = world.server("--memory-limit", f"{LIMIT_MB}MB", data="values")
+    with Watch(server) as watch, server.connect() as connection:
+        for name, columns in {"ones": "x int", "many": "x int PRIMARY KEY",
+                              "wide": "x int, t text"}.items():
+            connection.execute(f"CREATE TABLE {name} ({columns})")
+
+        def fill():
+            connection.execute("INSERT INTO ones SELECT 1 FROM generate_series(1, 200)")
+            connection.execute("INSERT INTO many SELECT x FROM generate_series(1, 20000) s(x)")
+            connection.execute("INSERT INTO wide SELECT x, repeat('w', 300000) "
+                               "FROM generate_series(1, 10) s(x)")
+
+        def check(name):
+            assert watch.peak <= LIMIT_MB * SLACK, f"{watch.peak:.0f} MB: {name}"
+            assert connection.execute("SELECT n, s FROM sums").fetchall() == [(20_000, 200_010_000)]
+
+        connection.execute("CREATE MATERIALIZED VIEW sums AS "
+                           "SELECT count(*) AS n, sum(x) AS s FROM many")
+        fill()
+        for name, text in LARGE_VALUES.items():
+            if name == "long texts":
+                continue  # as many of them are made at a time as there is room for
+            refused(connection, f"CREATE MATERIALIZED VIEW hostile AS {text}")
+            check(name)
+        # Small when it is made, and then not.
+        for name, text in LARGE_VALUES.items():
+            for table in ("ones", "many", "wide"):
+                connection.execute(f"DELETE FROM {table}")
+            connection.execute(f"CREATE MATERIALIZED VIEW hostile AS {text}")
+            fill()
+            refused(connection, "SELECT count(*) FROM hostile")
+            connection.execute("DROP MATERIALIZED VIEW hostile")
+            check(name)
+        print(f"     peak {watch.peak:.0f} MB")
+    server.kill9()
+    server.start()
+    assert server.sql("SELECT n, s FROM sums") == [(20_000, 200_010_000)]
+    server.stop()
+
+
 def test_many_views_over_one_table(world):
     """What an epoch makes for all views together, and keeps for the next one, is bounded, too."""
     views = 16

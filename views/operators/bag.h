@@ -44,8 +44,9 @@ class BagCall : public State {
   // Rows rows[i] of `batch`, as in AccumulateCall.
   virtual void update(const Batch& batch, const uint16_t* rows, const int64_t* weights,
                       Entry* const* entries, uint32_t count, Arena& arena) = 0;
-  // Computes the value of a group; what it replaces is freed by free_retired().
-  virtual void refresh(Entry* entry, const TextStyle& style, Arena& arena) = 0;
+  // Computes the value of a group; what it replaces is freed by free_retired(). The host fails when
+  // there is no memory for it.
+  virtual void refresh(Entry* entry, Host& host, Arena& arena) = 0;
   virtual void free_retired() {}
   // One column (spelling: one per argument).
   virtual void results(std::span<const char* const> states, Arena& arena, std::vector<Vector>& out,

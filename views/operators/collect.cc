@@ -1,8 +1,11 @@
 // collect(); see collect.h.
 #include "views/operators/collect.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -20,41 +23,89 @@ namespace {
 
 using sql::AggregateKind;
 
-std::string join_texts(std::span<const Vector> arguments, uint32_t count) {
+// Whether all copies of all rows, of `members` values each, are more than an array may have.
+bool too_many(const Collected& from, uint32_t members) {
+  constexpr int64_t kMax = limits::kArrayElementsMax;
+  int64_t sum = 0;
+  for (uint32_t i = 0; i < from.rows && sum <= kMax; ++i) {
+    sum += std::min(from.copies_of(i), kMax + 1) * members;
+  }
+  return sum > kMax;
+}
+
+Error too_large_array() {
+  return program_limit_exceeded(
+      fmt::format("array size exceeds the maximum allowed ({})", limits::kArrayElementsMax));
+}
+
+Error too_long() {
+  return program_limit_exceeded("out of memory")
+      .with_detail(fmt::format("The value of an aggregate would be longer than {} bytes.",
+                               limits::kValueBytesMax));
+}
+
+Result<void> check_bytes(size_t bytes) {
+  if (bytes > limits::kValueBytesMax) return fail(too_long());
+  return {};
+}
+
+Result<void> check_array_bytes(const Collected& from) {
+  const Vector& values = from.arguments[0];
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < from.rows; ++i) {
+    const bool is_long = values.type.physical() == Physical::string && !values.is_null(i);
+    const size_t one = is_long ? values.at<Str>(i).size() : values.type.bytes();
+    bytes += one * static_cast<size_t>(from.copies_of(i));
+    QW_TRY(check_bytes(bytes));
+  }
+  return {};
+}
+
+Result<std::string> join_texts(const Collected& from) {
   std::string text;
-  for (uint32_t i = 0; i < count; ++i) {
-    if (i != 0 && !arguments[1].is_null(i)) text.append(arguments[1].at<Str>(i).view());
-    text.append(arguments[0].at<Str>(i).view());
+  bool first = true;
+  for (uint32_t i = 0; i < from.rows; ++i) {
+    const std::string_view value = from.arguments[0].at<Str>(i).view();
+    const bool delimited = !from.arguments[1].is_null(i);
+    const std::string_view delimiter =
+        delimited ? from.arguments[1].at<Str>(i).view() : std::string_view();
+    for (int64_t copy = 0; copy < from.copies_of(i); ++copy) {
+      if (!std::exchange(first, false)) text.append(delimiter);
+      text.append(value);
+      QW_TRY(check_bytes(text.size()));
+    }
   }
   return text;
 }
 
-uint64_t combine_bits(AggregateKind kind, const Vector& values, uint32_t count) {
+uint64_t combine_bits(AggregateKind kind, const Collected& from) {
+  const Vector& values = from.arguments[0];
   const uint32_t bytes = values.type.bytes();
   QW_ASSERT(bytes <= 8);
   uint64_t bits = kind == AggregateKind::bit_and ? ~uint64_t{0} : 0;
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < from.rows; ++i) {
     uint64_t value = 0;
     std::memcpy(&value, static_cast<const char*>(values.data) + size_t{bytes} * i, bytes);
     if (kind == AggregateKind::bit_and) {
       bits &= value;
     } else if (kind == AggregateKind::bit_or) {
       bits |= value;
-    } else {
+    } else if (from.copies_of(i) % 2 != 0) {
       bits ^= value;
     }
   }
   return bits;
 }
 
-Result<Interval> sum_intervals(AggregateKind kind, const Vector& values, uint32_t count) {
-  Int128 us = 0;
-  int64_t days = 0, months = 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    const auto value = values.at<Interval>(i);
-    us += value.us;
-    days += value.days;
-    months += value.months;
+Result<Interval> sum_intervals(AggregateKind kind, const Collected& from) {
+  Int128 us = 0, days = 0, months = 0, count = 0;
+  for (uint32_t i = 0; i < from.rows; ++i) {
+    const auto value = from.arguments[0].at<Interval>(i);
+    const Int128 copies = from.copies_of(i);
+    us += value.us * copies;
+    days += value.days * copies;
+    months += value.months * copies;
+    count += copies;
   }
   const Interval sum{static_cast<int64_t>(us), static_cast<int32_t>(days),
                      static_cast<int32_t>(months)};
@@ -76,17 +127,23 @@ Result<std::string> key_text(const Vector& keys, uint32_t row, const TextStyle& 
   return text;
 }
 
-Result<std::string> jsonb_of(AggregateKind kind, std::span<const Vector> arguments, uint32_t count,
-                             const TextStyle& style, Arena& arena) {
+Result<std::string> jsonb_of(AggregateKind kind, const Collected& from, const TextStyle& style,
+                             Arena& arena) {
   const bool object = kind == AggregateKind::jsonb_object_agg;
+  const Vector& values = from.arguments[object ? 1 : 0];
   JsonBuilder builder;
   object ? builder.begin_object() : builder.begin_array();
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < from.rows; ++i) {
+    std::string key;
     if (object) {
-      QW_ASSIGN_OR_RETURN(const std::string key, key_text(arguments[0], i, style));
-      builder.key(key);
+      QW_ASSIGN_OR_RETURN(key, key_text(from.arguments[0], i, style));
     }
-    QW_TRY(sql::append_json_value(arguments[object ? 1 : 0], i, style, arena, builder));
+    // The last of equal keys stays.
+    const int64_t copies = object ? 1 : from.copies_of(i);
+    for (int64_t copy = 0; copy < copies; ++copy) {
+      if (object) builder.key(key);
+      QW_TRY(sql::append_json_value(values, i, style, arena, builder));
+    }
   }
   builder.end();
   return builder.take();
@@ -121,30 +178,38 @@ Result<void> append_json(const Vector& values, uint32_t row, const TextStyle& st
   return {};
 }
 
-Result<std::string> json_of(AggregateKind kind, std::span<const Vector> arguments, uint32_t count,
-                            const TextStyle& style, Arena& arena) {
+Result<std::string> json_of(AggregateKind kind, const Collected& from, const TextStyle& style,
+                            Arena& arena) {
   const bool object = kind == AggregateKind::json_object_agg;
-  const Vector& values = arguments[object ? 1 : 0];
+  const Vector& values = from.arguments[object ? 1 : 0];
   std::string out = object ? "{ " : "[";
-  for (uint32_t i = 0; i < count; ++i) {
-    if (i != 0) out += ", ";
+  bool first = true;
+  for (uint32_t i = 0; i < from.rows; ++i) {
+    std::string item;
     if (object) {
-      QW_ASSIGN_OR_RETURN(const std::string key, key_text(arguments[0], i, style));
-      jsonb::append_json_string(key, out);
-      out += " : ";
-    } else if (i != 0 && values.type.is_array() && !values.is_null(i)) {
-      out += "\n ";
+      QW_ASSIGN_OR_RETURN(const std::string key, key_text(from.arguments[0], i, style));
+      jsonb::append_json_string(key, item);
+      item += " : ";
     }
-    QW_TRY(append_json(values, i, style, arena, out));
+    QW_TRY(append_json(values, i, style, arena, item));
+    const bool broken = !object && values.type.is_array() && !values.is_null(i);
+    for (int64_t copy = 0; copy < from.copies_of(i); ++copy) {
+      if (!std::exchange(first, false)) out += broken ? ", \n " : ", ";
+      out += item;
+      QW_TRY(check_bytes(out.size()));
+    }
   }
   out += object ? " }" : "]";
   return out;
 }
 
 // array_agg of arrays: one dimension more, whose members all have one shape.
-Result<Str> stack_arrays(const Vector& arrays, uint32_t count, Arena& arena) {
-  for (uint32_t i = 0; i < count; ++i) {
+Result<Str> stack_arrays(const Collected& from, Arena& arena) {
+  const Vector& arrays = from.arguments[0];
+  int64_t count = 0;
+  for (uint32_t i = 0; i < from.rows; ++i) {
     if (arrays.is_null(i)) return fail(null_value_not_allowed("cannot accumulate null arrays"));
+    count += from.copies_of(i);
   }
   const ArrayView first(arrays.at<Str>(0).view());
   if (first.size() == 0) return fail(array_subscript_error("cannot accumulate empty arrays"));
@@ -154,24 +219,30 @@ Result<Str> stack_arrays(const Vector& arrays, uint32_t count, Arena& arena) {
                     first.dimensions() + 1, limits::kArrayDimensionsMax)));
   }
   const uint32_t members = first.size();
+  if (too_many(from, members)) return fail(too_large_array());
+  const auto total = static_cast<uint32_t>(count * members);
   Vector all;
-  for (uint32_t i = 0; i < count; ++i) {
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < from.rows; ++i) {
     const ArrayView view(arrays.at<Str>(i).view());
     if (view.size() == 0) return fail(array_subscript_error("cannot accumulate empty arrays"));
     if (!view.same_shape(first)) {
       return fail(array_subscript_error("cannot accumulate arrays of different dimensionality"));
     }
     const Vector elements = view.elements(arena);
-    if (i == 0) all = Vector::flat(elements.type, count * members, arena);
-    const size_t bytes = size_t{elements.type.bytes()} * members;
-    std::memcpy(static_cast<char*>(all.data) + bytes * i, elements.data, bytes);
-    for (uint32_t e = 0; e < members; ++e) {
-      if (elements.is_null(e)) all.set_null(i * members + e, count * members, arena);
+    if (i == 0) all = Vector::flat(elements.type, total, arena);
+    const uint32_t bytes = elements.type.bytes();
+    for (int64_t copy = 0; copy < from.copies_of(i); ++copy, at += members) {
+      std::memcpy(static_cast<char*>(all.data) + size_t{bytes} * at, elements.data,
+                  size_t{bytes} * members);
+      for (uint32_t e = 0; e < members; ++e) {
+        if (elements.is_null(e)) all.set_null(at + e, total, arena);
+      }
     }
   }
   std::vector<ArrayDimension> dimensions{{static_cast<int32_t>(count), 1}};
   for (uint32_t d = 0; d < first.dimensions(); ++d) dimensions.push_back(first.dimension(d));
-  return array::make(all, 0, count * members, dimensions, arena);
+  return array::make(all, 0, total, dimensions, arena);
 }
 
 }  // namespace
@@ -213,40 +284,47 @@ bool collects_nulls(AggregateKind kind) {
          kind == AggregateKind::jsonb_object_agg;
 }
 
-Result<void> collect(const CollectSpec& spec, std::span<const Vector> arguments, uint32_t count,
-                     const TextStyle& style, Arena& arena, Vector& out) {
+Result<void> collect(const CollectSpec& spec, const Collected& from, const TextStyle& style,
+                     Arena& arena, Vector& out) {
   const bool sums = spec.kind == AggregateKind::sum || spec.kind == AggregateKind::avg;
   QW_ASSERT(is_collected(spec.kind) || (sums && spec.result.id == TypeId::interval));
   out = Vector::flat(spec.result, 1, arena);
-  if (count == 0) {
+  if (from.rows == 0) {
     std::memset(out.data, 0, spec.result.bytes());
     out.set_null(0, 1, arena);
     return {};
   }
   if (sums) {
-    QW_ASSIGN_OR_RETURN(out.values<Interval>()[0], sum_intervals(spec.kind, arguments[0], count));
+    QW_ASSIGN_OR_RETURN(out.values<Interval>()[0], sum_intervals(spec.kind, from));
+    return {};
+  }
+  if (spec.result.physical() != Physical::string) {
+    const uint64_t bits = combine_bits(spec.kind, from);
+    std::memcpy(out.data, &bits, spec.result.bytes());
+    return {};
+  }
+  const bool is_array = spec.kind == AggregateKind::array_agg;
+  if (too_many(from, 1)) return fail(is_array ? too_large_array() : too_long());
+  if (is_array) {
+    const Vector& values = from.arguments[0];
+    QW_TRY(check_array_bytes(from));
+    if (values.type.is_array()) {
+      QW_ASSIGN_OR_RETURN(out.values<Str>()[0], stack_arrays(from, arena));
+      return {};
+    }
+    out.values<Str>()[0] = from.copies == nullptr
+                               ? array::make(values, 0, from.rows, arena)
+                               : array::make_repeated(values, from.rows, from.copies, arena);
     return {};
   }
   std::string text;
-  if (spec.kind == AggregateKind::array_agg && arguments[0].type.is_array()) {
-    QW_ASSIGN_OR_RETURN(out.values<Str>()[0], stack_arrays(arguments[0], count, arena));
-    return {};
-  }
-  if (spec.kind == AggregateKind::array_agg) {
-    out.values<Str>()[0] = array::make(arguments[0], 0, count, arena);
-    return {};
-  }
   if (spec.kind == AggregateKind::string_agg) {
-    text = join_texts(arguments, count);
+    QW_ASSIGN_OR_RETURN(text, join_texts(from));
   } else if (spec.kind == AggregateKind::jsonb_agg ||
              spec.kind == AggregateKind::jsonb_object_agg) {
-    QW_ASSIGN_OR_RETURN(text, jsonb_of(spec.kind, arguments, count, style, arena));
-  } else if (spec.kind == AggregateKind::json_agg || spec.kind == AggregateKind::json_object_agg) {
-    QW_ASSIGN_OR_RETURN(text, json_of(spec.kind, arguments, count, style, arena));
+    QW_ASSIGN_OR_RETURN(text, jsonb_of(spec.kind, from, style, arena));
   } else {
-    const uint64_t bits = combine_bits(spec.kind, arguments[0], count);
-    std::memcpy(out.data, &bits, spec.result.bytes());
-    return {};
+    QW_ASSIGN_OR_RETURN(text, json_of(spec.kind, from, style, arena));
   }
   out.values<Str>()[0] = Str::copy(text, arena);
   return {};

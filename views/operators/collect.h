@@ -19,13 +19,22 @@ struct CollectSpec {
   Type result;
 };
 
+// The values: rows 0 .. rows - 1 of flat vectors. Row i counts copies[i] times (positive), once
+// where `copies` is null.
+struct Collected {
+  std::span<const Vector> arguments;
+  uint32_t rows = 0;
+  const int64_t* copies = nullptr;
+  int64_t copies_of(uint32_t row) const { return copies == nullptr ? 1 : copies[row]; }
+};
+
 // Aggregates that can be made in no other way.
 bool is_collected(sql::AggregateKind kind);
 // Whether a NULL argument counts as a value.
 bool collects_nulls(sql::AggregateKind kind);
-// The value of rows 0 .. count - 1 of `arguments`, flat vectors; `out` gets one row. Nothing to
-// collect gives NULL.
-Result<void> collect(const CollectSpec& spec, std::span<const Vector> arguments, uint32_t count,
-                     const TextStyle& style, Arena& arena, Vector& out);
+// `out` gets one row; nothing to collect gives NULL. 54000 for a value beyond
+// limits::kValueBytesMax or kArrayElementsMax.
+Result<void> collect(const CollectSpec& spec, const Collected& from, const TextStyle& style,
+                     Arena& arena, Vector& out);
 
 }  // namespace qw::views

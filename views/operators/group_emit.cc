@@ -113,16 +113,16 @@ void GroupOperator::emit(const char* payload, const KeyWords& key, uint64_t hash
 }
 
 void GroupOperator::collect(size_t from, size_t to) {
-  const TextStyle& style = host().context().style;
   emissions_.reserve((to - from) * 2);
   for (size_t i = from; i < to; ++i) {
     if (i + kAhead < to) __builtin_prefetch(dirty_[i + kAhead].entry);
     Dirty& item = dirty_[i];
     if (has_negative_rows(item.entry->payload()) && !fail_counts()) return;
     for (Call& call : calls_) {
-      if (call.bag != nullptr) call.bag->refresh(item.entry, style, out_arena_);
+      if (call.bag != nullptr) call.bag->refresh(item.entry, host(), out_arena_);
     }
-    if (spelling_ != nullptr) spelling_->refresh(item.entry, style, out_arena_);
+    if (spelling_ != nullptr) spelling_->refresh(item.entry, host(), out_arena_);
+    if (host().failed()) return;
     const bool given = item.old != nullptr && (!spec_.single_row || single_row_given_);
     const Entry& entry = *item.entry;
     if (given) emit(item.old, entry.key, entry.hash, -multiplicity(item.old));
@@ -438,13 +438,12 @@ void GroupOperator::refresh_partition(uint32_t partition, Arena& arena) {
       std::any_of(calls_.begin(), calls_.end(), [](auto& call) { return call.bag != nullptr; });
   if (!has_bags && (emptied_ >> partition & 1) == 0) return;
   emptied_ &= ~(uint64_t{1} << partition);
-  const TextStyle& style = host().context().style;
   std::vector<Entry*> gone;
   table_.each(partition, [&](Entry* entry) {
     bool empty = !has_rows(entry->payload()) && !spec_.single_row;
     each_bag([&](BagCall& bag) {
       empty = empty && bag.size(entry) == 0;
-      bag.refresh(entry, style, arena);
+      bag.refresh(entry, host(), arena);
     });
     if (empty) gone.push_back(entry);
     arena.reset();

@@ -9,6 +9,7 @@ void MapOperator::accept(uint32_t, const Batch& batch) {
   arena_.reset();
   out_ = Batch();
   ready_ = false;
+  arena_.shrink(kArenaBytesKept);
   if (batch.empty()) return;
   map(batch, out_);
   ready_ = !out_.empty();
@@ -33,7 +34,10 @@ void PickOperator::map(const Batch& in, Batch& out) {
 void FilterOperator::map(const Batch& in, Batch& out) {
   errors_.clear();
   auto* selection = arena().allocate_array<uint16_t>(in.rows + 1);
-  const uint32_t count = program_.filter(in, host().context(), arena(), selection, errors_);
+  uint32_t count = 0;
+  const bool done = host().within_memory(
+      [&] { count = program_.filter(in, host().context(), arena(), selection, errors_); });
+  if (!done) return;
   out = in;
   out.select(selection, count);
   drop_failed(out, in, errors_, arena());
@@ -42,7 +46,10 @@ void FilterOperator::map(const Batch& in, Batch& out) {
 void CloseOperator::map(const Batch& in, Batch& out) {
   errors_.clear();
   auto* passed = arena().allocate_array<uint16_t>(in.rows + 1);
-  const uint32_t count = predicate_.filter(in, host().context(), arena(), passed, errors_);
+  uint32_t count = 0;
+  const bool done = host().within_memory(
+      [&] { count = predicate_.filter(in, host().context(), arena(), passed, errors_); });
+  if (!done) return;
   auto* stays = arena().allocate_array<bool>(in.rows + 1);
   std::fill_n(stays, in.rows, false);
   for (uint32_t i = 0; i < count; ++i) stays[passed[i]] = true;
@@ -66,11 +73,13 @@ void CloseOperator::map(const Batch& in, Batch& out) {
 
 void ProjectOperator::map(const Batch& in, Batch& out) {
   errors_.clear();
+  const bool done = host().within_memory(
+      [&] { program_.run(in, host().context(), arena(), out.columns, errors_); });
+  if (!done) return;
   out.rows = in.rows;
   out.selection = in.selection;
   out.selected = in.selected;
   out.weights = in.weights;
-  program_.run(in, host().context(), arena(), out.columns, errors_);
   drop_failed(out, in, errors_, arena());
 }
 

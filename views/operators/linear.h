@@ -26,6 +26,7 @@ class MapOperator : public Operator {
   Arena& arena() { return arena_; }
 
  private:
+  static constexpr size_t kArenaBytesKept = 4 << 20;
   Arena arena_;
   Batch out_;
   bool ready_ = false;

@@ -85,7 +85,7 @@ void NumberBag::change(Entry* entry, int64_t number, int64_t weight) {
   }
 }
 
-void NumberBag::refresh(Entry* entry, const TextStyle&, Arena&) {
+void NumberBag::refresh(Entry* entry, Host&, Arena&) {
   Slot& at = slot<Slot>(entry);
   at.present = size(entry) > 0 ? 1 : 0;
   if (at.present == 0) return;

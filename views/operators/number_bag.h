@@ -21,7 +21,7 @@ class NumberBag final : public BagCall {
 
   void update(const Batch& batch, const uint16_t* rows, const int64_t* weights,
               Entry* const* entries, uint32_t count, Arena& arena) override;
-  void refresh(Entry* entry, const TextStyle& style, Arena& arena) override;
+  void refresh(Entry* entry, Host& host, Arena& arena) override;
   void results(std::span<const char* const> states, Arena& arena, std::vector<Vector>& out,
                sql::RowErrors& errors) const override;
   uint64_t size(const Entry* entry) const override;

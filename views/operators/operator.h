@@ -11,13 +11,18 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "sql/function.h"
 #include "src/base/arena.h"
 #include "src/base/error.h"
+#include "src/base/memory_budget.h"
 #include "src/types/batch.h"
 #include "views/state/residency.h"
 #include "views/state/state.h"
@@ -38,6 +43,28 @@ class Host {
   // The view cannot go on (see Dataflow::broken), the query ends.
   virtual void fail(Error error) = 0;
   virtual bool failed() const = 0;
+  // What the memory of the work on its rows is asked of. Null: of nobody, or of the scope of the
+  // query, where it throws.
+  virtual std::shared_ptr<MemoryBudget> budget() const { return nullptr; }
+  // A part of the limit can always be had: from now on again.
+  void begin_epoch() { taken_.store(0, std::memory_order_relaxed); }
+
+  // For what rows of a few bytes may make large: expressions, values made of a whole group. `work`
+  // reads, and fills arenas and what it returns. False: there is not the memory for it, it was
+  // given up, and the view has failed (53200).
+  template <typename Work>
+  bool within_memory(Work&& work) {
+    std::shared_ptr<MemoryBudget> asked = budget();
+    if (asked == nullptr) {
+      work();
+      return true;
+    }
+    return measured(std::move(asked), [&] { work(); });
+  }
+
+ private:
+  bool measured(std::shared_ptr<MemoryBudget> budget, const std::function<void()>& work);
+  std::atomic<uint64_t> taken_ = 0;  // recovery has two threads
 };
 
 class Operator {

@@ -2,6 +2,7 @@
 #include "views/operators/row_bag.h"
 
 #include <cstring>
+#include <numeric>
 
 #include "views/operators/collect.h"
 
@@ -106,7 +107,7 @@ void RowBag::free_retired() {
   retired_.clear();
 }
 
-void RowBag::refresh(Entry* entry, const TextStyle& style, Arena& arena) {
+void RowBag::refresh(Entry* entry, Host& host, Arena& arena) {
   Slot& at = slot<Slot>(entry);
   std::string_view value;
   std::string made;
@@ -119,10 +120,15 @@ void RowBag::refresh(Entry* entry, const TextStyle& style, Arena& arena) {
     } else if (spec_.kind == AggregateKind::max) {
       value = (*at.bag->rows.rbegin())->row();
     } else {
-      auto computed = compute(*at.bag, style, arena);
-      failed = !computed;
-      made = computed ? std::move(*computed)
-                      : std::string(computed.error().code().view()) + computed.error().message();
+      const Arena::Mark mark = arena.mark();
+      const bool fits = host.within_memory([&] {
+        auto computed = compute(*at.bag, host.context().style, arena);
+        failed = !computed;
+        made = computed ? std::move(*computed)
+                        : std::string(computed.error().code().view()) + computed.error().message();
+      });
+      arena.rewind(mark);
+      if (!fits) return;
       value = made;
     }
   }
@@ -141,51 +147,47 @@ void RowBag::refresh(Entry* entry, const TextStyle& style, Arena& arena) {
   std::memcpy(at.value, value.data(), value.size());
 }
 
-// Field `field` of all rows in order, each as often as its weight says (once when distinct).
-Vector RowBag::stored_column(const OrderedBag& bag, uint32_t field, Arena& arena,
-                             uint32_t& count) const {
+// The rows that count, in order: distinct values are one even when spelled differently, and the
+// first one counts.
+std::vector<std::string_view> RowBag::counted(const OrderedBag& bag,
+                                              std::vector<int64_t>& copies) const {
   std::vector<std::string_view> rows;
   std::string_view last_key;
+  bool repeated = false;
   for (const BagRow* row : bag.rows) {
-    if (spec_.distinct) {
-      // Distinct values are one even when spelled differently: the first one counts.
-      if (!rows.empty() && row->key() == last_key) continue;
-      last_key = row->key();
-      rows.push_back(row->row());
-      continue;
-    }
-    for (int64_t copy = 0; copy < row->weight; ++copy) rows.push_back(row->row());
+    if (row->weight <= 0) continue;
+    if (spec_.distinct && !rows.empty() && row->key() == last_key) continue;
+    last_key = row->key();
+    rows.push_back(row->row());
+    copies.push_back(spec_.distinct ? 1 : row->weight);
+    repeated = repeated || copies.back() != 1;
   }
-  std::vector<Vector> columns;
-  const uint32_t wanted[1] = {field};
-  count = static_cast<uint32_t>(rows.size());
-  stored_codec_.unpack(rows, wanted, arena, columns);
-  return columns[0];
+  if (!repeated) copies.clear();
+  return rows;
 }
 
 Result<std::string> RowBag::compute(const OrderedBag& bag, const TextStyle& style,
                                     Arena& arena) const {
-  const Arena::Mark mark = arena.mark();
-  uint32_t count = 0;
+  std::vector<int64_t> copies;
+  const std::vector<std::string_view> rows = counted(bag, copies);
+  std::vector<uint32_t> wanted(spec_.arguments.size());
+  std::iota(wanted.begin(), wanted.end(), first_argument_);
+  Collected from;
   std::vector<Vector> arguments;
-  for (uint32_t a = 0; a < spec_.arguments.size(); ++a) {
-    arguments.push_back(stored_column(bag, first_argument_ + a, arena, count));
-  }
+  stored_codec_.unpack(rows, wanted, arena, arguments);
+  from.arguments = arguments;
+  from.rows = static_cast<uint32_t>(rows.size());
+  from.copies = copies.empty() ? nullptr : copies.data();
   Batch result;
   result.rows = 1;
   result.columns.resize(1);
-  const auto made =
-      collect({spec_.kind, spec_.result}, arguments, count, style, arena, result.columns[0]);
-  std::string out;
-  if (made) {
-    std::string_view packed;
-    const uint32_t columns[1] = {0};
-    result_codec_.pack(result, columns, arena, &packed);
-    out.assign(packed);
-  }
-  arena.rewind(mark);
-  if (!made) return fail(made.error());
-  return out;
+  QW_TRY(collect({spec_.kind, spec_.result}, from, style, arena, result.columns[0]));
+  std::string_view packed;
+  const uint32_t columns[1] = {0};
+  result_codec_.pack(result, columns, arena, &packed);
+  // It is copied into the state, the view's output and the epoch's log.
+  MemoryScope::expect(packed.size() * kTimesCopied);
+  return std::string(packed);
 }
 
 void RowBag::results(std::span<const char* const> states, Arena& arena, std::vector<Vector>& out,

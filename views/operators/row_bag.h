@@ -5,7 +5,10 @@
 // Epoch thread. Tests: tests/unit/views/exhaustive_test.cc, oracle_test.cc.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "src/base/memory_budget.h"
 #include "src/types/key_codec.h"
@@ -21,7 +24,7 @@ class RowBag final : public BagCall {
 
   void update(const Batch& batch, const uint16_t* rows, const int64_t* weights,
               Entry* const* entries, uint32_t count, Arena& arena) override;
-  void refresh(Entry* entry, const TextStyle& style, Arena& arena) override;
+  void refresh(Entry* entry, Host& host, Arena& arena) override;
   void free_retired() override;
   void results(std::span<const char* const> states, Arena& arena, std::vector<Vector>& out,
                sql::RowErrors& errors) const override;
@@ -45,10 +48,10 @@ class RowBag final : public BagCall {
   void apply(Entry* entry, std::string_view order_key, std::string_view row, int64_t weight);
   void order_keys(const Batch& stored, Arena& arena, std::string_view* out) const;
   Result<std::string> compute(const OrderedBag& bag, const TextStyle& style, Arena& arena) const;
-  Vector stored_column(const OrderedBag& bag, uint32_t field, Arena& arena, uint32_t& count) const;
+  std::vector<std::string_view> counted(const OrderedBag& bag, std::vector<int64_t>& copies) const;
   void count_rows(uint64_t hash, int64_t bags, int64_t rows);
 
-  static constexpr uint64_t kLargeValueBytes = 4096;
+  static constexpr uint64_t kLargeValueBytes = 4096, kTimesCopied = 4;
   RowCodec result_codec_;
   KeyCodec order_codec_;
   std::vector<uint32_t> ordered_;  // fields that order the rows before their bytes do

@@ -78,14 +78,18 @@ void WindowOperator::replace(Entry* entry, BagRow* row, std::span<const std::str
   std::memcpy(row->extra, all.data(), all.size());
 }
 
-void WindowOperator::compute(Entry* entry) {
-  OrderedBag& bag = state_.bag(entry);
+// The values of all copies of the bag's rows, packed, in step_arena_.
+std::vector<std::string_view> WindowOperator::evaluate(const OrderedBag& bag) {
   WindowRows rows;
   std::vector<std::string_view> packed;
   std::string_view peers;
   for (const BagRow* row : bag.rows) {
     if (row->weight <= 0) continue;
     const std::string_view key = state_.order_key(*row);
+    if (static_cast<uint64_t>(row->weight) > kCopiesMax - packed.size()) {
+      host().fail(program_limit_exceeded("too many rows in a window partition"));
+      return {};
+    }
     if (packed.empty() || key != peers)
       rows.group_begin.push_back(static_cast<uint32_t>(packed.size()));
     peers = key;
@@ -109,7 +113,7 @@ void WindowOperator::compute(Entry* entry) {
       auto column = compute_window(call, rows, step_arena_);
       if (!column) {
         host().fail(column.error());
-        return;
+        return {};
       }
       all.push_back(static_cast<uint32_t>(all.size()));
       made.push_back(*column);
@@ -119,6 +123,17 @@ void WindowOperator::compute(Entry* entry) {
       call_codec_.pack(slice, all, step_arena_, values.data() + from);
     }
   }
+  uint64_t bytes = 0;
+  for (const std::string_view value : values) bytes += value.size();
+  // They are copied into the state, the view's output and the epoch's log.
+  MemoryScope::expect(bytes * kTimesCopied);
+  return values;
+}
+
+void WindowOperator::compute(Entry* entry) {
+  OrderedBag& bag = state_.bag(entry);
+  std::vector<std::string_view> values;
+  if (!host().within_memory([&] { values = evaluate(bag); }) || host().failed()) return;
   size_t at = 0;
   for (BagRow* row : bag.rows) {
     const auto copies = static_cast<size_t>(std::max<int64_t>(row->weight, 0));
@@ -150,6 +165,7 @@ void WindowOperator::end_step() {
   emissions_.clear();
   next_emission_ = 0;
   step_arena_.reset();
+  step_arena_.shrink(kStepBytes);
 }
 
 bool WindowOperator::produce(Batch& out) {
@@ -161,7 +177,8 @@ bool WindowOperator::produce(Batch& out) {
       finishing_ = false;
       return false;
     }
-    while (next_dirty_ < state_.dirty().size() && emissions_.size() < kBatchRowsMax) {
+    while (next_dirty_ < state_.dirty().size() && emissions_.size() < kBatchRowsMax &&
+           step_arena_.used_bytes() < kStepBytes) {
       Entry* entry = state_.dirty()[next_dirty_++];
       compute(entry);
       walked_.push_back(entry);

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sql/plan.h"
@@ -59,9 +60,14 @@ class WindowOperator final : public Operator {
     uint64_t size;
   };
   void compute(Entry* entry);
+  std::vector<std::string_view> evaluate(const OrderedBag& bag);
   void replace(Entry* entry, BagRow* row, std::span<const std::string_view> values);
   void drop_gone(Entry* entry);
   void end_step();
+
+  static constexpr uint32_t kCopiesMax = 1 << 30;  // of a partition's rows
+  static constexpr uint64_t kTimesCopied = 4;
+  static constexpr size_t kStepBytes = 16 << 20;  // of values that are made before they go out
 
   std::vector<sql::WindowCall> own_calls_;
   std::vector<Type> call_types_;

@@ -326,7 +326,9 @@ Result<Vector> collected(const sql::WindowCall& call, const WindowRows& rows, Ar
   const AggregateKind kind = call.function->aggregate;
   Vector out = Vector::flat(call.type, rows.count, arena);
   const uint32_t bytes = call.type.bytes();
+  Arena frames;  // what a frame holds is gone before the next one
   for (uint32_t i = 0; i < rows.count; ++i) {
+    frames.reset();
     QW_ASSIGN_OR_RETURN(const Frame frame, frame_of(call, rows, i));
     std::vector<uint32_t> pick;
     for (uint32_t row = frame.begin; row < frame.end; ++row) {
@@ -334,11 +336,13 @@ Result<Vector> collected(const sql::WindowCall& call, const WindowRows& rows, Ar
     }
     std::vector<Vector> arguments;
     for (const uint32_t column : call.arguments) {
-      arguments.push_back(gather(rows.columns[column], rows.columns[column].type, pick, arena));
+      arguments.push_back(gather(rows.columns[column], rows.columns[column].type, pick, frames));
     }
+    Collected values;
+    values.arguments = arguments;
+    values.rows = static_cast<uint32_t>(pick.size());
     Vector one;
-    QW_TRY(collect({kind, call.type}, arguments, static_cast<uint32_t>(pick.size()), TextStyle{},
-                   arena, one));
+    QW_TRY(collect({kind, call.type}, values, TextStyle{}, arena, one));
     std::memcpy(static_cast<char*>(out.data) + size_t{bytes} * i, one.data, bytes);
     if (one.is_null(0)) out.set_null(i, rows.count, arena);
   }

@@ -10,15 +10,8 @@ Stream::~Stream() = default;
 // Values of some length; what rows of small ones take is seen soon enough.
 void Stream::expect_room(const Batch& batch) {
   if (MemoryScope::current() == nullptr) return;
-  size_t bytes = 0;
-  for (const Vector& column : batch.columns) {
-    if (column.type.physical() != Physical::string) continue;
-    for (uint32_t i = 0; i < batch.size(); ++i) {
-      const uint32_t row = batch.row(i);
-      if (!column.is_null(row)) bytes += column.at<Str>(row).size();
-    }
-  }
-  constexpr size_t kWeighed = 1 << 20, kTimes = 4;
+  const uint64_t bytes = batch.string_bytes();
+  constexpr uint64_t kWeighed = 1 << 20, kTimes = 4;
   if (bytes > kWeighed) MemoryScope::expect(bytes * kTimes);
 }
 
