@@ -109,7 +109,8 @@ class Shaper {
     const auto* window = input->as<Window>();
     if (window == nullptr || window->calls.size() != 1) return node;
     const WindowKind kind = window->calls[0].function->window;
-    const bool rank = kind == WindowKind::rank;
+    const bool dense = kind == WindowKind::dense_rank;
+    const bool rank = kind == WindowKind::rank || dense;
     if (kind != WindowKind::row_number && !rank) return node;
     const auto number = static_cast<uint32_t>(input->schema.size() - 1);
     std::vector<ExprPtr> terms = split_and(node->as<Filter>()->predicate->clone());
@@ -123,16 +124,17 @@ class Shaper {
       drop = exact ? i : terms.size();
     }
     if (!best || *best < 1) return node;
-    // A rank can be told from the row only when it is 1.
-    if (rank && *best != 1) return node;
+    // Of dense ranks only the first is that of rank().
+    const bool first = *best == 1;
+    if (dense && !first) return node;
     TopK topk;
     topk.partition = window->partition;
     topk.order = window->order;
     topk.limit = *best;
     topk.with_ties = rank;
-    topk.row_number = !rank;
+    topk.row_number = !rank || !first;
     PlanPtr out = make_topk(input->inputs[0], std::move(topk));
-    if (rank) {
+    if (rank && first) {
       std::vector<ExprPtr> one;
       one.push_back(make_constant(Datum::int8(1)));
       out = make_append(std::move(out), std::move(one), {input->schema.columns[number].name});

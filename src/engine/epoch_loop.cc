@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -431,6 +432,10 @@ std::future<Result<void>> EpochLoop::backfill(ObjectId view, const std::atomic<b
   if (!building.logged) dataflow_.pause_log(view);
   building.backfill = std::make_unique<Backfill>(view, inputs, cancelled, std::move(progress));
   std::future<Result<void>> done = building.done.get_future();
+  if (building_.empty()) {
+    end_per_slice_ = std::numeric_limits<double>::infinity();
+    end_fixed_us_ = 0;
+  }
   building_.push_back(std::move(building));
   return done;
 }

@@ -32,6 +32,7 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -317,6 +318,9 @@ class EpochLoop {
   std::vector<Building> building_;
   uint32_t quiet_epochs_ = 0;  // without items, in a row
   double slice_share_ = 0.5;   // of an epoch with backfills
+  // What the end of such an epoch takes: for each microsecond of its slices, and in any case.
+  double end_per_slice_ = std::numeric_limits<double>::infinity();
+  int64_t end_fixed_us_ = 0;
   std::optional<uint64_t> slice_rows_;
   uint64_t kept_ = 0;       // memory of builders that are not active
   bool was_large_ = false;  // the epoch in hand: what it has worked with goes back to the system

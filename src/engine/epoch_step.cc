@@ -31,6 +31,9 @@ constexpr int64_t kImageRecordBytes = 64;
 // How long an epoch with backfills takes: while others use the database, and when they do not.
 constexpr int64_t kBackfillEpochUs = 20'000, kQuietEpochUs = 100'000;
 constexpr uint32_t kQuietEpochs = 16;
+// Where operators take long at the end of an epoch however little came (a window over what is there
+// already), slices are up to so many times longer: while others write, and while nobody does.
+constexpr int64_t kLongerMax = 3, kLongerQuietMax = 10;
 constexpr uint64_t kSliceRowsMax = 256 << 10;
 // What a row may become in a view's output, for slices of operators that speak at an epoch's end.
 constexpr uint64_t kOutputPerRow = 256;
@@ -456,8 +459,11 @@ void EpochLoop::encode(Change change, Encoded& encoded) {
 // A slice ends by the clock, not by rows: what a view makes of a row may be nothing or thousands.
 void EpochLoop::step_backfills() {
   if (building_.empty()) return;
-  const int64_t epoch_us = quiet_epochs_ >= kQuietEpochs ? kQuietEpochUs : kBackfillEpochUs;
-  const auto slice_us = static_cast<int64_t>(static_cast<double>(epoch_us) * slice_share_);
+  const bool quiet = quiet_epochs_ >= kQuietEpochs;
+  const int64_t epoch_us = quiet ? kQuietEpochUs : kBackfillEpochUs;
+  const int64_t longest_us = epoch_us * (quiet ? kLongerQuietMax : kLongerMax);
+  const auto slice_us = std::max(static_cast<int64_t>(static_cast<double>(epoch_us) * slice_share_),
+                                 std::min(end_fixed_us_ / 2, longest_us));
   const int64_t began_us = clock_->monotonic_us();
   for (Building& building : building_) {
     if (building.error) continue;
@@ -483,11 +489,17 @@ bool EpochLoop::is_large(ObjectId view) const {
 }
 
 // How much of an epoch's time its slices took: the rest goes into the ends of operators and the
-// netting of what they put out, which is the work of the slices, too.
+// netting of what they put out, which is the work of the slices, too: at least as much for each
+// microsecond of a slice as ever. The rest would come after any slice, and shorter ones would only
+// have it done more often.
 void EpochLoop::measure_slices(int64_t slices_us, int64_t epoch_us) {
   if (building_.empty() || epoch_us <= 0) return;
   const double share = static_cast<double>(slices_us) / static_cast<double>(epoch_us);
   slice_share_ = std::clamp((slice_share_ + share) / 2, 0.1, 1.0);
+  const auto end_us = static_cast<double>(epoch_us - slices_us);
+  const auto worked_us = static_cast<double>(std::max<int64_t>(slices_us, 1));
+  end_per_slice_ = std::min(end_per_slice_, end_us / worked_us);
+  end_fixed_us_ = static_cast<int64_t>(end_us - end_per_slice_ * worked_us);
 }
 
 // Nets what views have put out. A view whose output cannot be breaks, with those that read it.

@@ -63,6 +63,9 @@ VIEW SELECT x FROM (SELECT auction AS x, price FROM bid UNION ALL SELECT aid, ba
 VIEW SELECT auction, rn FROM (SELECT *, row_number() OVER (PARTITION BY auction ORDER BY price DESC) AS rn FROM bid) q WHERE rn <= 10
 VIEW SELECT auction FROM (SELECT *, row_number() OVER (ORDER BY price) AS rn FROM bid) q WHERE 3 >= rn AND price > 7
 VIEW SELECT auction FROM (SELECT *, rank() OVER (PARTITION BY auction ORDER BY price) AS r FROM bid) q WHERE r = 1
+VIEW SELECT auction, r FROM (SELECT *, rank() OVER (PARTITION BY auction ORDER BY price) AS r FROM bid) q WHERE r < 4
+VIEW SELECT auction, r FROM (SELECT *, dense_rank() OVER (PARTITION BY auction ORDER BY price) AS r FROM bid) q WHERE r < 2
+VIEW SELECT auction, r FROM (SELECT *, dense_rank() OVER (PARTITION BY auction ORDER BY price) AS r FROM bid) q WHERE r < 3
 VIEW SELECT state, city, count(*) FROM person GROUP BY ROLLUP (state, city)
 VIEW SELECT p.id, ARRAY(SELECT price FROM bid b WHERE b.bidder = p.id ORDER BY ts) AS prices FROM person p
 VIEW SELECT jsonb_agg(name ORDER BY id) FROM person

@@ -12,3 +12,6 @@ SELECT id, name FROM (SELECT *, row_number() OVER (PARTITION BY dept_id ORDER BY
 SELECT id FROM (SELECT *, row_number() OVER (PARTITION BY dept_id ORDER BY salary, id) AS rn FROM emp) t WHERE rn > 1
 SELECT id, rn FROM (SELECT *, row_number() OVER (ORDER BY id DESC) AS rn FROM emp) t WHERE rn BETWEEN 2 AND 4
 SELECT id, amount, amount - lag(amount) OVER (PARTITION BY emp_id ORDER BY at, amount, note) AS step FROM sale JOIN emp ON id = emp_id
+SELECT * FROM (SELECT id, dept_id, rank() OVER (PARTITION BY dept_id ORDER BY salary DESC NULLS LAST) AS r FROM emp) t WHERE r < 3
+SELECT * FROM (SELECT id, dept_id, rank() OVER (PARTITION BY dept_id ORDER BY salary / 1000) AS r FROM emp) t WHERE r <= 2 AND r <> 1
+SELECT id FROM (SELECT id, dense_rank() OVER (PARTITION BY dept_id ORDER BY salary) AS r FROM emp) t WHERE r = 1
