@@ -15,6 +15,8 @@
 #include <fmt/format.h>
 
 #include "src/base/clock.h"
+#include "src/base/memory_budget.h"
+#include "src/base/pages.h"
 
 namespace qw::bench {
 namespace {
@@ -82,6 +84,14 @@ Result<Measured> drain(Measurement& measurement, uint64_t rows) {
   out.wall_us = static_cast<double>(clock.monotonic_us() - wall_us);
   out.peak_bytes = std::max(out.peak_bytes, anonymous_bytes());
   return out;
+}
+
+void warm_memory(uint64_t rows) {
+  constexpr uint64_t kBytesPerRow = 256;
+  const size_t bytes = std::min(rows * kBytesPerRow, available_memory() / 4);
+  char* pages = map_pages(bytes);
+  touch_pages(pages, bytes);
+  unmap_pages(pages, bytes);
 }
 
 std::string fresh_dir(const std::string& wanted) {

@@ -26,6 +26,11 @@ struct Measured {
 // Lets the held sources go and waits until `rows` rows of them are durable.
 Result<Measured> drain(Measurement& measurement, uint64_t rows);
 
+// Takes memory for so many rows from the system and gives it back. A virtual machine hands its free
+// memory to its host, and touching it again costs up to twenty times what it costs when the machine
+// has it (README.md): that would be most of what a growing state takes.
+void warm_memory(uint64_t rows);
+
 // Runs `work` in a child process with a directory of its own, which it gets as argument. `keep`
 // leaves the directory.
 enum class Directory : uint8_t { remove, keep };

@@ -78,6 +78,7 @@ Result<void> run_case(const Case& which, const NexmarkOptions& options, const st
                   which.query->append_only, which.query->proctime ? " INCLUDE PROCTIME" : "")));
   QW_TRY(run_sql(*session, fmt::format("CREATE MATERIALIZED VIEW {} AS {}", which.query->name,
                                        which.query->sql)));
+  warm_memory(options.events);
   QW_ASSIGN_OR_RETURN(const Measured measured, drain(measurement, options.events));
   const auto events = static_cast<double>(options.events);
   const double own_us = std::max(measured.cpu_us - generator_us * events, 1.0);

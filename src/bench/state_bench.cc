@@ -76,6 +76,7 @@ Result<void> upsert(const StateOptions& options, const std::string& dir) {
   // The load's last epoch has some of the updates, too.
   const uint64_t loaded = measurement.rows_committed, all = options.keys + options.updates;
   if (loaded >= all) return fail(invalid_parameter_value("too few updates to measure"));
+  warm_memory(options.updates);
   QW_ASSIGN_OR_RETURN(const Measured run, drain(measurement, all));
   rates("upsert", fmt::format("{}/batch_{}", name_of(options), options.batch_rows), all - loaded,
         run);
@@ -101,9 +102,11 @@ Result<void> backfill(const StateOptions& options, const std::string& dir) {
   QW_TRY(create_source(*opened.session, options, options.keys));
   QW_TRY(drain(measurement, options.keys));
   const auto keys = static_cast<double>(options.keys);
+  warm_memory(options.keys);
   QW_ASSIGN_OR_RETURN(const double per_key_us, timed_view(*opened.session, "per_key", kPerKey));
   figure("backfill", name_of(options) + "/aggregate", "rows_per_second", keys / per_key_us * 1e6,
          "1/s");
+  warm_memory(options.keys);
   QW_ASSIGN_OR_RETURN(const double joined_us, timed_view(*opened.session, "joined", kJoined));
   figure("backfill", name_of(options) + "/self_join", "rows_per_second", 2 * keys / joined_us * 1e6,
          "1/s");
@@ -115,6 +118,7 @@ Result<void> backfill(const StateOptions& options, const std::string& dir) {
 }
 
 Result<void> recover(const StateOptions& options, const std::string& dir) {
+  warm_memory(options.keys);
   SystemClock clock;
   const int64_t began_us = clock.monotonic_us();
   QW_ASSIGN_OR_RETURN(const Opened opened, open(dir, nullptr));
