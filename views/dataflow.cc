@@ -43,7 +43,7 @@ Result<std::vector<StateInfo>> Dataflow::add_view(
     return fail(built.error());
   }
   graph.register_spillables();
-  graph.find_waiting_places(spec.id);
+  graph.mark_nodes(spec.id);
   if (spec.recover) go_live(spec.id);
   return builder.take_states();
 }
@@ -323,7 +323,10 @@ void Dataflow::limit_memory(uint64_t bytes, const std::filesystem::path& dir, ui
   Graph& graph = impl_->graph;
   graph.bytes_max = bytes_max;
   graph.process_max = process_max;
-  if (process_max != UINT64_MAX) graph.budget = std::make_shared<MemoryBudget>(0, process_max);
+  // Values that are made are copied, into states, output and logs.
+  if (process_max != UINT64_MAX) {
+    graph.budget = std::make_shared<MemoryBudget>(0, process_max / 4 * 3);
+  }
   graph.residency.set_limit(bytes, std::make_unique<storage::SpillFile>(dir));
   graph.residency.set_fixed([&graph] {
     uint64_t sum = 0;

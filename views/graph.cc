@@ -22,13 +22,50 @@ constexpr uint64_t kParkedBytesMin = 256 << 10;
 // than this part of what there is has come between two. Rows may be long.
 constexpr uint32_t kCheckBatchesMax = 32;
 constexpr uint64_t kSlowPart = 64;
+// Of long values so much, as a part of the limit of the process, is given to a node before memory
+// is looked at.
+constexpr uint64_t kPiecePart = 64;
+// A partition that was brought back is given rows worth so much of it at least (a row counts its
+// values of variable length and some more): else it would come back for every slice.
+constexpr uint64_t kGivenPart = 4, kRowBytes = 16;
 // What a view that is being made must have grown by in an epoch to be broken when the process is
 // too large.
 constexpr uint64_t kGrowthPart = 32;
+// And one that is live.
+constexpr uint64_t kLiveGrowthPart = 4;
 
 }  // namespace
 
 void Graph::deliver(const Edge& edge, const Batch& batch) {
+  if (process_max == UINT64_MAX || !edge.to->keeps_rows) return deliver_whole(edge, batch);
+  const uint64_t bytes = batch.string_bytes(), piece = process_max / kPiecePart;
+  if (bytes > piece && batch.size() > 1) return deliver_in_pieces(edge, batch);
+  long_bytes_ += bytes;
+  deliver_whole(edge, batch);
+  if (long_bytes_ > piece) check_memory(Of::all);
+}
+
+// A join of few rows with long values makes gigabytes in one batch, which borrows them; whoever
+// keeps rows copies them.
+void Graph::deliver_in_pieces(const Edge& edge, const Batch& batch) {
+  std::vector<uint16_t> rows;
+  rows.reserve(batch.size());
+  uint64_t bytes = 0;
+  Batch piece = batch;
+  for (uint32_t i = 0; i < batch.size() && !failed(*edge.to); ++i) {
+    rows.push_back(static_cast<uint16_t>(batch.row(i)));
+    piece.select(&rows.back(), 1);
+    bytes += piece.string_bytes();
+    if (bytes <= process_max / kPiecePart && i + 1 < batch.size()) continue;
+    piece.select(rows.data(), static_cast<uint32_t>(rows.size()));
+    deliver_whole(edge, piece);
+    check_memory(Of::all);
+    rows.clear();
+    bytes = 0;
+  }
+}
+
+void Graph::deliver_whole(const Edge& edge, const Batch& batch) {
   if ((residency.some_absent() || edge.to->has_waiting()) && divide(edge, batch)) return;
   deliver_present(edge, batch);
 }
@@ -83,10 +120,19 @@ uint64_t Node::state_bytes() const {
   return sum;
 }
 
+uint64_t Node::log_bytes() const {
+  if (index != nullptr) return index->log_bytes();
+  uint64_t sum = 0;
+  if (op == nullptr) return sum;
+  for (const State* state : op->states()) sum += state->log_bytes();
+  return sum;
+}
+
 // Nothing can leave memory while a batch is under way, and one row that joins a million makes a
 // million rows. What views hold that are broken already goes at the end of the epoch.
-void Graph::check_memory() {
+void Graph::check_memory(Of breaks) {
   produced_ = 0;
+  long_bytes_ = 0;
   const uint64_t bytes = residency.bytes();
   // What states do not count: logs, what views put out, what others have taken.
   const uint64_t process = process_max == UINT64_MAX ? 0 : anonymous_memory();
@@ -95,26 +141,32 @@ void Graph::check_memory() {
   check_batches_ =
       slow ? std::min(check_batches_ * 2, kCheckBatchesMax) : std::max(check_batches_ / 4, 1U);
   checked_bytes_ = std::max(bytes, process);
-  if (bytes <= bytes_max && process <= process_max) return;
-  uint64_t doomed = 0;
+  // Long values are about to be copied, into logs and what a view puts out.
+  const uint64_t most = breaks == Of::all ? process_max / 8 * 7 : process_max;
+  if (bytes <= bytes_max && process <= most) return;
+  uint64_t doomed = 0, doomed_logs = 0;
   for (const auto& node : nodes) {
-    if (!node->dead && failed(*node)) doomed += node->state_bytes();
+    if (node->dead || !failed(*node)) continue;
+    doomed += node->state_bytes();
+    doomed_logs += node->log_bytes();
   }
   if (bytes > bytes_max + doomed) {
     break_largest(Blame::growth);
-  } else if (process > process_max && process - process_max > doomed) {
-    break_largest(Blame::growth, Of::made, process_max / kGrowthPart);
+  } else if (process > most && process - most > doomed + doomed_logs) {
+    if (break_largest(Blame::growth, Of::made, process_max / kGrowthPart)) return;
+    if (breaks == Of::all) break_largest(Blame::growth, Of::all, process_max / kLiveGrowthPart);
   }
 }
 
-// The view whose states take most of the memory, or have grown most in this epoch; false when there
-// is none.
+// The view whose states take most of the memory, or have grown most in this epoch (with their logs,
+// when it is the process that is too large: `bytes_min` is more than 1); false when there is none.
 bool Graph::break_largest(Blame blame, Of of, uint64_t bytes_min) {
   std::map<ObjectId, uint64_t> held;
   for (const auto& node : nodes) {
     if (failed(*node)) continue;
     uint64_t bytes = node->state_bytes();
     if (blame == Blame::growth) bytes -= std::min(bytes, node->bytes_before);
+    if (bytes_min > 1) bytes += node->log_bytes();
     if (bytes == 0) continue;
     const ObjectId view = node->index != nullptr ? *node->users.begin() : node->view;
     if (of == Of::made && hosts.at(view)->live) continue;
@@ -123,13 +175,16 @@ bool Graph::break_largest(Blame blame, Of of, uint64_t bytes_min) {
   const auto largest = std::max_element(
       held.begin(), held.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (largest == held.end() || largest->second < bytes_min) return false;
+  const bool live = hosts.at(largest->first)->live;
   const std::string detail =
-      of == Of::made ? fmt::format("The process exceeds its limit of {} MB while the view is made.",
-                                   process_max >> 20)
-                     : fmt::format(
-                           "The states of views take more than the {} MB that they may "
-                           "have, and nothing more of them can leave memory.",
-                           bytes_max >> 20);
+      bytes_min > 1 ? fmt::format(
+                          "The process comes near to its limit of {} MB while the view is "
+                          "{}.",
+                          process_max >> 20, live ? "changed" : "made")
+                    : fmt::format(
+                          "The states of views take more than the {} MB that they may "
+                          "have, and nothing more of them can leave memory.",
+                          bytes_max >> 20);
   hosts.at(largest->first)
       ->fail(out_of_memory("out of memory")
                  .with_detail(detail)
@@ -303,10 +358,12 @@ std::vector<Spillable*> Graph::units_of(const Node& node) {
   return units;
 }
 
-void Graph::find_waiting_places(ObjectId view) {
+void Graph::mark_nodes(ObjectId view) {
   std::set<const Node*> unsteady;  // rows come to it and go again
   for (const auto& node : nodes) {
     if (node->view != view) continue;
+    node->keeps_rows =
+        node->index != nullptr || (node->op != nullptr && !node->op->states().empty());
     node->may_wait = node->spillable() != nullptr && !unsteady.contains(node.get());
     const bool speaks_late = node->op != nullptr && node->op->needs_finish();
     if (!speaks_late && !unsteady.contains(node.get())) continue;
@@ -416,7 +473,13 @@ bool Graph::release(Node& node, uint32_t partition, const std::function<bool()>&
 Result<bool> Graph::release_many(Node& node, std::span<Spillable* const> units, uint32_t partition,
                                  const std::function<bool()>& enough) {
   QW_TRY(bring(units, partition));
-  QW_ASSIGN_OR_RETURN(const bool all, node.parked->take(partition, giver(node), enough));
+  uint64_t held = 0;
+  for (Spillable* unit : units) held += unit->spilled_table().partition_bytes(partition);
+  given_bytes_ = 0;
+  const auto worth_it = [&] {
+    return failed(node) || (enough && given_bytes_ >= held / kGivenPart && enough());
+  };
+  QW_ASSIGN_OR_RETURN(const bool all, node.parked->take(partition, giver(node), worth_it));
   finish_part(node);
   return all;
 }
@@ -448,7 +511,12 @@ Result<bool> Graph::release_few(Node& node, std::span<Spillable* const> units, u
 ParkedRows::Taker Graph::giver(Node& node) {
   return [this, &node](uint32_t port, const Batch& batch) {
     given_ += batch.size();
+    const uint64_t bytes = batch.string_bytes();
+    given_bytes_ += bytes + batch.size() * kRowBytes;
+    if (failed(node)) return;
     deliver_present({&node, port}, batch);
+    long_bytes_ += bytes;
+    if (process_max != UINT64_MAX && long_bytes_ > process_max / kPiecePart) check_memory(Of::all);
   };
 }
 

@@ -86,6 +86,7 @@ struct Node {
   // one to go in another epoch than its new one comes, the view would have both at an epoch's end,
   // or neither.
   bool may_wait = false;
+  bool keeps_rows = false;  // copies values of what it is given
   // The partitions whose rows do, until release().
   uint64_t patient = 0;
   bool has_waiting() const { return parked != nullptr && parked->partitions() != 0; }
@@ -95,6 +96,7 @@ struct Node {
   uint64_t bytes_before = 0;  // of its states, as the last epoch left them
 
   uint64_t state_bytes() const;
+  uint64_t log_bytes() const;  // of the running epoch
 
   Spillable* spillable() const { return index != nullptr ? index.get() : op_spillable(); }
   Spillable* op_spillable() const { return op != nullptr ? op->spillable() : nullptr; }
@@ -122,8 +124,8 @@ class Graph {
   // after the other, until there are none or `enough`, told how many rows it has been, says so
   // (false).
   bool release(ObjectId view, const std::function<bool(uint64_t rows)>& enough);
-  // Which nodes of the view may_wait.
-  void find_waiting_places(ObjectId view);
+  // Which nodes of the new view may_wait, and which keep rows.
+  void mark_nodes(ObjectId view);
   // Fails every view that reads a failed one, and notes the new ones in `broken`.
   void spread_failures();
   // The arrangement with this state; nullptr when there is none.
@@ -145,7 +147,9 @@ class Graph {
   // More of the whole process breaks a view that is being made.
   uint64_t process_max = UINT64_MAX;
   std::shared_ptr<MemoryBudget> budget;  // of the process; null without a limit
-  void check_memory();
+  // `breaks`: of which views one may break when the process is too large.
+  enum class Of : uint8_t { all, made };
+  void check_memory(Of breaks = Of::made);
 
   // Fails who uses the state.
   void fail_users(const Node& node, const Error& error);
@@ -154,6 +158,8 @@ class Graph {
 
  private:
   std::set<ObjectId> readers(ObjectId view) const;
+  void deliver_whole(const Edge& edge, const Batch& batch);
+  void deliver_in_pieces(const Edge& edge, const Batch& batch);
   void deliver_present(const Edge& edge, const Batch& batch);
   // Whether the rows have been seen to: delivered, or parked.
   bool divide(const Edge& edge, const Batch& batch);
@@ -171,7 +177,6 @@ class Graph {
   void finish_part(Node& node);
   Result<void> provide(const Node& node, const Operator::Wanted& wanted);
   enum class Blame : uint8_t { growth, size };
-  enum class Of : uint8_t { all, made };
   bool break_largest(Blame blame, Of of = Of::all, uint64_t bytes_min = 1);
   void free_broken();
   Result<void> bring(std::span<Spillable* const> units, uint32_t partition);
@@ -182,7 +187,9 @@ class Graph {
   uint32_t produced_ = 0;       // batches since memory was looked at
   uint32_t check_batches_ = 1;  // so many, and it is looked at again
   uint64_t checked_bytes_ = 0;
+  uint64_t long_bytes_ = 0;    // of values given to nodes that keep them, since then
   uint64_t given_ = 0;         // rows that had waited, in this release()
+  uint64_t given_bytes_ = 0;   // of them to one partition
   bool newly_broken_ = false;  // there are states to be freed
 };
 

@@ -25,7 +25,9 @@ SETUP = """
 CREATE TABLE t (a int PRIMARY KEY, b text, c int);
 CREATE TABLE u (a int, b text);
 CREATE TABLE o (a int);
+CREATE TABLE w (a int, b text);
 INSERT INTO t SELECT x, md5(x::text), x % 100 FROM generate_series(1, 50000) s(x);
+INSERT INTO w SELECT x, repeat('w', 100000 * x) FROM generate_series(1, 5) s(x);
 INSERT INTO o SELECT 1 FROM generate_series(1, 200);
 INSERT INTO u SELECT x % 500, repeat('u', x % 50) FROM generate_series(1, 50000) s(x);
 """
@@ -80,6 +82,9 @@ def statement(rng):
         f"CREATE MATERIALIZED VIEW h{n} AS SELECT array_agg(repeat('v', {n % 100})) AS l "
         f"FROM o, o p, o q",
         f"CREATE MATERIALIZED VIEW h{n} AS SELECT a, repeat(b, {n % 500}) AS b FROM t",
+        f"CREATE MATERIALIZED VIEW h{n} AS SELECT w.b, t.a, count(*) AS n FROM t, w GROUP BY 1, 2",
+        f"CREATE MATERIALIZED VIEW h{n} AS SELECT t.c % {n % 200 + 1} AS k, max(w.b) AS b, "
+        f"string_agg(w.b, ',') AS l FROM t, w GROUP BY 1",
         f"CREATE MATERIALIZED VIEW h{n} AS SELECT array_agg(b) OVER (ORDER BY a) AS l FROM t",
     ])
 

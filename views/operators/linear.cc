@@ -9,14 +9,17 @@ void MapOperator::accept(uint32_t, const Batch& batch) {
   arena_.reset();
   out_ = Batch();
   ready_ = false;
-  arena_.shrink(kArenaBytesKept);
   if (batch.empty()) return;
   map(batch, out_);
   ready_ = !out_.empty();
 }
 
 bool MapOperator::produce(Batch& out) {
-  if (!ready_) return false;
+  if (!ready_) {
+    arena_.reset();
+    arena_.shrink(kArenaBytesKept);
+    return false;
+  }
   ready_ = false;
   out = std::move(out_);
   return true;

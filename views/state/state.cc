@@ -36,6 +36,12 @@ std::vector<std::string> State::take_log() {
   return std::move(pieces_);
 }
 
+uint64_t State::log_bytes() const {
+  uint64_t sum = log_.size();
+  for (const std::string& piece : pieces_) sum += piece.size();
+  return sum;
+}
+
 std::vector<std::string> State::write_image(uint32_t partition) {
   std::vector<std::string> pieces;
   std::string out;

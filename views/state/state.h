@@ -42,6 +42,7 @@ class State {
 
   // Whatever was logged since the last call, in pieces of whole records.
   std::vector<std::string> take_log();
+  uint64_t log_bytes() const;
   std::vector<std::string> write_image(uint32_t partition);
   Result<void> load_image(uint32_t partition, Epoch epoch, std::string_view bytes);
   Result<void> apply_log(Epoch epoch, std::string_view bytes);
