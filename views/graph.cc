@@ -112,19 +112,11 @@ void Graph::drain(Node& node) {
   }
 }
 
-uint64_t Node::state_bytes() const {
-  if (index != nullptr) return index->bytes();
+uint64_t Node::sum_of_states(uint64_t (State::*measure)() const) const {
+  if (index != nullptr) return (*index.*measure)();
   uint64_t sum = 0;
   if (op == nullptr) return sum;
-  for (const State* state : op->states()) sum += state->bytes();
-  return sum;
-}
-
-uint64_t Node::log_bytes() const {
-  if (index != nullptr) return index->log_bytes();
-  uint64_t sum = 0;
-  if (op == nullptr) return sum;
-  for (const State* state : op->states()) sum += state->log_bytes();
+  for (const State* state : op->states()) sum += (state->*measure)();
   return sum;
 }
 
@@ -153,20 +145,20 @@ void Graph::check_memory(Of breaks) {
   if (bytes > bytes_max + doomed) {
     break_largest(Blame::growth);
   } else if (process > most && process - most > doomed + doomed_logs) {
-    if (break_largest(Blame::growth, Of::made, process_max / kGrowthPart)) return;
-    if (breaks == Of::all) break_largest(Blame::growth, Of::all, process_max / kLiveGrowthPart);
+    if (break_largest(Blame::process, Of::made, process_max / kGrowthPart)) return;
+    if (breaks == Of::all) break_largest(Blame::process, Of::all, process_max / kLiveGrowthPart);
   }
 }
 
-// The view whose states take most of the memory, or have grown most in this epoch (with their logs,
-// when it is the process that is too large: `bytes_min` is more than 1); false when there is none.
+// The view whose states take most of the memory, or have grown most in this epoch, or with their
+// logs, which only the process counts; false when there is none.
 bool Graph::break_largest(Blame blame, Of of, uint64_t bytes_min) {
   std::map<ObjectId, uint64_t> held;
   for (const auto& node : nodes) {
     if (failed(*node)) continue;
     uint64_t bytes = node->state_bytes();
-    if (blame == Blame::growth) bytes -= std::min(bytes, node->bytes_before);
-    if (bytes_min > 1) bytes += node->log_bytes();
+    if (blame != Blame::size) bytes -= std::min(bytes, node->bytes_before);
+    if (blame == Blame::process) bytes += node->log_bytes();
     if (bytes == 0) continue;
     const ObjectId view = node->index != nullptr ? *node->users.begin() : node->view;
     if (of == Of::made && hosts.at(view)->live) continue;
@@ -177,14 +169,15 @@ bool Graph::break_largest(Blame blame, Of of, uint64_t bytes_min) {
   if (largest == held.end() || largest->second < bytes_min) return false;
   const bool live = hosts.at(largest->first)->live;
   const std::string detail =
-      bytes_min > 1 ? fmt::format(
-                          "The process comes near to its limit of {} MB while the view is "
-                          "{}.",
-                          process_max >> 20, live ? "changed" : "made")
-                    : fmt::format(
-                          "The states of views take more than the {} MB that they may "
-                          "have, and nothing more of them can leave memory.",
-                          bytes_max >> 20);
+      blame == Blame::process
+          ? fmt::format(
+                "The process comes near to its limit of {} MB while the view is "
+                "{}.",
+                process_max >> 20, live ? "changed" : "made")
+          : fmt::format(
+                "The states of views take more than the {} MB that they may "
+                "have, and nothing more of them can leave memory.",
+                bytes_max >> 20);
   hosts.at(largest->first)
       ->fail(out_of_memory("out of memory")
                  .with_detail(detail)

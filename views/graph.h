@@ -95,8 +95,9 @@ struct Node {
   bool dead = false;          // nobody needs its state any more: all who do are broken
   uint64_t bytes_before = 0;  // of its states, as the last epoch left them
 
-  uint64_t state_bytes() const;
-  uint64_t log_bytes() const;  // of the running epoch
+  uint64_t state_bytes() const { return sum_of_states(&State::bytes); }
+  uint64_t log_bytes() const { return sum_of_states(&State::log_bytes); }  // of the running epoch
+  uint64_t sum_of_states(uint64_t (State::*measure)() const) const;
 
   Spillable* spillable() const { return index != nullptr ? index.get() : op_spillable(); }
   Spillable* op_spillable() const { return op != nullptr ? op->spillable() : nullptr; }
@@ -176,7 +177,7 @@ class Graph {
   ParkedRows::Taker giver(Node& node);
   void finish_part(Node& node);
   Result<void> provide(const Node& node, const Operator::Wanted& wanted);
-  enum class Blame : uint8_t { growth, size };
+  enum class Blame : uint8_t { growth, size, process };
   bool break_largest(Blame blame, Of of = Of::all, uint64_t bytes_min = 1);
   void free_broken();
   Result<void> bring(std::span<Spillable* const> units, uint32_t partition);

@@ -258,7 +258,7 @@ Text fill(Args& a) {
   for (uint32_t i = 0; i < lengths.size(); ++i) {
     const auto length = lengths.fixed<int32_t>(i);
     total *= std::max(length, 0);
-    if (length < 0 || total > (1 << 27)) {
+    if (length < 0 || total > limits::kArrayElementsMax) {
       a.row().fail(program_limit_exceeded("array size exceeds the maximum allowed (134217727)"));
       return Str();
     }

@@ -384,7 +384,7 @@ Result<std::string_view> from_binary(Type type, std::string_view wire, Arena& ar
     const auto length = reader.read_be<int32_t>();
     const auto lower = reader.read_be<int32_t>();
     if (!lower) return short_message();
-    constexpr int64_t count_max = 134217727;
+    constexpr int64_t count_max = limits::kArrayElementsMax;
     if (*length < 0 || (count *= *length) > count_max) {
       return fail(program_limit_exceeded(
           fmt::format("array size exceeds the maximum allowed ({})", count_max)));

@@ -304,7 +304,8 @@ Result<void> collect(const CollectSpec& spec, const Collected& from, const TextS
     return {};
   }
   const bool is_array = spec.kind == AggregateKind::array_agg;
-  if (too_many(from, 1)) return fail(is_array ? too_large_array() : too_long());
+  const bool keeps_one = spec.kind == AggregateKind::jsonb_object_agg;  // of equal keys
+  if (!keeps_one && too_many(from, 1)) return fail(is_array ? too_large_array() : too_long());
   if (is_array) {
     const Vector& values = from.arguments[0];
     QW_TRY(check_array_bytes(from));

@@ -28,8 +28,8 @@ bool Host::measured(std::shared_ptr<MemoryBudget> budget, const std::function<vo
   taken_.store(account.taken, std::memory_order_relaxed);
   if (done) return true;
   fail(out_of_memory("out of memory")
-           .with_detail(fmt::format("The process would exceed its limit of {} MB by values that "
-                                    "the view makes.",
+           .with_detail(fmt::format("The values that the view makes do not fit into the {} MB "
+                                    "that the process may have while they are made.",
                                     limit >> 20))
            .with_hint("Start the server with a larger --memory-limit, and make the view again."));
   return false;
