@@ -431,8 +431,8 @@ def main():
         refused = sum(world.unsupported.values())
         print(f"     up to {number}: {world.views} views, {world.comparisons} comparisons, "
               f"{refused} views refused, {world.invalid} invalid, {world.slow} slow, "
-              f"{world.folded} folded, {len(world.contradicted)} where PostgreSQL contradicts itself, "
-              f"{time.monotonic() - began:.0f} s")
+              f"{world.folded} folded, {len(world.contradicted)} where PostgreSQL contradicts "
+              f"itself, {time.monotonic() - began:.0f} s")
         for said, count in sorted(world.unsupported.items(), key=lambda item: -item[1])[:15]:
             print(f"     {count} x {said}")
         if world.views and refused > UNSUPPORTED_SHARE_MAX * world.views:
