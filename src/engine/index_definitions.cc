@@ -177,6 +177,8 @@ Result<void> Definitions::add_primary_key(ObjectId table, const std::string& nam
     // Nobody writes between the copy and the exchange of the two.
     object.name = relation.name;
     QW_TRY(stored_->replace(table, object, store_->epoch()));
+    // Writes that wait for their turn were worked out for the old one: they are to look again.
+    loop_->forget_relation(table);
     publish([&](sql::Catalog& catalog) {
       catalog.relations.erase(table);
       catalog.relations[relation.id] = std::make_shared<sql::Relation>(relation);

@@ -146,6 +146,40 @@ def test_kill_at_random_moments(world):
     server.stop()
 
 
+def test_a_primary_key_is_added_while_others_write(world):
+    server = world.server(data="key")
+    server.script("CREATE TABLE big (id bigint NOT NULL, note text); INSERT INTO big "
+                  "SELECT g, 'note ' || g FROM generate_series(1, 200000) g")
+    begun, done = threading.Event(), threading.Event()
+
+    def insert(number, acknowledged):
+        with server.connect() as connection:
+            while not done.is_set():
+                key = 1_000_000 * number + len(acknowledged)
+                connection.execute(f"INSERT INTO big VALUES ({key}, 'more')")
+                acknowledged.append(key)
+                if len(acknowledged) == 20:
+                    begun.set()
+
+    lists = [[] for _ in range(4)]
+    threads = [threading.Thread(target=insert, args=(number + 1, list_))
+               for number, list_ in enumerate(lists)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert begun.wait(60)
+        server.sql("ALTER TABLE big ADD PRIMARY KEY (id)")
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    expected = sorted(sum(lists, []))
+    assert [row[0] for row in server.sql("SELECT id FROM big WHERE id >= 1000000 ORDER BY id")] == \
+        expected
+    assert server.sql("SELECT count(*) FROM big") == [(200_000 + len(expected),)]
+    server.kill9()
+
+
 def test_check_finds_nothing_afterwards(world):
     done = harness.subprocess.run([harness.BINARY, "check", "--data", world.scratch / "crash"],
                                   capture_output=True, text=True, timeout=300)
