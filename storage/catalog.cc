@@ -295,6 +295,7 @@ struct Catalog::Impl {
   // Whatever failed but a lack of room may have been a sync, and a sync is not tried again: the
   // first such error is the answer to every later change.
   std::optional<Error> broken;
+  std::function<void(const Error&)> when_broken;
   std::function<CommitFault()> fault;
 
   Result<void> execute(const char* sql) {
@@ -313,7 +314,10 @@ struct Catalog::Impl {
     if (done) done = with_fault([&] { return execute("COMMIT"); });
     if (done) return {};
     (void)execute("ROLLBACK");  // the first error is the one to tell
-    if (done.error().code() == kIoError) broken = done.error();
+    if (done.error().code() == kIoError) {
+      broken = done.error();
+      if (when_broken) when_broken(*broken);
+    }
     return done;
   }
 
@@ -327,15 +331,20 @@ struct Catalog::Impl {
     return fail(io_error("injected commit fault"));
   }
 
+  Result<int64_t> next_of(std::string_view counter) {
+    Statement read(db, "SELECT next, checksum FROM counter WHERE name = ?");
+    QW_ASSIGN_OR_RETURN(const bool found, read.bind(counter).step());
+    if (!found) return fail(data_corrupted("catalog: counter is missing"));
+    const int64_t next = read.integer(0);
+    if (read.integer(1) != entry_checksum(counter, next)) return fail(damaged_entry("counter"));
+    return next;
+  }
+
   Result<uint32_t> allocate(std::string_view counter, uint32_t count) {
     QW_ASSERT(count > 0);
     int64_t first = 0;
     const auto advance = [&]() -> Result<void> {
-      Statement read(db, "SELECT next, checksum FROM counter WHERE name = ?");
-      QW_ASSIGN_OR_RETURN(const bool found, read.bind(counter).step());
-      if (!found) return fail(data_corrupted("catalog: counter is missing"));
-      first = read.integer(0);
-      if (read.integer(1) != entry_checksum(counter, first)) return fail(damaged_entry("counter"));
+      QW_ASSIGN_OR_RETURN(first, next_of(counter));
       if (first + count > int64_t{0xFFFFFFFF}) {
         return fail(program_limit_exceeded("out of object identifiers"));
       }
@@ -632,6 +641,16 @@ Result<StateId> Catalog::allocate_states(uint32_t count) {
   return StateId{first};
 }
 
+Result<void> Catalog::require_given_out(ObjectId object, StateId state) const {
+  const std::lock_guard lock(impl_->mutex);
+  QW_ASSIGN_OR_RETURN(const int64_t next_object, impl_->next_of("object"));
+  QW_ASSIGN_OR_RETURN(const int64_t next_state, impl_->next_of("state"));
+  if (object.value < next_object && state.value < next_state) return {};
+  return fail(
+      data_corrupted(fmt::format("{} is older than the {} beside it", kCatalogFile, kStoreFile))
+          .with_hint("Restore both files from the same backup."));
+}
+
 Result<void> Catalog::insert_creating(std::span<const CatalogObject> objects) {
   return impl_->transaction([&]() -> Result<void> {
     for (const CatalogObject& object : objects) QW_TRY(impl_->insert(object));
@@ -780,6 +799,11 @@ Result<std::optional<std::string>> Catalog::secret(ObjectId id) const {
   const auto it = impl_->secrets.find(id);
   if (it == impl_->secrets.end()) return std::nullopt;
   return it->second;
+}
+
+void Catalog::when_broken(std::function<void(const Error&)> told) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->when_broken = std::move(told);
 }
 
 void Catalog::set_fault(std::function<CommitFault()> fault) {

@@ -63,6 +63,10 @@ class Catalog {
   Result<ObjectId> allocate_objects(uint32_t count);
   Result<StateId> allocate_states(uint32_t count);
 
+  // The highest ids in the store beside it: XX001 if one of them was never given out here. Then
+  // this is an older copy, and what it does not know must not be taken for what a DROP has left.
+  Result<void> require_given_out(ObjectId object, StateId state) const;
+
   // Several objects of one statement become visible together. A taken name is 42P07 for relations,
   // 42P06 for schemas, 42710 else; while its holder is being created or dropped, 55000.
   Result<void> insert_creating(std::span<const CatalogObject> objects);
@@ -94,6 +98,9 @@ class Catalog {
   Result<void> put_secret(ObjectId id, std::string_view value);
   Result<void> remove_secret(ObjectId id);
   Result<std::optional<std::string>> secret(ObjectId id) const;
+  // `told` is called once, within the change that failed, when the disk does: whether that change
+  // has happened only the next start can see, so nothing may be built on either until then.
+  void when_broken(std::function<void(const Error&)> told);
   // Simulations: asked before each change of either file is made durable. `lost` and `kept` are for
   // good, as an error of the disk is.
   void set_fault(std::function<CommitFault()> fault);

@@ -83,6 +83,7 @@ Result<void> DatabaseImpl::start(const DatabaseOptions& options, const Substitut
                                  memory_.process != 0 ? memory_.process : UINT64_MAX);
   if (options.backfill_slice_rows != 0) loop_->set_slice_rows(options.backfill_slice_rows);
   if (substitutes.image_start_bytes != 0) loop_->set_image_start(substitutes.image_start_bytes);
+  stored_->when_broken([this](const Error& error) { loop_->stop_commits(error); });
   sources_ = std::make_unique<SourceHost>(*loop_, *clock_);
   definitions_ = std::make_unique<Definitions>(*store_, *stored_, *loop_, *sources_, *clock_,
                                                substitutes.sources);

@@ -132,6 +132,11 @@ void Definitions::publish(const Change& change) {
 // ---- start ------------------------------------------------------------------------------------
 
 Result<void> Definitions::load() {
+  ObjectId highest{};
+  StateId highest_state{};
+  for (const auto& stored : store_->relations()) highest = std::max(highest, stored.relation);
+  for (const auto& stored : store_->states()) highest_state = std::max(highest_state, stored.state);
+  QW_TRY(stored_->require_given_out(highest, highest_state));
   QW_ASSIGN_OR_RETURN(const auto known_id, stored_->setting(kDatabaseId));
   database_id_ = known_id.value_or(new_database_id());
   if (!known_id) QW_TRY(stored_->put_setting(kDatabaseId, database_id_));

@@ -115,7 +115,7 @@ size_t EpochLoop::waiting() const {
   return items_.size();
 }
 
-void EpochLoop::set_fatal(const Error& error) {
+void EpochLoop::stop_commits(const Error& error) {
   {
     const std::lock_guard lock(mutex_);
     if (fatal_) return;
@@ -347,7 +347,7 @@ void EpochLoop::run_exclusive(ExclusiveItem& item) {
 }
 
 void EpochLoop::give_up(std::vector<Taken>& items, const Error& error) {
-  set_fatal(error);
+  stop_commits(error);
   for (Taken& taken : items) {
     if (auto* write = std::get_if<WriteItem>(&taken.item)) write->done.set_value(fail(error));
   }
@@ -395,7 +395,7 @@ void EpochLoop::run_items(std::vector<Taken> items) {
 
 Result<void> EpochLoop::run_epoch(Extra extra, const std::function<Result<void>()>& change) {
   if (auto begun = begin_epoch(); !begun) {
-    set_fatal(begun.error());
+    stop_commits(begun.error());
     return begun;
   }
   Deltas deltas;
@@ -470,7 +470,7 @@ void EpochLoop::finish_backfills() {
     if (!error && building.backfill->noted() > 0) {
       // One epoch without items replays what is left; under steady writes there is always some.
       if (auto begun = begin_epoch(); !begun) {
-        set_fatal(begun.error());
+        stop_commits(begun.error());
         error = begun.error();
       } else {
         Committing committing;
@@ -485,7 +485,7 @@ void EpochLoop::finish_backfills() {
       dataflow_.go_live(view);
       // One more epoch: operators that speak even without input (a global aggregate) do so here.
       if (auto begun = begin_epoch(); !begun) {
-        set_fatal(begun.error());
+        stop_commits(begun.error());
         error = begun.error();
       } else {
         Committing committing;
@@ -586,7 +586,7 @@ void EpochLoop::commit_main() {
     if (!more_maintenance) committed_.notify_all();
     // Without room it is tried again later, or behind the next commit.
     const bool room = worked || worked.error().code() != storage::kNoRoom;
-    if (!worked && room && !fatal()) set_fatal(worked.error());
+    if (!worked && room && !fatal()) stop_commits(worked.error());
     pause = room ? kIdleMin : std::min(pause * 2, kIdleMax);
   }
   settle_store();
@@ -645,7 +645,7 @@ void EpochLoop::commit_one(Committing& next) {
 
 void EpochLoop::finish_commit(Committing& next, const Result<void>& result, int64_t began_us) {
   ++commits_;
-  if (!result) set_fatal(result.error());
+  if (!result) stop_commits(result.error());
   if (result) {
     for (const Ack& ack : next.acks) {
       if (measurement_ != nullptr) measurement_->rows_committed += ack.rows;

@@ -124,6 +124,8 @@ class EpochLoop {
   void begin_stop();
   // Finishes what has been accepted, then stops both threads.
   void stop();
+  // From now on nothing is committed and every write fails with `error` (the first counts).
+  void stop_commits(const Error& error);
 
   // Waits until durable. False = a conflicting write came first, nothing has changed. An error with
   // kNoRoom: it was not accepted, and may be tried again.
@@ -241,7 +243,6 @@ class EpochLoop {
   void give_up(std::vector<Taken>& items, const Error& error);
   void hand_over(Committing committing);
   void wait_for_commits();
-  void set_fatal(const Error& error);
   void commit_main();
   void commit_one(Committing& next);
   void finish_commit(Committing& next, const Result<void>& result, int64_t began_us);

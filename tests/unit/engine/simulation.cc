@@ -37,11 +37,13 @@ constexpr uint64_t kScriptSteps = 64;  // of a source
 // Counts commits of both files, and decides what becomes of each.
 class Faults {
  public:
-  // The `events`th commit from now on is the last: lost, or kept without anybody being told.
-  void crash_after(int64_t events, bool kept) {
+  // The `events`th commit from now on is the last: lost, or kept without anybody being told. If it
+  // is one of the catalogue, `store_lives` leaves the store's disk as it was.
+  void crash_after(int64_t events, bool kept, bool store_lives) {
     const std::lock_guard lock(mutex_);
     left_ = events;
     kept_ = kept;
+    store_lives_ = store_lives;
   }
   // The next commits of the store (else of the catalogue) find no room.
   void fill(bool store, int64_t commits) {
@@ -50,32 +52,33 @@ class Faults {
   }
   void restart() {
     const std::lock_guard lock(mutex_);
-    dead_ = false;
+    dead_ = catalog_alone_ = false;
     left_ = store_full_ = catalog_full_ = 0;
   }
   bool dead() const {
     const std::lock_guard lock(mutex_);
     return dead_;
   }
-  CommitFault of_store() { return decide(store_full_); }
-  CommitFault of_catalog() { return decide(catalog_full_); }
+  CommitFault of_store() { return decide(store_full_, /*catalog=*/false); }
+  CommitFault of_catalog() { return decide(catalog_full_, /*catalog=*/true); }
 
  private:
-  CommitFault decide(int64_t& full) {
+  CommitFault decide(int64_t& full, bool catalog) {
     const std::lock_guard lock(mutex_);
-    if (dead_) return CommitFault::lost;
+    if (dead_) return catalog_alone_ && !catalog ? CommitFault::none : CommitFault::lost;
     if (full > 0) {
       --full;
       return CommitFault::full;
     }
     if (left_ == 0 || --left_ > 0) return CommitFault::none;
     dead_ = true;
+    catalog_alone_ = catalog && store_lives_;
     return kept_ ? CommitFault::kept : CommitFault::lost;
   }
 
   mutable std::mutex mutex_;
   int64_t left_ = 0, store_full_ = 0, catalog_full_ = 0;
-  bool dead_ = false, kept_ = false;
+  bool dead_ = false, kept_ = false, store_lives_ = false, catalog_alone_ = false;
 };
 
 // ---- the model --------------------------------------------------------------------------------
@@ -297,7 +300,7 @@ class Simulation {
     open();
     for (int i = 0; i < kSteps && wrong_.empty(); ++i) {
       clock_.advance(random_.between(0, 3'000'000));
-      if (random_.chance(0.12)) faults_.crash_after(random_.between(1, 12), random_.chance(0.5));
+      if (random_.chance(0.12)) crash_after(random_.between(1, 12));
       if (random_.chance(0.08)) faults_.fill(random_.chance(0.5), random_.between(1, 4));
       if (random_.chance(0.4)) ingest();
       one_step();
@@ -322,6 +325,10 @@ class Simulation {
   // The first trouble counts, and ends the run.
   void wrong(const std::string& what) {
     if (wrong_.empty()) wrong_ = what;
+  }
+
+  void crash_after(int64_t events) {
+    faults_.crash_after(events, /*kept=*/random_.chance(0.5), /*store_lives=*/random_.chance(0.5));
   }
 
   // -- the database
@@ -354,7 +361,7 @@ class Simulation {
     for (int tries = 0;; ++tries) {
       // Now and then it crashes again while it recovers, at most a few times in a row.
       if (tries < 4 && started_ && random_.chance(0.3)) {
-        faults_.crash_after(random_.between(1, 5), random_.chance(0.5));
+        crash_after(random_.between(1, 5));
       }
       auto opened = try_open();
       if (opened) {
