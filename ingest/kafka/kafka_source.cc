@@ -240,6 +240,7 @@ Result<void> KafkaSource::open() {
             .with_hint("DROP SOURCE and create it again to read the new topic."));
   }
   QW_TRY(find_start(partitions));
+  assigned_.clear();
   unproven_.clear();
   for (const auto& [partition, offset] : position_.next) QW_TRY(resume(partition));
   last_discovery_us_ = clock_.monotonic_us();
@@ -261,8 +262,10 @@ Result<void> KafkaSource::resume(int32_t partition) {
   const auto last = position_.last.find(partition);
   const bool proves = last != position_.last.end();
   if (proves) unproven_.insert(partition);
-  return client_->add_partition(settings_.topic, partition,
-                                proves ? last->second.offset : position_.next.at(partition));
+  QW_TRY(client_->add_partition(settings_.topic, partition,
+                                proves ? last->second.offset : position_.next.at(partition)));
+  assigned_.insert(partition);
+  return {};
 }
 
 // Gives every partition without an offset its first one, and has these stored before any message,
@@ -301,11 +304,12 @@ Result<void> KafkaSource::discover() {
   last_discovery_us_ = clock_.monotonic_us();
   QW_ASSIGN_OR_RETURN(const int32_t partitions,
                       client_->partition_count(settings_.topic, kProbeTimeout, stop_));
-  const std::map<int32_t, int64_t> before = position_.next;
   QW_TRY(find_start(partitions));
+  // One that got its offset the last time, and no further, is among them.
   for (const auto& [partition, offset] : position_.next) {
-    if (before.count(partition) != 0) continue;
+    if (assigned_.count(partition) != 0) continue;
     QW_TRY(client_->add_partition(settings_.topic, partition, offset));
+    assigned_.insert(partition);
   }
   return {};
 }

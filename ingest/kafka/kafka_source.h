@@ -110,6 +110,7 @@ class KafkaSource final : public Source {
   KafkaPosition durable_;            // as last acknowledged
   std::map<int32_t, int64_t> told_;  // the broker, as the group's offsets
   bool advanced_ = false;            // position_ has moved past control records since the last push
+  std::set<int32_t> assigned_;       // partitions that the client reads
   std::set<int32_t> unproven_;       // partitions whose last read message has not come again yet
   std::map<int32_t, int64_t> ended_;  // partition -> offset of its last end-of-partition event
   bool fresh_ = true;                 // no position yet: find the starting offsets

@@ -527,6 +527,7 @@ Result<SystemIdentity> identify_system(PgConnection& replication) {
   SystemIdentity identity;
   identity.system_id = answer.text(0, 0);
   identity.timeline = static_cast<uint32_t>(answer.number(0, 1));
+  QW_ASSIGN_OR_RETURN(identity.wal_end, parse_lsn(answer.text(0, 2)));
   identity.database = answer.text(0, 3);
   return identity;
 }

@@ -60,6 +60,7 @@ std::string rewrite_problem(PgTableForm& known, const TableState& now);
 struct SystemIdentity {
   std::string system_id;
   uint32_t timeline = 0;
+  Lsn wal_end = 0;  // of what is on its disk
   std::string database;
 };
 Result<SystemIdentity> identify_system(PgConnection& replication);

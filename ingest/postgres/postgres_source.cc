@@ -228,7 +228,20 @@ Result<void> PostgresSource::check_identity(const SystemIdentity& identity) {
         fmt::format("the connection leads to database \"{}\", the source read \"{}\"",
                     identity.database, position_.database)));
   }
-  if (identity.timeline == position_.timeline) return {};
+  if (identity.timeline == position_.timeline) {
+    if (identity.wal_end >= position_.resume) return {};
+    QW_ASSIGN_OR_RETURN(const PgAnswer standby, normal_->query("SELECT pg_is_in_recovery()"));
+    if (standby.flag(0, 0)) {
+      return fail(connection_failure(fmt::format(
+          "the upstream is a standby that has come to {} and is to reach {}, which was read before",
+          format_lsn(identity.wal_end), format_lsn(position_.resume))));
+    }
+    return fail(
+        object_not_in_prerequisite_state("the upstream lacks changes that were read")
+            .with_detail(fmt::format("Its WAL ends at {}, read up to {} on the same timeline.",
+                                     format_lsn(identity.wal_end), format_lsn(position_.resume)))
+            .with_hint("It was restored from a copy. DROP SOURCE and create it again."));
+  }
   // After a fail-over the new server must have had everything that we read.
   QW_ASSIGN_OR_RETURN(const PgAnswer history,
                       replication_->query(fmt::format("TIMELINE_HISTORY {}", identity.timeline)));

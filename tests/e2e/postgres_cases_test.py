@@ -4,6 +4,7 @@ Each case has a database upstream and a schema here, on one server and one clust
 both sides are compared as psql prints them, so that text is equal to the character.
 """
 
+import shutil
 import subprocess
 import threading
 import time
@@ -673,6 +674,36 @@ def test_another_cluster_at_the_same_address(world):
     case.up("INSERT INTO t VALUES (1)")
     case.same("t")
     case.drop()
+
+
+def test_an_upstream_restored_from_an_older_copy_stops_the_source(world):
+    upstream = peers.Postgres(world.scratch / "restored").start()
+    try:
+        upstream.sql("CREATE TABLE restored (id int PRIMARY KEY); CREATE PUBLICATION p FOR ALL "
+                     "TABLES; INSERT INTO restored VALUES (1)")
+        server = world.server(data="restored_reader")
+        server.script(f"""
+            CREATE CONNECTION c TO POSTGRES (HOST '127.0.0.1', PORT {upstream.port},
+              DATABASE 'postgres', USER 'postgres');
+            CREATE SOURCE s FROM POSTGRES CONNECTION c (PUBLICATION 'p') FOR ALL TABLES;
+        """)
+        upstream.stop()
+        copy = upstream.directory / "copy"
+        subprocess.run(["cp", "-a", upstream.data, copy], check=True)
+        upstream.start()
+        upstream.sql("INSERT INTO restored SELECT generate_series(2, 5000)")
+        server.wait_for("SELECT count(*) FROM restored", [(5000,)])
+        upstream.stop()
+        shutil.rmtree(upstream.data)
+        copy.rename(upstream.data)
+        upstream.start()
+        upstream.sql("INSERT INTO restored VALUES (2)")
+        server.wait_for("SELECT state FROM qw.source_status", [("failed",)])
+        [(_, _, _, state, message)] = server.sql("SHOW SOURCES")
+        assert "lacks changes that were read" in message, message
+        server.kill9()
+    finally:
+        upstream.kill9()
 
 
 def test_a_new_timeline_goes_on(world):
