@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -134,6 +135,28 @@ Result<void> sync_directory(const std::filesystem::path& path) {
   return {};
 }
 
+namespace {
+
+// Makes `path` and what leads to it, so that a power cut leaves all of it.
+Result<void> make_directories(const std::filesystem::path& path) {
+  std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();  // "dir/"
+  std::vector<std::filesystem::path> missing;
+  std::error_code failed;
+  for (auto at = whole; !std::filesystem::exists(at, failed) && at.has_relative_path();
+       at = at.parent_path()) {
+    missing.push_back(at);
+  }
+  std::filesystem::create_directories(whole, failed);
+  if (failed) return fail(system_error(failed.value(), "cannot create data directory", path));
+  if (missing.empty()) return {};
+  chmod(whole.c_str(), 0700);
+  for (const auto& made : missing) QW_TRY(sync_directory(made.parent_path()));
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem::path& path,
                                                            bool may_create) {
   std::error_code failed;
@@ -141,12 +164,7 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem
     return fail(object_not_in_prerequisite_state(
         fmt::format("data directory does not exist: {}", path.string())));
   }
-  const bool made = std::filesystem::create_directories(path, failed);
-  if (failed) return fail(system_error(failed.value(), "cannot create data directory", path));
-  if (made) {
-    chmod(path.c_str(), 0700);
-    QW_TRY(sync_directory(std::filesystem::absolute(path).lexically_normal().parent_path()));
-  }
+  QW_TRY(make_directories(path));
   QW_TRY(examine(path, may_create));
   std::string holder_text;
   QW_ASSIGN_OR_RETURN(const int lock, try_lock(path, &holder_text));
