@@ -272,7 +272,8 @@ def survives_a_failed_catalog(server, done, statement, holds):
     assert server.sql("SELECT n FROM v") == [(1000,)]
     server.kill9()
     server.start()
-    there = {row[0] for row in server.sql("SELECT relname FROM pg_class WHERE relname IN ('u', 'w')")}
+    there = {name for name, in server.sql("SELECT relname FROM pg_class "
+                                          "WHERE relname IN ('u', 'w')")}
     assert "u" in there or statement.startswith("DROP"), there
     if "u" in there:
         assert server.sql("SELECT count(*) FROM u") == [(acknowledged,)], statement
