@@ -4,8 +4,8 @@
     tools/long RUN [--from N] [--count N]   tries the numbers N.. of a run, in slices
 
 Each slice appends one JSON line to the ledger (--ledger FILE, default tests/ledger.jsonl): the run,
-its range, how many failed, how long it took, the commit. Without --from a run goes on behind the
-highest number in the ledger. Numbers decide everything random about a case, so that any of them can
+its range, how many failed, how long it took, the commit. Of a number the newest line counts. Without
+--from a run goes on at the first number that has not passed. Numbers decide everything random about a case, so that any of them can
 be repeated; what fails says so on stdout, and the run goes on. Build first: tools/build.
 """
 
@@ -70,12 +70,37 @@ def ledger_lines(ledger):
     return [json.loads(line) for line in ledger.read_text().splitlines() if line.strip()]
 
 
+def standing(name, ledger):
+    """(from, end, failures) of ranges that do not overlap, by number: what the newest line says."""
+    lines = [line for line in ledger_lines(ledger) if line["run"] == name]
+    borders = sorted({line["from"] for line in lines}
+                     | {line["from"] + line["count"] for line in lines})
+    found = []
+    for first, end in zip(borders, borders[1:]):
+        covering = [line for line in lines
+                    if line["from"] <= first and end <= line["from"] + line["count"]]
+        if covering:
+            found.append((first, end, max(covering, key=lambda line: line["at"])["failures"]))
+    return found
+
+
+def first_to_try(name, ledger):
+    at = 0
+    for first, end, failures in standing(name, ledger):
+        if first > at or failures:
+            break
+        at = end
+    return at
+
+
 def overview(ledger):
     for name, run in RUNS.items():
-        lines = [line for line in ledger_lines(ledger) if line["run"] == name]
-        tried = sum(line["count"] for line in lines)
-        failed = sum(line["failures"] for line in lines)
-        print(f"{name:15} {tried:9} of {run.goal:9} tried, {failed} failed   {run.what}")
+        ranges = standing(name, ledger)
+        passed = sum(end - first for first, end, failures in ranges if not failures)
+        print(f"{name:15} {passed:9} of {run.goal:9} passed   {run.what}")
+        for first, end, failures in ranges:
+            if failures:
+                print(f"                {failures} failed in {first} to {end - 1}")
 
 
 def run_slice(name, run, first, count):
@@ -114,9 +139,7 @@ def commit():
 def go(name, first, count, ledger):
     run = RUNS[name]
     if first is None:
-        ends = [line["from"] + line["count"] for line in ledger_lines(ledger)
-                if line["run"] == name]
-        first = max(ends, default=0)
+        first = first_to_try(name, ledger)
     if first % run.unit or count % run.unit:
         sys.exit(f"{name} goes in units of {run.unit}")
     failed, end = 0, first + count
