@@ -5,6 +5,7 @@
 #include "sql/optimizer.h"
 #include "sql/plan/bounds.h"
 #include "sql/plan/build.h"
+#include "sql/plan/extreme.h"
 #include "sql/plan/fold.h"
 #include "sql/plan/own_peak.h"
 #include "sql/plan/prune.h"
@@ -76,6 +77,7 @@ Result<PlanPtr> optimize(PlanPtr plan, OptimizeFor target, const Catalog& catalo
   QW_ASSIGN_OR_RETURN(plan, plan_subqueries(std::move(plan), target, catalog));
   plan = push_filters(std::move(plan));
   fold_all(*plan);
+  plan = test_extremes(std::move(plan));
   plan = reshape(std::move(plan), target);
   plan = prune_columns(std::move(plan));
   if (target == OptimizeFor::read) {

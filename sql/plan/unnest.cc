@@ -512,6 +512,7 @@ class SubqueryPlanner {
       test = subquery.args[0]->clone();
     } else {
       plan = strip_for_exists(std::move(plan));
+      if (PlanPtr joined = by_comparison(input, *plan, negated)) return joined;
     }
     subquery.plan = plan;
     std::optional<Carried> carried = carry(input, plan);
@@ -541,6 +542,45 @@ class SubqueryPlanner {
     join.residual = std::move(test);
     join.null_aware = null_aware;
     return make_join(std::move(input), std::move(carried->plan), std::move(join));
+  }
+
+  // EXISTS whose only correlation is one comparison, and equalities, of columns: they become the
+  // join's predicate, for extreme.h. nullptr: not in this form.
+  static PlanPtr by_comparison(const PlanPtr& input, Plan& plan, bool negated) {
+    const auto* filter = plan.as<Filter>();
+    if (filter == nullptr || is_correlated(*plan.inputs[0])) return nullptr;
+    const auto width = static_cast<uint32_t>(input->schema.size());
+    std::vector<ExprPtr> inner, correlated;
+    size_t comparisons = 0;
+    for (ExprPtr& term : split_and(filter->predicate->clone())) {
+      if (has_subquery(*term)) return nullptr;
+      if (!is_correlated(*term)) {
+        inner.push_back(std::move(term));
+        continue;
+      }
+      if (!comparison_name(*term).empty()) {
+        ++comparisons;
+      } else if (!is_equality(*term)) {
+        return nullptr;
+      }
+      for (ExprPtr& arg : term->args) {
+        if (arg->kind == ExprKind::outer_column && arg->depth == 1) {
+          arg = make_column(arg->index, arg->type);
+        } else if (arg->kind == ExprKind::column) {
+          arg->index += width;
+        } else {
+          return nullptr;
+        }
+      }
+      correlated.push_back(std::move(term));
+    }
+    if (comparisons != 1) return nullptr;
+    PlanPtr right = plan.inputs[0];
+    if (!inner.empty()) right = make_filter(std::move(right), make_and(std::move(inner)));
+    Join join;
+    join.type = negated ? JoinType::anti : JoinType::semi;
+    join.residual = make_and(std::move(correlated));
+    return make_join(input, std::move(right), std::move(join));
   }
 
   // Only whether there are rows counts.

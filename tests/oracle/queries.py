@@ -420,6 +420,7 @@ class Generator:
         residual = f" AND {condition(self.choose, scope + inner_scope, 1)}" if self.choose.chance(
             3) else ""
         extreme = self.choose.pick(["min", "max"])
+        beyond = f"{other} {self.choose.pick(['<', '<=', '>', '>='])} {second}"
         tests = [
             f"{outer} IN (SELECT {match} FROM {inner})",
             f"EXISTS (SELECT 1 FROM {inner} WHERE {match} = {outer}{residual})",
@@ -434,6 +435,9 @@ class Generator:
             f"{outer} >= ALL (SELECT {match} FROM {inner})",
             f"{outer} < ANY (SELECT {match} FROM {inner})",
             f"EXISTS (SELECT 1 FROM {inner} WHERE {match} > {outer})",
+            f"NOT EXISTS (SELECT 1 FROM {inner} WHERE {beyond})",
+            f"EXISTS (SELECT 1 FROM {inner} WHERE {match} = {outer} AND {beyond})",
+            f"NOT EXISTS (SELECT 1 FROM {inner} WHERE {match} = {outer} AND {beyond})",
             f"EXISTS (SELECT 1 FROM {inner}) OR {outer} IS NULL",
             f"({outer} IN (SELECT {match} FROM {inner}) OR {condition(self.choose, scope, 1)})",
         ]

@@ -33,6 +33,9 @@ VIEW SELECT p.name, a.item FROM person p LEFT JOIN auction a ON a.seller = p.id 
 VIEW SELECT p.name, a.item FROM person p FULL JOIN auction a ON a.seller = p.id WHERE p.city = 'x'
 VIEW SELECT p.name, a.item FROM person p RIGHT JOIN auction a ON a.seller = p.id
 VIEW SELECT name FROM person p WHERE EXISTS (SELECT 1 FROM auction a WHERE a.seller = p.id AND a.category = 2)
+VIEW SELECT name FROM person p WHERE EXISTS (SELECT 1 FROM auction a WHERE a.seller = p.id AND a.category > p.id AND a.id > 5)
+VIEW SELECT aid FROM acc a WHERE NOT EXISTS (SELECT 1 FROM acc b WHERE b.bid = a.bid AND a.bal < b.bal)
+SELECT aid FROM acc a WHERE EXISTS (SELECT 1 FROM acc b WHERE a.bal >= b.bal)
 VIEW SELECT name FROM person WHERE id NOT IN (SELECT seller FROM auction)
 VIEW SELECT name FROM person WHERE id IN (SELECT seller FROM auction WHERE category = 1)
 VIEW SELECT name, (SELECT count(*) FROM auction a WHERE a.seller = p.id) AS n FROM person p
