@@ -66,6 +66,7 @@ void add_nexmark_flags(CLI::App& bench, qw::bench::NexmarkOptions& options) {
   nexmark->add_option("--hot-channel-ratio", options.hot_channel_ratio);
   nexmark->add_option("--dir", options.data_dir, "where data lies; default: temporary");
   nexmark->add_flag("--keep-input", options.keep_input, "rows of sources are stored too");
+  nexmark->add_flag("--list", options.list, "the queries' names");
   nexmark->add_flag("--check", options.check, "recompute the view at the end");
 }
 

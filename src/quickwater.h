@@ -28,8 +28,9 @@ namespace qw {
 
 // What a benchmark of view maintenance sets and reads; never a server.
 struct Measurement {
-  bool drop_source_rows = false;  // rows of sources go to the views over them and nowhere else
-  bool drop_view_rows = false;    // what views give out is counted only
+  bool drop_source_rows = false;       // rows of sources go to the views over them and nowhere else
+  bool drop_view_rows = false;         // what views give out is counted only
+  bool epoch_per_transaction = false;  // transactions of sources are not put together
   std::atomic<bool> hold_sources = false;    // sources wait before they push
   std::atomic<bool> failed = false;          // the epoch loop has stopped
   std::atomic<uint64_t> rows_committed = 0;  // of sources

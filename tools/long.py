@@ -4,9 +4,10 @@
     tools/long RUN [--from N] [--count N]   tries the numbers N.. of a run, in slices
 
 Each slice appends one JSON line to the ledger (--ledger FILE, default tests/ledger.jsonl): the run,
-its range, how many failed, how long it took, the commit. Of a number the newest line counts. Without
---from a run goes on at the first number that has not passed. Numbers decide everything random about a case, so that any of them can
-be repeated; what fails says so on stdout, and the run goes on. Build first: tools/build.
+its range, how many failed, how long it took, the commit. Of a number the newest line counts.
+Without --from a run goes on at the first number that has not passed. Numbers decide everything
+random about a case, so that any of them can be repeated; what fails says so on stdout, and the run
+goes on. Build first: tools/build.
 """
 
 import argparse

@@ -24,6 +24,7 @@ struct NexmarkOptions {
   bool keep_input = false;
   bool check = false;  // keeps the input and recomputes the view afterwards
   bool ephemeral = false;
+  bool list = false;  // the names of the queries, and no more
 };
 
 // Prints one JSON line per figure; returns a sysexits code.

@@ -282,7 +282,7 @@ std::vector<EpochLoop::Taken> EpochLoop::take_items() {
     if (const auto* queued = std::get_if<IngestItem>(&front)) bytes += queued->txn.bytes;
     taken.push_back({std::move(front), Taken::State::applied, std::nullopt});
     items_.pop_front();
-    if (alone) break;
+    if (alone || (measurement_ != nullptr && measurement_->epoch_per_transaction)) break;
   }
   items_bytes_ -= std::min(bytes, items_bytes_);
   return taken;
