@@ -160,6 +160,8 @@ Result<std::vector<std::string>> DatabaseImpl::check() {
   QW_ASSIGN_OR_RETURN(std::vector<std::string> findings, store_->check());
   QW_ASSIGN_OR_RETURN(const std::vector<std::string> views, check_views(*this));
   findings.insert(findings.end(), views.begin(), views.end());
+  QW_ASSIGN_OR_RETURN(const std::vector<std::string> indexes, check_indexes(*this));
+  findings.insert(findings.end(), indexes.begin(), indexes.end());
   return findings;
 }
 

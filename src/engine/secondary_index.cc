@@ -117,6 +117,40 @@ Result<storage::RelationDelta> SecondaryIndex::entries_of(const storage::Relatio
   return changes_of(entries, arena);
 }
 
+Result<bool> SecondaryIndex::agrees(const storage::Snapshot& snapshot) const {
+  constexpr size_t kAtOnce = 65'536;
+  const auto hash = [](std::string_view key, std::string_view row) {
+    return hash_bytes(key, hash_bytes(row));
+  };
+  std::vector<storage::RowView> read(kBatchRowsMax);
+  uint64_t difference = 0;
+  QW_ASSIGN_OR_RETURN(storage::Cursor entries, snapshot.scan(id_));
+  for (bool more = true; more;) {
+    QW_ASSIGN_OR_RETURN(const size_t count, entries.next(read));
+    more = count == read.size();
+    for (size_t i = 0; i < count; ++i) difference += hash(read[i].key, read[i].row);
+  }
+  QW_ASSIGN_OR_RETURN(storage::Cursor rows, snapshot.scan(relation()));
+  Arena arena;
+  for (bool more = true; more;) {
+    storage::RelationDelta some;
+    some.relation = relation();
+    while (more && some.changes.size() < kAtOnce) {
+      QW_ASSIGN_OR_RETURN(const size_t count, rows.next(read));
+      more = count == read.size();
+      for (size_t i = 0; i < count; ++i) {
+        some.changes.push_back(storage::RowChange::put(read[i].key, read[i].row));
+      }
+    }
+    arena.reset();
+    QW_ASSIGN_OR_RETURN(const storage::RelationDelta wanted, entries_of(some, arena));
+    for (const storage::RowChange& entry : wanted.changes) {
+      difference -= hash(entry.key(), entry.row());
+    }
+  }
+  return difference == 0;
+}
+
 storage::RelationDelta SecondaryIndex::changes_of(const std::vector<Entry>& entries,
                                                   Arena& arena) const {
   std::vector<std::string_view> rows, keys(entries.size());

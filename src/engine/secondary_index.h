@@ -50,6 +50,8 @@ class SecondaryIndex {
                                        const storage::Snapshot& before, Arena& arena) const;
   // Of rows that are not in the index yet.
   Result<storage::RelationDelta> entries_of(const storage::RelationDelta& rows, Arena& arena) const;
+  // Whether the stored entries are those of the stored rows, by the sums of their hashes.
+  Result<bool> agrees(const storage::Snapshot& snapshot) const;
   // The packed row of a stored entry.
   std::string_view packed(std::string_view key, std::string_view row) const {
     return layout_->mode() == KeyMode::multiset ? key : row;

@@ -36,6 +36,21 @@ Result<void> add(const RelationLayout& layout, const Batch& batch, int64_t sign,
 
 }  // namespace
 
+Result<std::vector<std::string>> check_indexes(DatabaseImpl& database) {
+  std::vector<std::string> findings;
+  const auto view = database.definitions().view();
+  QW_ASSIGN_OR_RETURN(const storage::Snapshot snapshot, database.store().snapshot());
+  for (const auto& [id, index] : view->indexes) {
+    const Result<bool> agrees = index->agrees(snapshot);
+    if (agrees && *agrees) continue;
+    const sql::Relation& table = *view->catalog->relations.at(index->relation());
+    const std::string why = agrees ? "" : ": " + agrees.error().message();
+    findings.push_back(fmt::format("index {} does not have the rows of {}.{}{}", index->name(),
+                                   table.schema, table.name, why));
+  }
+  return findings;
+}
+
 Result<std::vector<std::string>> check_views(DatabaseImpl& database) {
   std::vector<std::string> findings;
   const auto view = database.definitions().view();

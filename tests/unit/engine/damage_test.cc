@@ -130,5 +130,39 @@ TEST_CASE("a damaged value of any kind concerns its own object only, and is name
   CHECK(refused > 5);
 }
 
+TEST_CASE("an index that lacks an entry is found") {
+  DatabaseOptions options;
+  options.ephemeral = true;
+  const auto database = value_of(DatabaseImpl::open(options, {}));
+  Client client(*database);
+  client.ask("CREATE TABLE t (id int PRIMARY KEY, n int)");
+  client.ask("CREATE INDEX tn ON t (n)");
+  client.ask("CREATE TABLE copies (n int)");
+  client.ask("CREATE INDEX cn ON copies (n)");
+  client.ask("INSERT INTO t SELECT g, g % 7 FROM generate_series(1, 100) g");
+  client.ask("INSERT INTO copies SELECT g % 7 FROM generate_series(1, 100) g");
+  client.ask("UPDATE t SET n = n + 1 WHERE id < 20");
+  client.ask("DELETE FROM copies WHERE n = 3");
+  CHECK(value_of(database->check()).empty());
+  for (const auto& [id, index] : database->definitions().view()->indexes) {
+    done(database->loop().exclusive([&, index_id = id]() -> Result<void> {
+      QW_ASSIGN_OR_RETURN(const storage::Snapshot snapshot, database->store().snapshot());
+      QW_ASSIGN_OR_RETURN(storage::Cursor cursor, snapshot.scan(index_id));
+      std::vector<storage::RowView> first(1);
+      QW_ASSIGN_OR_RETURN(const size_t count, cursor.next(first));
+      CHECK(count == 1);
+      EpochLoop::Extra extra;
+      extra.relations.emplace_back();
+      extra.relations[0].relation = index_id;
+      extra.relations[0].changes.push_back(storage::RowChange::erase(first[0].key));
+      return database->loop().run_epoch(std::move(extra));
+    }));
+  }
+  std::set<std::string> found;
+  for (const std::string& finding : value_of(database->check())) found.insert(finding);
+  CHECK(found.contains("index tn does not have the rows of public.t"));
+  CHECK(found.contains("index cn does not have the rows of public.copies"));
+}
+
 }  // namespace
 }  // namespace qw::engine::test
