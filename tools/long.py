@@ -61,7 +61,7 @@ RUNS = {
     "oracle": Run(python(ROOT / "tests/oracle/oracle.py", "--long"),
                   "random views against PostgreSQL: cases", 1_000_000, 1, 2000),
     "hostile": Run(python(ROOT / "tests/e2e/hostile.py"),
-                   "hostile statements within --memory-limit: numbers", 600, 1, 100),
+                   "hostile statements within --memory-limit: numbers", 1300, 1, 650),
 }
 
 
