@@ -27,6 +27,7 @@ namespace {
 constexpr int kSchemaVersion = 2;
 constexpr uint32_t kFirstObject = 16384;
 constexpr SqlState kIoError = "58030";
+constexpr SqlState kDataCorrupted = "XX001";
 constexpr std::string_view kStoreIdentity = "store_identity";
 constexpr const char* kSchema = R"sql(
   CREATE TABLE object (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name_class TEXT NOT NULL,
@@ -620,7 +621,14 @@ Catalog::~Catalog() = default;
 Result<std::unique_ptr<Catalog>> Catalog::open(const std::filesystem::path& dir,
                                                const Beside& store) {
   auto impl = std::make_unique<Impl>();
-  QW_TRY(impl->open_database(dir, store));
+  if (auto opened = impl->open_database(dir, store); !opened) {
+    // SQLite takes a page that the disk cannot read (EIO) for a damaged one; a backup is the answer
+    // to the latter only.
+    if (!dir.empty() && opened.error().code() == kDataCorrupted) {
+      QW_TRY(read_file(dir / kCatalogFile));
+    }
+    return fail(std::move(opened).error());
+  }
   if (!dir.empty()) {
     impl->secrets_path = dir / "secrets";
     QW_ASSIGN_OR_RETURN(const auto bytes, read_file(impl->secrets_path));

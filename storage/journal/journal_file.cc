@@ -117,8 +117,9 @@ Result<std::unique_ptr<JournalFile>> JournalFile::open(const std::filesystem::pa
   struct stat status {};
   if (fstat(fd, &status) != 0) return fail(failed("open", file, errno));
   std::string header(kFileHeaderBytes, '\0');
-  if (pread(fd, header.data(), header.size(), 0) != static_cast<ssize_t>(header.size()) ||
-      header != file_header(identity)) {
+  const ssize_t size = pread(fd, header.data(), header.size(), 0);
+  if (size < 0) return fail(failed("read", file, errno));
+  if (size != static_cast<ssize_t>(header.size()) || header != file_header(identity)) {
     return fail(damaged(file, "is damaged, or belongs to another store"));
   }
   journal->bytes_ = std::max<uint64_t>(static_cast<uint64_t>(status.st_size), kPageBytes);
