@@ -1,13 +1,13 @@
 // A disk that fails on demand, for fault_test.py: loaded into the server by LD_PRELOAD.
 //
 // The file named by DISK_FAULT says what fails now, and in which file: `full` (no room: a write of
-// several pieces comes short, any other fails, but for one over LMDB's meta pages), `write` or
-// `sync` (EIO), `interrupt` (every other write is interrupted, the others take half if they may);
-// an empty or missing file = nothing. That is store.mdb and store.journal; with `catalog-` before
-// it, catalog.db with its journal, and the secrets. A number behind it lets so many calls pass
-// first. Each call sees the file's content of its own moment, so that a test can
-// break and mend the disk under a running server. Both names of each call are wrapped: LMDB and
-// this file may be compiled with different offsets.
+// several pieces comes short, any other fails, but for one over LMDB's meta pages), `read`, `write`
+// or `sync` (EIO; what is read through a mapping does not fail), `interrupt` (every other write is
+// interrupted, the others take half if they may); an empty or missing file = nothing. That is
+// store.mdb and store.journal; with `catalog-` before it, catalog.db with its journal, and the
+// secrets. With a number behind it that call is the first to fail. Each call sees the file's
+// content of its own moment, so that a test can break and mend the disk under a running server.
+// Both names of each call are wrapped: LMDB and this file may be compiled with different offsets.
 #undef _FILE_OFFSET_BITS
 
 #include <dlfcn.h>
@@ -123,6 +123,13 @@ ssize_t write_pieces(int fd, int count, off64_t at, const Write& write) {
   return write(count);
 }
 
+template <typename Read>
+ssize_t read_some(int fd, const Read& read) {
+  if (!fault_is(disk_of(fd), "read")) return read();
+  errno = EIO;
+  return -1;
+}
+
 template <typename Sync>
 int sync_file(int fd, const Sync& sync) {
   if (!fault_is(disk_of(fd), "sync")) return sync(fd);
@@ -171,6 +178,21 @@ ssize_t pwritev(int fd, const struct iovec* parts, int count, off_t at) {
 ssize_t pwritev64(int fd, const struct iovec* parts, int count, off64_t at) {
   static const auto real = next<decltype(&pwritev64)>("pwritev64");
   return write_pieces(fd, count, at, [&](int some) { return real(fd, parts, some, at); });
+}
+
+ssize_t read(int fd, void* bytes, size_t size) {
+  static const auto real = next<decltype(&read)>("read");
+  return read_some(fd, [&] { return real(fd, bytes, size); });
+}
+
+ssize_t pread(int fd, void* bytes, size_t size, off_t at) {
+  static const auto real = next<decltype(&pread)>("pread");
+  return read_some(fd, [&] { return real(fd, bytes, size, at); });
+}
+
+ssize_t pread64(int fd, void* bytes, size_t size, off64_t at) {
+  static const auto real = next<decltype(&pread64)>("pread64");
+  return read_some(fd, [&] { return real(fd, bytes, size, at); });
 }
 
 int fdatasync(int fd) {

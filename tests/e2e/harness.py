@@ -62,6 +62,14 @@ class Watch:
         self.thread.join()
 
 
+class NotReady(AssertionError):
+    """A server that did not come up; `status` is what it ended with, None if it had not."""
+
+    def __init__(self, status, log_tail):
+        super().__init__(f"server is not ready, exit status {status}\n{log_tail}")
+        self.status = status
+
+
 class Server:
     """One quickwater process on `data`, or an ephemeral one."""
 
@@ -87,9 +95,13 @@ class Server:
         readable, _, _ = select.select([self.process.stdout], [], [], READY_SECONDS_MAX)
         line = self.process.stdout.readline() if readable else b""
         if not line:
-            status = self.process.poll()
+            # Its output ends a moment before it does: killed then, it would have no status.
+            status = None
+            if readable:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    status = self.process.wait(READY_SECONDS_MAX)
             self.kill9()
-            raise AssertionError(f"server is not ready, exit status {status}\n{self.log_tail()}")
+            raise NotReady(status, self.log_tail())
         self.ready = json.loads(line)
         return self
 
