@@ -25,6 +25,13 @@ const sql::Function* aggregate_function(std::string_view name, TypeId argument) 
   return nullptr;
 }
 
+// Polymorphic results resolved.
+Type result_type(const sql::Function& function, Type argument) {
+  if (function.result.id == TypeId::anyelement) return argument;
+  if (function.result.id == TypeId::anyarray) return Type::array_of(argument.id);
+  return function.result;
+}
+
 sql::PlanPtr make_plan(sql::Plan::Op op, std::vector<sql::PlanPtr> inputs,
                        std::vector<Type> types) {
   auto plan = std::make_shared<sql::Plan>();
@@ -104,11 +111,13 @@ sql::PlanPtr aggregate_plan(std::vector<uint32_t> groups, uint32_t column, bool 
     if (std::string_view(name) == "any_value") {
       call.function = aggregate_function(name, TypeId::anyelement);
     }
+    if (std::string_view(name) == "array_agg") {
+      call.function = aggregate_function(name, TypeId::anynonarray);
+    }
     if (call.function == nullptr) continue;
     call.arguments = {column};
     call.distinct = distinct;
-    call.type = call.function->result;
-    if (call.type.id == TypeId::anyelement) call.type = input_types[column];
+    call.type = result_type(*call.function, input_types[column]);
     types.push_back(call.type);
     aggregate.calls.push_back(std::move(call));
   }
@@ -300,6 +309,141 @@ sql::PlanPtr window_plan() {
   types.push_back(count.type);
   window.calls.push_back(std::move(count));
   return make_plan(std::move(window), {scan_plan(1)}, std::move(types));
+}
+
+namespace {
+
+// Window calls over table 1 and, behind its columns, the constants int8 1 (as column 4) and int4 2.
+constexpr uint32_t kOne = 4, kTwo = 5;
+
+class WindowMaker {
+ public:
+  WindowMaker() {
+    window_.partition = {0};
+    window_.order = {{3, {false, false}}};
+    sql::Project project;
+    for (uint32_t c = 0; c < types_.size(); ++c) {
+      project.expressions.push_back(sql::make_column(c, types_[c]));
+    }
+    project.expressions.push_back(sql::make_constant(Datum::int8(1)));
+    project.expressions.push_back(sql::make_constant(Datum::int4(2)));
+    types_.insert(types_.end(), {TypeId::int8, TypeId::int4});
+    input_ = make_plan(std::move(project), {scan_plan(1)}, types_);
+    out_ = types_;
+  }
+
+  // A window function, by how many arguments it takes; its value is of the first one's type.
+  sql::WindowCall& add_function(std::string_view name, std::vector<uint32_t> arguments) {
+    sql::WindowCall call;
+    for (const sql::Function* function : sql::Registry::instance().functions(name)) {
+      if (function->args.size() == arguments.size()) call.function = function;
+    }
+    call.type = types_[arguments[0]];
+    call.arguments = std::move(arguments);
+    return add(std::move(call));
+  }
+
+  sql::WindowCall& add_aggregate(std::string_view name, TypeId argument, uint32_t column) {
+    sql::WindowCall call;
+    call.function = aggregate_function(name, argument);
+    QW_ASSERT(call.function != nullptr);
+    call.arguments = {column};
+    call.type = result_type(*call.function, types_[column]);
+    return add(std::move(call));
+  }
+
+  sql::PlanPtr make() && {
+    return make_plan(std::move(window_), {std::move(input_)}, std::move(out_));
+  }
+
+ private:
+  sql::WindowCall& add(sql::WindowCall call) {
+    QW_ASSERT(call.function != nullptr);
+    out_.push_back(call.type);
+    window_.calls.push_back(std::move(call));
+    return window_.calls.back();
+  }
+
+  sql::Window window_;
+  sql::PlanPtr input_;
+  std::vector<Type> types_ = table_types(), out_;
+};
+
+}  // namespace
+
+sql::PlanPtr neighbour_plan() {
+  WindowMaker maker;
+  for (const char* name : {"lag", "lead"}) {
+    maker.add_function(name, {3});
+    maker.add_function(name, {2, kTwo});
+    maker.add_function(name, {3, 1});  // 0, 1 or NULL rows away
+    maker.add_function(name, {1, kTwo, 1});
+  }
+  return std::move(maker).make();
+}
+
+sql::PlanPtr frame_plan(const FrameShape& shape) {
+  using Bound = sql::WindowCall::Bound;
+  WindowMaker maker;
+  const auto framed = [&](sql::WindowCall& call) {
+    call.mode = shape.mode;
+    call.start = shape.start;
+    call.end = shape.end;
+    const auto has_offset = [](Bound bound) {
+      return bound == Bound::preceding || bound == Bound::following;
+    };
+    if (has_offset(shape.start)) call.start_offset = kOne;
+    if (has_offset(shape.end)) call.end_offset = kOne;
+  };
+  framed(maker.add_aggregate("count", TypeId::any, 1));
+  framed(maker.add_aggregate("sum", TypeId::int4, 1));
+  framed(maker.add_aggregate("sum", TypeId::numeric, 3));
+  framed(maker.add_aggregate("max", TypeId::numeric, 3));
+  framed(maker.add_aggregate("avg", TypeId::int4, 1));
+  framed(maker.add_aggregate("array_agg", TypeId::anynonarray, 2));
+  framed(maker.add_function("first_value", {3}));
+  framed(maker.add_function("last_value", {3}));
+  framed(maker.add_function("nth_value", {2, kTwo}));
+  return std::move(maker).make();
+}
+
+std::vector<FrameShape> frame_shapes() {
+  using Mode = sql::WindowCall::Mode;
+  using Bound = sql::WindowCall::Bound;
+  const Bound bounds[] = {Bound::unbounded_preceding, Bound::preceding, Bound::current_row,
+                          Bound::following, Bound::unbounded_following};
+  const auto in_range = [](Bound bound) {
+    return bound != Bound::preceding && bound != Bound::following;
+  };
+  std::vector<FrameShape> out;
+  for (const Mode mode : {Mode::range, Mode::rows, Mode::groups}) {
+    for (const Bound start : bounds) {
+      for (const Bound end : bounds) {
+        if (start == Bound::unbounded_following || end == Bound::unbounded_preceding) continue;
+        if (start > end) continue;
+        if (mode == Mode::range && (!in_range(start) || !in_range(end))) continue;
+        out.push_back({mode, start, end});
+      }
+    }
+  }
+  return out;
+}
+
+sql::PlanPtr series_plan(bool with_ordinality, bool keep_empty) {
+  sql::ProjectSet set;
+  for (const sql::Function* function : sql::Registry::instance().functions("generate_series")) {
+    if (function->args.size() == 2 && function->args[0].id == TypeId::int4) set.function = function;
+  }
+  QW_ASSERT(set.function != nullptr);
+  set.arguments.push_back(sql::make_constant(Datum::int4(0)));
+  set.arguments.push_back(sql::make_column(1, TypeId::int4));
+  set.result = TypeId::int4;
+  set.with_ordinality = with_ordinality;
+  set.keep_empty = keep_empty;
+  std::vector<Type> types = table_types();
+  types.push_back(set.result);
+  if (with_ordinality) types.push_back(TypeId::int8);
+  return make_plan(std::move(set), {scan_plan(1)}, std::move(types));
 }
 
 uint64_t Generator::next() {

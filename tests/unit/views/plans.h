@@ -74,6 +74,19 @@ sql::PlanPtr join_plan(sql::Join join, uint32_t right, bool residual);
 
 // Row numbers and ranks and a running count, by the first column in order of the last.
 sql::PlanPtr window_plan();
+// lag and lead in all their forms, by the same partition and order.
+sql::PlanPtr neighbour_plan();
+// Aggregates, sliding and collecting, and first, last and second values over one frame, whose
+// offsets are 1.
+struct FrameShape {
+  sql::WindowCall::Mode mode;
+  sql::WindowCall::Bound start, end;
+};
+sql::PlanPtr frame_plan(const FrameShape& shape);
+// Every frame that views have.
+std::vector<FrameShape> frame_shapes();
+// Rows joined with generate_series(0, int4): one, two or no rows of each.
+sql::PlanPtr series_plan(bool with_ordinality, bool keep_empty);
 // Rows joined with the maximum or minimum of their group in `source`.
 struct PeakShape {
   uint32_t group = 0, value = 3;
