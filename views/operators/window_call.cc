@@ -129,22 +129,24 @@ Vector numbers(const sql::WindowCall& call, const WindowRows& rows, Arena& arena
   return out;
 }
 
-// Buckets of equal size, the first ones one larger.
+// Buckets of equal size, the first ones one larger. As in PostgreSQL the first row with an argument
+// says how many; rows before it are in none, but count for the size.
 Result<Vector> ntile(const sql::WindowCall& call, const WindowRows& rows, Arena& arena) {
   Vector out = Vector::flat(call.type, rows.count, arena);
   const Vector& argument = rows.columns[call.arguments[0]];
-  if (argument.is_null(0)) {
-    std::memset(out.data, 0, size_t{call.type.bytes()} * rows.count);
-    for (uint32_t i = 0; i < rows.count; ++i) out.set_null(i, rows.count, arena);
-    return out;
+  uint32_t first = 0;
+  for (; first < rows.count && argument.is_null(first); ++first) {
+    out.values<int32_t>()[first] = 0;
+    out.set_null(first, rows.count, arena);
   }
-  const int64_t buckets = integer_at(argument, 0);
+  if (first == rows.count) return out;
+  const int64_t buckets = integer_at(argument, first);
   if (buckets <= 0)
     return fail(Error(SqlState("22014"), "argument of ntile must be greater than zero"));
   const int64_t size = rows.count / buckets, larger = rows.count % buckets;
-  for (uint32_t i = 0; i < rows.count; ++i) {
-    const int64_t in_larger = larger * (size + 1);
-    const int64_t bucket = i < in_larger ? i / (size + 1) : larger + (i - in_larger) / size;
+  for (uint32_t i = first; i < rows.count; ++i) {
+    const int64_t at = i - first, in_larger = larger * (size + 1);
+    const int64_t bucket = at < in_larger ? at / (size + 1) : larger + (at - in_larger) / size;
     out.values<int32_t>()[i] = static_cast<int32_t>(bucket + 1);
   }
   return out;
@@ -185,12 +187,13 @@ Result<Vector> framed_value(const sql::WindowCall& call, const WindowRows& rows,
   std::vector<uint32_t> pick(rows.count, kNoRow);
   for (uint32_t i = 0; i < rows.count; ++i) {
     QW_ASSIGN_OR_RETURN(const Frame frame, frame_of(call, rows, i));
-    if (frame.begin == frame.end) continue;
+    const bool empty = frame.begin == frame.end;
     if (call.function->window == WindowKind::first_value) {
-      pick[i] = frame.begin;
+      if (!empty) pick[i] = frame.begin;
     } else if (call.function->window == WindowKind::last_value) {
-      pick[i] = frame.end - 1;
+      if (!empty) pick[i] = frame.end - 1;
     } else {
+      // What n must be holds for empty frames, too.
       const Vector& nth = rows.columns[call.arguments[1]];
       if (nth.is_null(i)) continue;
       const int64_t n = integer_at(nth, i);

@@ -15,3 +15,4 @@ SELECT id, amount, amount - lag(amount) OVER (PARTITION BY emp_id ORDER BY at, a
 SELECT * FROM (SELECT id, dept_id, rank() OVER (PARTITION BY dept_id ORDER BY salary DESC NULLS LAST) AS r FROM emp) t WHERE r < 3
 SELECT * FROM (SELECT id, dept_id, rank() OVER (PARTITION BY dept_id ORDER BY salary / 1000) AS r FROM emp) t WHERE r <= 2 AND r <> 1
 SELECT id FROM (SELECT id, dense_rank() OVER (PARTITION BY dept_id ORDER BY salary) AS r FROM emp) t WHERE r = 1
+SELECT id, ntile(dept_id) OVER (ORDER BY dept_id DESC NULLS FIRST, id) AS t, ntile(dept_id) OVER (PARTITION BY active ORDER BY id DESC) AS u FROM emp

@@ -87,3 +87,4 @@ SELECT count(*) FROM emp WHERE id IN (SELECT emp_id FROM sale) AND id NOT IN (SE
 SELECT stddev(salary), variance(salary), stddev_pop(score), var_pop(salary), stddev_samp(score) FROM emp
 SELECT stddev_pop(x), stddev_samp(x) FROM (VALUES (1::bigint), (5000000000), (NULL)) AS t(x)
 SELECT 'dept'::regclass::text, 'dept'::regclass::oid > 0, to_regclass('nosuch')::oid, 'int4'::regtype, 'int4'::regtype::oid
+SELECT id, nth_value(id, dept_id - 9) OVER (ORDER BY id ROWS BETWEEN 20 FOLLOWING AND 30 FOLLOWING) AS n FROM emp
