@@ -2,6 +2,8 @@
 #include "views/operators/window.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "src/base/bytes.h"
 
@@ -79,7 +81,7 @@ void WindowOperator::replace(Entry* entry, BagRow* row, std::span<const std::str
 }
 
 // The values of all copies of the bag's rows, packed, in step_arena_.
-std::vector<std::string_view> WindowOperator::evaluate(const OrderedBag& bag) {
+Result<std::vector<std::string_view>> WindowOperator::evaluate(const OrderedBag& bag) {
   WindowRows rows;
   std::vector<std::string_view> packed;
   std::string_view peers;
@@ -87,8 +89,7 @@ std::vector<std::string_view> WindowOperator::evaluate(const OrderedBag& bag) {
     if (row->weight <= 0) continue;
     const std::string_view key = state_.order_key(*row);
     if (static_cast<uint64_t>(row->weight) > kCopiesMax - packed.size()) {
-      host().fail(program_limit_exceeded("too many rows in a window partition"));
-      return {};
+      return fail(program_limit_exceeded("too many rows in a window partition"));
     }
     if (packed.empty() || key != peers)
       rows.group_begin.push_back(static_cast<uint32_t>(packed.size()));
@@ -110,13 +111,9 @@ std::vector<std::string_view> WindowOperator::evaluate(const OrderedBag& bag) {
     std::vector<Vector> made;
     std::vector<uint32_t> all;
     for (const auto& call : own_calls_) {
-      auto column = compute_window(call, rows, step_arena_);
-      if (!column) {
-        host().fail(column.error());
-        return {};
-      }
+      QW_ASSIGN_OR_RETURN(const Vector column, compute_window(call, rows, step_arena_));
       all.push_back(static_cast<uint32_t>(all.size()));
-      made.push_back(*column);
+      made.push_back(column);
     }
     for (uint32_t from = 0; from < rows.count; from += kBatchRowsMax) {
       const Batch slice = flat_slice(made, from, std::min(kBatchRowsMax, rows.count - from));
@@ -130,14 +127,24 @@ std::vector<std::string_view> WindowOperator::evaluate(const OrderedBag& bag) {
   return values;
 }
 
-void WindowOperator::compute(Entry* entry) {
+void WindowOperator::compute(Entry* entry, Purpose purpose) {
   OrderedBag& bag = state_.bag(entry);
-  std::vector<std::string_view> values;
+  Result<std::vector<std::string_view>> values;
   if (!host().within_memory([&] { values = evaluate(bag); }) || host().failed()) return;
+  const auto before = std::exchange(
+      bag.failure, values ? nullptr : std::make_unique<Error>(std::move(values).error()));
+  if (purpose == Purpose::output) {
+    if (before != nullptr) host().row_error(*before, -1);
+    if (bag.failure != nullptr) host().row_error(*bag.failure, 1);
+  }
   size_t at = 0;
   for (BagRow* row : bag.rows) {
+    if (!values) {
+      replace(entry, row, {});
+      continue;
+    }
     const auto copies = static_cast<size_t>(std::max<int64_t>(row->weight, 0));
-    replace(entry, row, {values.data() + at, copies});
+    replace(entry, row, {values->data() + at, copies});
     at += copies;
   }
 }
@@ -180,7 +187,7 @@ bool WindowOperator::produce(Batch& out) {
     while (next_dirty_ < state_.dirty().size() && emissions_.size() < kBatchRowsMax &&
            step_arena_.used_bytes() < kStepBytes) {
       Entry* entry = state_.dirty()[next_dirty_++];
-      compute(entry);
+      compute(entry, Purpose::output);
       walked_.push_back(entry);
     }
   }
@@ -216,7 +223,7 @@ void WindowOperator::reset() {
 void WindowOperator::finish_recovery() {
   for (Entry* entry : state_.dirty()) {
     if (entry->as<PartitionedState::Slot>().bag == nullptr) continue;
-    compute(entry);
+    compute(entry, Purpose::recovery);
     walked_.push_back(entry);
     end_step();
   }

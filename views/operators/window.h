@@ -3,6 +3,9 @@
 // A changed partition is computed anew at the end of the epoch and compared with what its rows gave
 // out before, which each row keeps: only rows whose values differ are emitted. That costs the size
 // of the partition per epoch, not of the change, and serves every window function and frame alike.
+// A partition of which a call fails gives out that error in place of its rows, until it no longer
+// does: what it has given out last is in its bag and, like the values of its rows, not in the log:
+// the rows say it.
 // Rows that are equal in the ORDER BY are told apart by the whole row, so the answer does not
 // depend on the order of changes. Epoch thread. Tests: tests/unit/views/window_test.cc.
 #pragma once
@@ -59,8 +62,10 @@ class WindowOperator final : public Operator {
     char* bytes;
     uint64_t size;
   };
-  void compute(Entry* entry);
-  std::vector<std::string_view> evaluate(const OrderedBag& bag);
+  // What follows from the rows is made anew, or has changed and goes out.
+  enum class Purpose : uint8_t { recovery, output };
+  void compute(Entry* entry, Purpose purpose);
+  Result<std::vector<std::string_view>> evaluate(const OrderedBag& bag);
   void replace(Entry* entry, BagRow* row, std::span<const std::string_view> values);
   void drop_gone(Entry* entry);
   void end_step();

@@ -9,11 +9,13 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string_view>
 
 #include <absl/container/btree_set.h>
 
 #include "src/base/assert.h"
+#include "src/base/error.h"
 #include "views/state/blob_heap.h"
 
 namespace qw::views {
@@ -60,8 +62,9 @@ class OrderedBag {
   static constexpr int64_t kBagBytes = 80, kNodeBytesPerRow = 12;
 
   Rows rows;
-  int64_t total = 0;    // sum of weights
-  int64_t emitted = 0;  // rows with emitted != 0
+  int64_t total = 0;               // sum of weights
+  int64_t emitted = 0;             // rows with emitted != 0
+  std::unique_ptr<Error> failure;  // windows: what was given out in place of the rows
 };
 
 }  // namespace qw::views
