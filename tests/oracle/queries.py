@@ -214,7 +214,7 @@ class Generator:
                  (3, self.with_subquery), (2, self.scalar_subquery), (1, self.cte),
                  (1, self.own_peaks), (1, self.window_groups)]
         if top:
-            kinds.append((1, self.failing))
+            kinds += [(1, self.failing), (1, self.failing_window)]
         return self.choose.weighted(kinds)(depth)
 
     def plain(self, depth, distinct=""):
@@ -383,6 +383,28 @@ class Generator:
         order = self.order(inner.columns)
         return Query(f"SELECT * FROM ({inner.sql}) i ORDER BY {order} {limit}", inner.columns)
 
+    FRAMES = ["", " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW",
+              " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING",
+              " ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+              " RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+              " GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING"]
+
+    def failing_window(self, depth):
+        """A window call that fails for some partitions, in one way: which would come first?"""
+        inner = self.inner(depth)
+        column = self.choose.pick(inner.columns)
+        # Two of them are beyond float8, whatever the order in which they are added.
+        calls = [(f"sum(CASE WHEN {column.name} IS NOT NULL THEN 1.7e308::float8 END)", "float")]
+        counts = [c.name for c in inner.columns if c.type in ("int", "small")]
+        if counts:
+            n = self.choose.pick(counts)
+            calls += [(f"ntile({n})", "int"), (f"nth_value({column.name}, {n})", column.type)]
+        text, type_ = self.choose.pick(calls)
+        frame = "" if text.startswith("ntile") else self.choose.pick(self.FRAMES)
+        order = self.order(inner.columns)
+        return Query(f"SELECT *, {text} OVER ({self.partition(inner)}ORDER BY {order}{frame}) AS w "
+                     f"FROM ({inner.sql}) i", [*inner.columns, Column("w", type_)], True)
+
     def windowed(self, depth):
         inner = self.inner(depth)
         column = self.choose.pick(inner.columns)
@@ -399,12 +421,7 @@ class Generator:
         text, type_ = self.choose.pick(calls)
         frame = ""
         if not text.startswith(("ntile", "percent", "cume", "lag", "lead")):
-            frame = self.choose.pick([
-                "", " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW",
-                " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING",
-                " ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
-                " RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
-                " GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING"])
+            frame = self.choose.pick(self.FRAMES)
         call, _, cast = text.partition("::")
         over = f"{call} OVER ({self.partition(inner)}ORDER BY {self.order(inner.columns)}{frame})"
         item = f"({over})::{cast}" if cast else over
