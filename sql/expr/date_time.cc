@@ -35,6 +35,12 @@ Ts plus_tz(Ts ts, const Interval& by, Row& row) {
 Ts minus_tz(Ts ts, const Interval& by, Row& row) { return plus_tz(ts, negative(by, row), row); }
 Ts plus_tz_left(const Interval& by, Ts ts, Row& row) { return plus_tz(ts, by, row); }
 Ts date_to_ts(Date date, Row& row) { return row.take(dt::timestamp_from_date(date)); }
+// For keys: dates reach further than timestamps, and those beyond are equal to none. They are one
+// value that no timestamp has, not NULL, which NOT IN and IS NOT DISTINCT FROM would see.
+Ts date_to_key(Date date, Row&) {
+  const auto ts = dt::timestamp_from_date(date);
+  return ts ? *ts : dt::kTimestampEnd;
+}
 Ts date_plus_interval(Date date, const Interval& by, Row& row) {
   auto ts = dt::timestamp_from_date(date);
   if (!ts) return row.fail(ts.error());
@@ -351,6 +357,8 @@ void declare_conversions(Declarations& d) {
   d.add(2029, "date(timestamp) date", each<ts_to_date>()).monotone = true;
   d.add(1178, "date(timestamptz) date stable", each<tz_to_date>()).monotone = true;
   d.add(2024, "timestamp(date) timestamp", each<date_to_ts>()).monotone = true;
+  Function& key = d.add(0, "#key(date) timestamp", each<date_to_key>());
+  key.monotone = key.infallible = true;
   d.add(2027, "timestamp(timestamptz) timestamp stable", each<tz_to_ts>());
   d.add(2025, "timestamp(date,time) timestamp", each<date_and_time>());
   d.add(1174, "timestamptz(date) timestamptz stable", each<date_to_tz>()).monotone = true;

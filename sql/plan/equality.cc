@@ -25,6 +25,13 @@ const Operator* operator_of(const Expr& expression) {
   return found == operators().end() ? nullptr : found->second;
 }
 
+// A value that becomes a key must not fail where comparing it does not: a date beyond the range of
+// timestamps.
+const Function& key_cast(const Cast& cast) {
+  if (cast.from.id != TypeId::date || cast.to.id != TypeId::timestamp) return *cast.function;
+  return *Registry::instance().functions("#key").front();
+}
+
 }  // namespace
 
 bool is_equality_operator(const Expr& expression) {
@@ -58,7 +65,7 @@ bool widen(ExprPtr& value, Type to) {
   if (cast->function->volatility != Volatility::immutable) return false;
   std::vector<ExprPtr> args;
   args.push_back(std::move(value));
-  value = make_call(*cast->function, std::move(args), target);
+  value = make_call(key_cast(*cast), std::move(args), target);
   return true;
 }
 
