@@ -90,9 +90,11 @@ Result<void> append_json_value(const Vector& vector, uint32_t row, const TextSty
   if (type.id == TypeId::timestamp || type.id == TypeId::timestamptz) {
     const size_t space = text.find(' ');
     if (space != std::string::npos) text[space] = 'T';
-    if (type.id == TypeId::timestamptz && text.size() > 3 &&
-        (text[text.size() - 3] == '+' || text[text.size() - 3] == '-')) {
-      text += ":00";
+    // The zone may have an era behind it: "+00 BC".
+    const size_t end = text.ends_with(" BC") ? text.size() - 3 : text.size();
+    if (type.id == TypeId::timestamptz && end > 3 &&
+        (text[end - 3] == '+' || text[end - 3] == '-')) {
+      text.insert(end, ":00");
     }
   }
   builder.string(text);

@@ -96,3 +96,5 @@ ROLLBACK
 SELECT count(*) FROM k WHERE a = 2000
 DROP TABLE k, ctas
 DROP TABLE a
+SELECT to_jsonb('0001-01-01 00:00+00 BC'::timestamptz), to_jsonb('0001-01-01 00:00:00.25 BC'::timestamp), to_jsonb('0001-01-01 BC'::date), to_json('0001-01-01 00:00+00 BC'::timestamptz)
+SELECT json_agg('0001-01-01 00:00+00 BC'::timestamptz)::text, jsonb_build_array('2001-01-01 00:00:00.5+00'::timestamptz, 'infinity'::timestamptz)
