@@ -65,9 +65,17 @@ void each_distinct(const AccumulateCall& call, uint32_t offset, One&& one) {
   }
 }
 
+tl::unexpected<Error> out_of_range() {
+  return fail(numeric_value_out_of_range("bigint out of range"));
+}
+
+// Of an accumulator whose rows only come.
+Result<void> shrinks() {
+  return fail(internal_error("rows were taken away from an append-only input"));
+}
+
 Result<int64_t> to_bigint(Int128 sum) {
-  if (sum != Int128{static_cast<int64_t>(sum)})
-    return fail(numeric_value_out_of_range("bigint out of range"));
+  if (sum != Int128{static_cast<int64_t>(sum)}) return out_of_range();
   return static_cast<int64_t>(sum);
 }
 
@@ -75,7 +83,7 @@ Result<int64_t> to_bigint(Int128 sum) {
 class RowCount final : public Accumulator {
  public:
   uint32_t bytes() const override { return 0; }
-  bool update(const AccumulateCall&) override { return true; }
+  Result<void> update(const AccumulateCall&) override { return {}; }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors&) const override {
     out = Vector::flat(result_type, static_cast<uint32_t>(states.size()), arena);
@@ -87,11 +95,12 @@ class RowCount final : public Accumulator {
 class CountAccumulator final : public Accumulator {
  public:
   uint32_t bytes() const override { return sizeof(int64_t); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     for (uint32_t i = 0; i < call.count; ++i) {
-      *reinterpret_cast<int64_t*>(state_of(call, i)) += weight_of(call, i);
+      auto& state = *reinterpret_cast<int64_t*>(state_of(call, i));
+      if (__builtin_add_overflow(state, weight_of(call, i), &state)) return out_of_range();
     }
-    return true;
+    return {};
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors&) const override {
@@ -122,12 +131,12 @@ class IntegerSum final : public Accumulator {
   };
   explicit IntegerSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     each_row<State, T>(call, offset, [](State& state, T value, int64_t weight) {
       state.sum += Int128{value} * weight;
       state.count += weight;
     });
-    return true;
+    return {};
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors& errors) const override {
@@ -178,7 +187,7 @@ class NumericSum final : public Accumulator {
  public:
   explicit NumericSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(ExactNumeric); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     if (call.occurrences != nullptr) {
       Arena scratch;
       each_distinct<ExactNumeric, Numeric>(
@@ -186,12 +195,12 @@ class NumericSum final : public Accumulator {
           [&](ExactNumeric& state, Numeric value, int64_t change, int64_t occurrences) {
             state.add_distinct(value, change, occurrences, scratch);
           });
-      return true;
+      return {};
     }
     each_row<ExactNumeric, Numeric>(
         call, offset,
         [](ExactNumeric& state, Numeric value, int64_t weight) { state.add(value, weight); });
-    return true;
+    return {};
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors& errors) const override {
@@ -233,7 +242,7 @@ class FloatSum final : public Accumulator {
   };
   explicit FloatSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     // Under DISTINCT -0 may come and 0 go in its place.
     const int64_t counted = call.occurrences == nullptr ? 1 : 0;
     each_row<State, T>(call, offset, [counted](State& state, T value, int64_t weight) {
@@ -241,7 +250,7 @@ class FloatSum final : public Accumulator {
       state.count += weight;
       if (value == 0 && std::signbit(value)) state.negative_zeros += weight * counted;
     });
-    return true;
+    return {};
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors& errors) const override {
@@ -294,7 +303,7 @@ class IntervalSum final : public Accumulator {
   };
   explicit IntervalSum(bool average) : average_(average) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     each_row<State, Interval>(call, offset,
                               [](State& state, const Interval& value, int64_t weight) {
                                 state.us += Int128{value.us} * weight;
@@ -302,7 +311,7 @@ class IntervalSum final : public Accumulator {
                                 state.months += value.months * weight;
                                 state.count += weight;
                               });
-    return true;
+    return {};
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors& errors) const override {
@@ -341,11 +350,11 @@ class BooleanAccumulator final : public Accumulator {
   };
   explicit BooleanAccumulator(bool all) : all_(all) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     each_row<State, uint8_t>(call, offset, [](State& state, uint8_t value, int64_t weight) {
       (value != 0 ? state.trues : state.falses) += weight;
     });
-    return true;
+    return {};
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors&) const override {
@@ -379,7 +388,7 @@ class Winner final : public Accumulator {
   };
   explicit Winner(bool greatest) : greatest_(greatest) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     bool grows = true;
     each_row<State, T>(call, offset, [&](State& state, const T& value, int64_t weight) {
       if (state.count == 0 || (greatest_ ? less(state.value, value) : less(value, state.value))) {
@@ -388,7 +397,7 @@ class Winner final : public Accumulator {
       state.count += weight;
       grows = grows && weight > 0;
     });
-    return grows;
+    return grows ? Result<void>() : shrinks();
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors&) const override {
@@ -434,7 +443,7 @@ class TextWinner final : public Accumulator {
   };
   explicit TextWinner(bool greatest) : greatest_(greatest) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     bool grows = true;
     each_row<State, Str>(call, offset, [&](State& state, const Str& value, int64_t weight) {
       const bool better = state.count == 0 || (greatest_ ? state.value.view() < value.view()
@@ -446,7 +455,7 @@ class TextWinner final : public Accumulator {
       state.count += weight;
       grows = grows && weight > 0;
     });
-    return grows;
+    return grows ? Result<void>() : shrinks();
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors&) const override {
@@ -507,7 +516,7 @@ class NumericDeviation final : public Accumulator {
   };
   NumericDeviation(bool sample, bool root) : sample_(sample), root_(root) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     Arena scratch;
     // NaN also where the square overflows; see compute().
     const auto square = [&](Numeric value) {
@@ -520,14 +529,14 @@ class NumericDeviation final : public Accumulator {
             state.sum.add_distinct(value, change, occurrences, scratch);
             state.squares.add_distinct(square(value), change, occurrences, scratch);
           });
-      return true;
+      return {};
     }
     each_row<State, T>(call, offset, [&](State& state, T raw, int64_t weight) {
       const Numeric value = to_numeric(raw);
       state.sum.add(value, weight);
       state.squares.add(square(value), weight);
     });
-    return true;
+    return {};
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors& errors) const override {
@@ -612,7 +621,7 @@ class FloatDeviation final : public Accumulator {
   };
   FloatDeviation(bool sample, bool root) : sample_(sample), root_(root) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     each_row<State, T>(call, offset, [](State& state, T raw, int64_t weight) {
       const auto value = static_cast<double>(raw);
       state.sum.add(value, weight);
@@ -621,7 +630,7 @@ class FloatDeviation final : public Accumulator {
       if (std::isfinite(square)) state.squares.add(std::fma(value, value, -square), weight);
       state.count += weight;
     });
-    return true;
+    return {};
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors& errors) const override {

@@ -41,8 +41,8 @@ class Accumulator {
   virtual ~Accumulator();
 
   virtual uint32_t bytes() const = 0;
-  // False when something happened that cannot be (a retraction of what only grows).
-  virtual bool update(const AccumulateCall& call) = 0;
+  // An error breaks the view: a retraction of what only grows, a count out of range.
+  virtual Result<void> update(const AccumulateCall& call) = 0;
   // Row i of `out` is the result of states[i]; a failing one is an entry of `errors`.
   virtual void results(std::span<const char* const> states, Arena& arena, Vector& out,
                        sql::RowErrors& errors) const = 0;

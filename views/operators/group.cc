@@ -247,6 +247,8 @@ void GroupOperator::accept(uint32_t port, const Batch& batch) {
   picked_.clear();
   for (uint32_t w = 0; w < (panes_ ? 1 : spec_.hop.count); ++w) {
     count_rows(port, batch, groups, w == 0 ? groups.keys : earlier_keys(batch, groups, w), entries);
+    // Calls count no more rows than the group has: theirs are in range with it.
+    if (host().failed()) return;
     for (Picked& known : picked_) {
       for (uint32_t i = 0; i < known.count; ++i) known.entries[i] = entries[known.live[i]];
     }
@@ -283,7 +285,8 @@ void GroupOperator::count_rows(uint32_t port, const Batch& batch, const KeyGroup
   }
   for (uint32_t i = 0; i < batch.size(); ++i) {
     entries[i] = slots[groups.of[i]];
-    rows_of(entries[i]->payload())[port] += batch.weight(batch.row(i));
+    int64_t& rows = rows_of(entries[i]->payload())[port];
+    if (__builtin_add_overflow(rows, batch.weight(batch.row(i)), &rows)) return fail_range();
   }
 }
 
@@ -373,9 +376,6 @@ void GroupOperator::update_call(Call& call, const Batch& batch, Entry* const* en
     }
   }
   if (rows.count == 0) return;
-  const auto cannot_be = [&] {
-    host().fail(internal_error("rows were taken away from an append-only input"));
-  };
   const auto ones = [&] {
     auto* weights = accept_arena_.allocate_array<int64_t>(rows.count);
     std::fill_n(weights, rows.count, 1);
@@ -385,7 +385,9 @@ void GroupOperator::update_call(Call& call, const Batch& batch, Entry* const* en
   if (call.gate != nullptr) {
     occurrences = rows.weights == nullptr ? ones() : rows.weights;
     rows.weights = call.gate->pass(rows.live, rows.weights, rows.count, call.gate_filter);
-    if (rows.weights == nullptr) return cannot_be();
+    if (rows.weights == nullptr) {
+      return host().fail(internal_error("rows were taken away from an append-only input"));
+    }
   }
   if (call.bag != nullptr) {
     if (rows.weights == nullptr) rows.weights = ones();
@@ -394,10 +396,9 @@ void GroupOperator::update_call(Call& call, const Batch& batch, Entry* const* en
   }
   std::vector<Vector> arguments;
   for (const uint32_t column : call.arguments) arguments.push_back(batch.columns[column]);
-  if (!call.sum->update(
-          {arguments, rows.rows, rows.weights, occurrences, rows.entries, rows.count})) {
-    cannot_be();
-  }
+  auto added =
+      call.sum->update({arguments, rows.rows, rows.weights, occurrences, rows.entries, rows.count});
+  if (!added) host().fail(std::move(added).error());
 }
 
 }  // namespace qw::views

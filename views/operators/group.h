@@ -167,6 +167,7 @@ class GroupOperator final : public Operator {
   int64_t multiplicity(const char* payload) const;
   bool check_counts();
   bool fail_counts();
+  void fail_range() const;
   void emit(const char* payload, const KeyWords& key, uint64_t hash, int64_t weight);
   void collect(size_t from, size_t to);
   void collect_windows(size_t from, size_t to);

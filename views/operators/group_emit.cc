@@ -130,8 +130,13 @@ void GroupOperator::collect(size_t from, size_t to) {
   }
 }
 
+void GroupOperator::fail_range() const {
+  host().fail(numeric_value_out_of_range("bigint out of range"));
+}
+
 void GroupOperator::merge(char* into, const char* from) const {
-  rows_of(into)[0] += rows_of(from)[0];
+  int64_t& rows = rows_of(into)[0];
+  if (__builtin_add_overflow(rows, rows_of(from)[0], &rows)) return fail_range();
   for (const Accumulator* sum : sums_) sum->merge(into + sum->offset, from + sum->offset);
 }
 

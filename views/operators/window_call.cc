@@ -287,7 +287,9 @@ class Slider {
       arguments.push_back(one);
     }
     const uint16_t first = 0;
-    accumulator_.update({arguments, &first, &weight, nullptr, &entry_, 1});
+    // Of one row, of fewer than a bigint counts: it cannot fail.
+    const auto added = accumulator_.update({arguments, &first, &weight, nullptr, &entry_, 1});
+    QW_ASSERT(added);
   }
 
   const sql::WindowCall& call_;
