@@ -119,14 +119,16 @@ void Big::scale_up(uint32_t exponent) {
 }
 
 void Big::scale_down(uint32_t exponent, bool round) {
-  if (exponent == 0) return;
-  const Big divisor = power_of_ten(exponent);
+  if (exponent != 0) divide(power_of_ten(exponent), round);
+}
+
+void Big::divide(const Big& divisor, bool round) {
   if (!round) {
     mpz_tdiv_q(value_, value_, divisor.get());
     return;
   }
   Big rest;
-  const int direction = sign();
+  const int direction = sign() * divisor.sign();
   mpz_tdiv_qr(value_, rest.get(), value_, divisor.get());
   mpz_mul_2exp(rest.get(), rest.get(), 1);
   if (mpz_cmpabs(rest.get(), divisor.get()) < 0) return;
@@ -135,6 +137,18 @@ void Big::scale_down(uint32_t exponent, bool round) {
   } else {
     mpz_sub_ui(value_, value_, 1);
   }
+}
+
+void Big::take_root(int32_t scale, int32_t root_scale) {
+  // floor(sqrt(value * 10^(2 * (root_scale + 1)))), then one digit is rounded away.
+  const int32_t shift = 2 * (root_scale + 1) - scale;
+  if (shift >= 0) {
+    scale_up(static_cast<uint32_t>(shift));
+  } else {
+    scale_down(static_cast<uint32_t>(-shift), false);
+  }
+  mpz_sqrt(value_, value_);
+  scale_down(1, true);
 }
 
 Result<Numeric> make(const Big& mantissa, uint32_t scale, Arena& arena) {
@@ -160,24 +174,47 @@ int32_t decimal_weight(Numeric a) {
   return static_cast<int32_t>(digits) - 1 - static_cast<int32_t>(a.scale());
 }
 
+namespace {
+
+// Of a mantissa's first base-10000 digit: its weight, and the decimal digits behind it.
+struct Place {
+  int32_t group, shift;
+};
+Place place(uint32_t digits, uint32_t scale) {
+  const int32_t weight = static_cast<int32_t>(digits) - 1 - static_cast<int32_t>(scale);
+  const int32_t group = weight >= 0 ? weight / 4 : -((-weight + 3) / 4);
+  return {group, static_cast<int32_t>(scale) + 4 * group};
+}
+
+}  // namespace
+
 Leading leading(Numeric a) {
   if (a.sign() == 0) return {};
-  const int32_t weight = decimal_weight(a);
-  const int32_t group = weight >= 0 ? weight / 4 : -((-weight + 3) / 4);
-  const int32_t shift = static_cast<int32_t>(a.scale()) + 4 * group;
-  if (!a.is_wide()) {
-    const Int128 size = magnitude(a.mantissa());
-    const Int128 digit = shift >= 0 ? size / power_of_ten(static_cast<uint32_t>(shift))
-                                    : size * power_of_ten(static_cast<uint32_t>(-shift));
-    return {group, static_cast<int32_t>(digit)};
-  }
-  Big value(a);
-  if (shift >= 0) {
-    value.scale_down(static_cast<uint32_t>(shift), false);
+  if (a.is_wide()) return leading(Big(a), a.scale());
+  const Place first = place(decimal_digits(a.mantissa()), a.scale());
+  const Int128 size = magnitude(a.mantissa());
+  const Int128 digit = first.shift >= 0 ? size / power_of_ten(static_cast<uint32_t>(first.shift))
+                                        : size * power_of_ten(static_cast<uint32_t>(-first.shift));
+  return {first.group, static_cast<int32_t>(digit)};
+}
+
+Leading leading(const Big& mantissa, uint32_t scale) {
+  if (mantissa.sign() == 0) return {};
+  const Place first = place(mantissa.digits(), scale);
+  Big value(mantissa);
+  if (first.shift >= 0) {
+    value.scale_down(static_cast<uint32_t>(first.shift), false);
   } else {
-    value.scale_up(static_cast<uint32_t>(-shift));
+    value.scale_up(static_cast<uint32_t>(-first.shift));
   }
-  return {group, static_cast<int32_t>(mpz_get_ui(value.get()))};
+  return {first.group, static_cast<int32_t>(mpz_get_ui(value.get()))};
+}
+
+int32_t quotient_scale(Leading dividend, Leading divisor, int32_t scale_min) {
+  int32_t weight = dividend.weight - divisor.weight;
+  if (dividend.digit <= divisor.digit) --weight;
+  const int32_t scale = std::max({kSignificantDigitsMin - weight * 4, scale_min, 0});
+  return std::min(scale, kDisplayScaleMax);
 }
 
 Result<Numeric> add_slow(Numeric a, Numeric b, bool subtract, Arena& arena) {
@@ -261,36 +298,14 @@ Result<Numeric> divide(Numeric a, Numeric b, int32_t scale, bool round, Arena& a
                          arena);
     }
   }
-  Big x(a), y(b), rest;
+  Big x(a), y(b);
   if (shift >= 0) {
     x.scale_up(static_cast<uint32_t>(shift));
   } else {
     y.scale_up(static_cast<uint32_t>(-shift));
   }
-  const int direction = x.sign() * y.sign();
-  mpz_tdiv_qr(x.get(), rest.get(), x.get(), y.get());
-  if (round) {
-    mpz_mul_2exp(rest.get(), rest.get(), 1);
-    if (mpz_cmpabs(rest.get(), y.get()) >= 0) {
-      if (direction > 0) {
-        mpz_add_ui(x.get(), x.get(), 1);
-      } else {
-        mpz_sub_ui(x.get(), x.get(), 1);
-      }
-    }
-  }
+  x.divide(y, round);
   return make(x, static_cast<uint32_t>(scale), arena);
-}
-
-// PostgreSQL's rule for the scale of a quotient: 16 significant digits at least, never less than
-// either operand shows, 1000 at most.
-int32_t quotient_scale(Numeric a, Numeric b) {
-  const Leading x = leading(a), y = leading(b);
-  int32_t weight = x.weight - y.weight;
-  if (x.digit <= y.digit) --weight;
-  int32_t scale = kSignificantDigitsMin - weight * 4;
-  scale = std::max({scale, static_cast<int32_t>(a.scale()), static_cast<int32_t>(b.scale()), 0});
-  return std::min(scale, kDisplayScaleMax);
 }
 
 // The quotient when an operand is NaN or infinite.
@@ -307,7 +322,8 @@ Result<Numeric> divide_special(Numeric a, Numeric b) {
 Result<Numeric> div(Numeric a, Numeric b, Arena& arena) {
   if (a.is_special() || b.is_special()) return divide_special(a, b);
   if (b.sign() == 0) return fail(division_by_zero("division by zero"));
-  return divide(a, b, quotient_scale(a, b), true, arena);
+  const auto scale_min = static_cast<int32_t>(std::max(a.scale(), b.scale()));
+  return divide(a, b, quotient_scale(leading(a), leading(b), scale_min), true, arena);
 }
 
 Result<Numeric> div_trunc(Numeric a, Numeric b, Arena& arena) {

@@ -179,8 +179,6 @@ Result<Numeric> floor(Numeric a, Arena& arena);
 uint32_t min_scale(Numeric a);
 Numeric trim_scale(Numeric a, Arena& arena);    // also the canonical form for equality
 Result<Numeric> sqrt(Numeric a, Arena& arena);  // 2201F for negatives
-// Rounded once, to `scale`; of a finite value that is not negative.
-Result<Numeric> sqrt(Numeric a, int32_t scale, Arena& arena);
 Result<Numeric> exp(Numeric a, Arena& arena);
 Result<Numeric> ln(Numeric a, Arena& arena);                          // 2201E
 Result<Numeric> log(Numeric base, Numeric a, Arena& arena);           // 2201E

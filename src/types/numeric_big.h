@@ -38,6 +38,9 @@ class Big {
   uint32_t digits() const;
   void scale_up(uint32_t exponent);                // *= 10^exponent
   void scale_down(uint32_t exponent, bool round);  // /= 10^exponent, half away or truncated
+  void divide(const Big& divisor, bool round);     // the same
+  // From value * 10^scale to its root * 10^root_scale, half away. REQUIRES: not negative.
+  void take_root(int32_t scale, int32_t root_scale);
 
  private:
   mpz_t value_;
@@ -60,6 +63,10 @@ struct Leading {
   int32_t digit = 0;  // 0 for zero
 };
 Leading leading(Numeric a);
+Leading leading(const Big& mantissa, uint32_t scale);
+// PostgreSQL's rule for the scale of a quotient: 16 significant digits at least, never less than
+// either operand shows (`scale_min`), 1000 at most.
+int32_t quotient_scale(Leading dividend, Leading divisor, int32_t scale_min);
 
 inline constexpr int32_t kSignificantDigitsMin = 16;
 inline constexpr int32_t kDisplayScaleMax = 1000;

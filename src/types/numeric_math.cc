@@ -128,21 +128,10 @@ Result<Numeric> sqrt(Numeric a, Arena& arena) {
   if (a.is_special()) return a;
   const int32_t weight = leading(a).weight;
   const int32_t root_weight = weight >= 0 ? weight * 4 / 2 + 1 : 1 - (1 - weight * 4) / 2;
-  return sqrt(a, clamp_scale(kSignificantDigitsMin - root_weight, static_cast<int32_t>(a.scale())),
-              arena);
-}
-
-Result<Numeric> sqrt(Numeric a, int32_t scale, Arena& arena) {
-  // floor(sqrt(value * 10^(2 * (scale + 1)))), then one digit is rounded away.
+  const auto own_scale = static_cast<int32_t>(a.scale());
+  const int32_t scale = clamp_scale(kSignificantDigitsMin - root_weight, own_scale);
   Big value(a);
-  const int32_t shift = 2 * (scale + 1) - static_cast<int32_t>(a.scale());
-  if (shift >= 0) {
-    value.scale_up(static_cast<uint32_t>(shift));
-  } else {
-    value.scale_down(static_cast<uint32_t>(-shift), false);
-  }
-  mpz_sqrt(value.get(), value.get());
-  value.scale_down(1, true);
+  value.take_root(own_scale, scale);
   return make(value, static_cast<uint32_t>(scale), arena);
 }
 

@@ -25,7 +25,7 @@ inline uint64_t whole_pages(uint64_t size) {
   return (size + kPageBytes - 1) / kPageBytes * kPageBytes;
 }
 
-inline constexpr uint32_t kFormatVersion = 5;
+inline constexpr uint32_t kFormatVersion = 6;
 inline constexpr size_t kChecksumBytes = 8;
 
 inline uint64_t checksum(Table table, std::string_view key, std::string_view rest) {

@@ -21,6 +21,7 @@ Accumulator::~Accumulator() = default;
 void Accumulator::keep(char*) const {}
 void Accumulator::merge(char*, const char*) const { QW_UNREACHABLE(); }
 void Accumulator::release(char*) {}
+size_t Accumulator::heap_bytes(const char*) const { return 0; }
 void Accumulator::save(const char* state, std::string& out) const { out.append(state, bytes()); }
 bool Accumulator::load(std::string_view& from, char* state) {
   if (from.size() < bytes()) return false;
@@ -221,6 +222,8 @@ class NumericSum final : public Accumulator {
   }
   void keep(char* copy) const override { reinterpret_cast<ExactNumeric*>(copy)->keep(); }
   void release(char* state) override { reinterpret_cast<ExactNumeric*>(state)->release(); }
+  bool hangs() const override { return true; }
+  size_t heap_bytes(const char* state) const override { return at<ExactNumeric>(state).bytes(); }
   void save(const char* state, std::string& out) const override {
     at<ExactNumeric>(state).save(out);
   }
@@ -276,6 +279,8 @@ class FloatSum final : public Accumulator {
   }
   void keep(char* copy) const override { reinterpret_cast<State*>(copy)->sum.keep(); }
   void release(char* state) override { reinterpret_cast<State*>(state)->sum.release(); }
+  bool hangs() const override { return true; }
+  size_t heap_bytes(const char* state) const override { return at<State>(state).sum.bytes(); }
   void save(const char* state, std::string& out) const override {
     append_varint(out, zigzag(at<State>(state).count));
     append_varint(out, zigzag(at<State>(state).negative_zeros));
@@ -475,6 +480,12 @@ class TextWinner final : public Accumulator {
     free_bytes(*reinterpret_cast<State*>(state));
     *reinterpret_cast<State*>(state) = State();
   }
+  bool hangs() const override { return true; }
+  size_t heap_bytes(const char* state) const override {
+    constexpr size_t kBlockBytes = 16;  // what the allocator adds
+    const Str& value = at<State>(state).value;
+    return is_inline(value) ? 0 : value.size() + kBlockBytes;
+  }
   void save(const char* state, std::string& out) const override {
     const std::string_view value = at<State>(state).value.view();
     append_varint(out, zigzag(at<State>(state).count));
@@ -518,23 +529,21 @@ class NumericDeviation final : public Accumulator {
   uint32_t bytes() const override { return sizeof(State); }
   Result<void> update(const AccumulateCall& call) override {
     Arena scratch;
-    // NaN also where the square overflows; see compute().
-    const auto square = [&](Numeric value) {
-      return numeric::mul(value, value, scratch).value_or(Numeric::nan());
-    };
     if (call.occurrences != nullptr) {
       each_distinct<State, T>(
           call, offset, [&](State& state, T raw, int64_t change, int64_t occurrences) {
             const Numeric value = to_numeric(raw);
             state.sum.add_distinct(value, change, occurrences, scratch);
-            state.squares.add_distinct(square(value), change, occurrences, scratch);
+            state.squares.add_distinct_square(value, change, occurrences, scratch);
+            scratch.reset();
           });
       return {};
     }
     each_row<State, T>(call, offset, [&](State& state, T raw, int64_t weight) {
       const Numeric value = to_numeric(raw);
       state.sum.add(value, weight);
-      state.squares.add(square(value), weight);
+      state.squares.add_square(value, weight, scratch);
+      scratch.reset();
     });
     return {};
   }
@@ -562,6 +571,10 @@ class NumericDeviation final : public Accumulator {
     reinterpret_cast<State*>(state)->sum.release();
     reinterpret_cast<State*>(state)->squares.release();
   }
+  bool hangs() const override { return true; }
+  size_t heap_bytes(const char* state) const override {
+    return at<State>(state).sum.bytes() + at<State>(state).squares.bytes();
+  }
   void save(const char* state, std::string& out) const override {
     at<State>(state).sum.save(out);
     at<State>(state).squares.save(out);
@@ -579,34 +592,12 @@ class NumericDeviation final : public Accumulator {
       return Numeric::of(value);
     }
   }
-  // Wide values are kept one by one. Of narrow ones the squares tell.
-  static bool are_equal(const ExactNumeric& sum) {
-    if (sum.total == 1) return true;
-    if (sum.rest == nullptr || sum.rest->wide.empty() || !sum.rest->buckets.empty()) return false;
-    const Numeric first = numeric::from_packed(sum.rest->wide.begin()->first);
-    return std::ranges::all_of(sum.rest->wide, [&](const auto& entry) {
-      return numeric::equal(first, numeric::from_packed(entry.first));
-    });
-  }
   Result<Numeric> compute(const State& state, Arena& arena) const {
-    const Numeric n = Numeric::of(state.sum.total);
-    QW_ASSIGN_OR_RETURN(const Numeric sum, state.sum.value(arena));
-    QW_ASSIGN_OR_RETURN(const Numeric squares, state.squares.value(arena));
-    if (!sum.is_finite()) return Numeric::nan();
-    if (are_equal(state.sum)) return Numeric();
-    // PostgreSQL finds the variance where it fits although a square does not (1e100000 and one
-    // more than that), which takes a state that holds such squares.
-    if (!squares.is_finite())
-      return fail(numeric_value_out_of_range("value overflows numeric format"));
-    QW_ASSIGN_OR_RETURN(const Numeric square_of_sum, numeric::mul(sum, sum, arena));
-    QW_ASSIGN_OR_RETURN(const Numeric scaled, numeric::mul(n, squares, arena));
-    QW_ASSIGN_OR_RETURN(const Numeric numerator, numeric::sub(scaled, square_of_sum, arena));
-    if (numerator.sign() <= 0) return Numeric();
-    const Numeric other = Numeric::of(state.sum.total - (sample_ ? 1 : 0));
-    QW_ASSIGN_OR_RETURN(const Numeric denominator, numeric::mul(n, other, arena));
-    QW_ASSIGN_OR_RETURN(const Numeric variance, numeric::div(numerator, denominator, arena));
-    if (!root_) return variance;
-    return numeric::sqrt(variance, static_cast<int32_t>(variance.scale()), arena);
+    if (!state.sum.is_finite()) return Numeric::nan();
+    const auto sum = state.sum.parts(arena), squares = state.squares.parts(arena);
+    return numeric::deviation({state.sum.total, sum, squares},
+                              sample_ ? numeric::Divisor::count_less_one : numeric::Divisor::count,
+                              root_ ? numeric::Root::yes : numeric::Root::no, arena);
   }
   bool sample_, root_;
 };
@@ -655,6 +646,10 @@ class FloatDeviation final : public Accumulator {
   void release(char* state) override {
     reinterpret_cast<State*>(state)->sum.release();
     reinterpret_cast<State*>(state)->squares.release();
+  }
+  bool hangs() const override { return true; }
+  size_t heap_bytes(const char* state) const override {
+    return at<State>(state).sum.bytes() + at<State>(state).squares.bytes();
   }
   void save(const char* state, std::string& out) const override {
     append_varint(out, zigzag(at<State>(state).count));

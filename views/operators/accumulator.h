@@ -51,6 +51,9 @@ class Accumulator {
   virtual void keep(char* copy) const;
   // Frees what hangs on the state.
   virtual void release(char* state);
+  // What hangs on a state, in bytes; `hangs`: there are states on which something does.
+  virtual bool hangs() const { return false; }
+  virtual size_t heap_bytes(const char* state) const;
   virtual void save(const char* state, std::string& out) const;
   virtual bool load(std::string_view& bytes, char* state);
 

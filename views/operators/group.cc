@@ -129,6 +129,7 @@ Result<void> GroupOperator::add_calls() {
       call.sum->offset = call.is_row_count ? 0 : offset;
       offset += state_bytes(*call.sum);
       if (!call.is_row_count) sums_.push_back(call.sum.get());
+      if (call.sum->hangs()) hanging_sums_.push_back(call.sum.get());
     } else {
       if (!BagCall::supports(kind)) {
         return fail(feature_not_supported("aggregate function " + std::string(from.function->name) +
@@ -177,7 +178,34 @@ void GroupOperator::release_sums(char* payload) {
   for (Accumulator* sum : sums_) sum->release(payload + sum->offset);
 }
 
+size_t GroupOperator::hanging_on(const Entry* entry) const {
+  size_t bytes = 0;
+  for (const Accumulator* sum : hanging_sums_) {
+    bytes += sum->heap_bytes(entry->payload() + sum->offset);
+  }
+  return bytes;
+}
+
+void GroupOperator::begin_change(std::span<Entry* const> slots) {
+  if (hanging_sums_.empty()) return;
+  for (const Entry* entry : slots) {
+    const size_t bytes = hanging_on(entry);
+    hanging_ -= bytes;
+    hanging_of_[partition_of(entry->hash)] -= bytes;
+  }
+}
+
+void GroupOperator::end_change(std::span<Entry* const> slots) {
+  if (hanging_sums_.empty()) return;
+  for (const Entry* entry : slots) {
+    const size_t bytes = hanging_on(entry);
+    hanging_ += bytes;
+    hanging_of_[partition_of(entry->hash)] += bytes;
+  }
+}
+
 void GroupOperator::release_payload(Entry* entry) {
+  begin_change({&entry, 1});
   release_sums(entry->payload());
   each_bag([&](BagCall& bag) { bag.release(entry); });
 }
@@ -246,15 +274,18 @@ void GroupOperator::accept(uint32_t port, const Batch& batch) {
   auto* entries = accept_arena_.allocate_array<Entry*>(count + 1);
   picked_.clear();
   for (uint32_t w = 0; w < (panes_ ? 1 : spec_.hop.count); ++w) {
-    count_rows(port, batch, groups, w == 0 ? groups.keys : earlier_keys(batch, groups, w), entries);
+    const std::span<Entry* const> slots = count_rows(
+        port, batch, groups, w == 0 ? groups.keys : earlier_keys(batch, groups, w), entries);
     // Calls count no more rows than the group has: theirs are in range with it.
     if (host().failed()) return;
+    begin_change(slots);
     for (Picked& known : picked_) {
       for (uint32_t i = 0; i < known.count; ++i) known.entries[i] = entries[known.live[i]];
     }
     begin_gates(batch, entries);
     for (Call& call : calls_) update_call(call, batch, entries);
     for (auto& gate : gates_) gate->end();
+    end_change(slots);
     if (spelling_ != nullptr && port == 0) {
       auto* rows = accept_arena_.allocate_array<uint16_t>(count + 1);
       auto* weights = accept_arena_.allocate_array<int64_t>(count + 1);
@@ -276,8 +307,9 @@ void GroupOperator::begin_gates(const Batch& batch, Entry* const* entries) {
   for (auto& gate : gates_) gate->begin(batch, numbers, accept_arena_);
 }
 
-void GroupOperator::count_rows(uint32_t port, const Batch& batch, const KeyGroups& groups,
-                               const KeyBatch& keys, Entry** entries) {
+std::span<Entry* const> GroupOperator::count_rows(uint32_t port, const Batch& batch,
+                                                  const KeyGroups& groups, const KeyBatch& keys,
+                                                  Entry** entries) {
   auto* slots = accept_arena_.allocate_array<Entry*>(keys.count + 1);
   table_.find_or_add(keys, slots, KeyedTable::Distinct::yes);
   for (uint32_t g = 0; g < keys.count; ++g) {
@@ -286,8 +318,12 @@ void GroupOperator::count_rows(uint32_t port, const Batch& batch, const KeyGroup
   for (uint32_t i = 0; i < batch.size(); ++i) {
     entries[i] = slots[groups.of[i]];
     int64_t& rows = rows_of(entries[i]->payload())[port];
-    if (__builtin_add_overflow(rows, batch.weight(batch.row(i)), &rows)) return fail_range();
+    if (__builtin_add_overflow(rows, batch.weight(batch.row(i)), &rows)) {
+      fail_range();
+      return {};
+    }
   }
+  return {slots, keys.count};
 }
 
 KeyBatch GroupOperator::earlier_keys(const Batch& batch, const KeyGroups& groups, uint32_t steps) {

@@ -19,8 +19,10 @@
 // Epoch thread. Tests: tests/unit/views/aggregate_test.cc, tests/unit/views/oracle_test.cc.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -71,7 +73,7 @@ class GroupOperator final : public Operator {
    public:
     explicit Main(GroupOperator& owner) : owner_(owner) {}
     uint64_t rows() const override { return owner_.table_.size() + owner_.unit_.away(); }
-    uint64_t bytes() const override { return owner_.table_.bytes(); }
+    uint64_t bytes() const override { return owner_.table_.bytes() + owner_.hanging_; }
     std::string_view form() const override { return owner_.panes_ ? " of panes" : ""; }
     void log_slot(Entry* entry, bool erased);
 
@@ -150,13 +152,18 @@ class GroupOperator final : public Operator {
   KeyBatch earlier_keys(const Batch& batch, const KeyGroups& groups, uint32_t steps);
   // Keys of rows of group columns, their windows so many slides later.
   KeyBatch moved_keys(Batch groups, int64_t slides, Arena& arena) const;
-  void count_rows(uint32_t port, const Batch& batch, const KeyGroups& groups, const KeyBatch& keys,
-                  Entry** entries);
+  // The slots of `keys`.
+  std::span<Entry* const> count_rows(uint32_t port, const Batch& batch, const KeyGroups& groups,
+                                     const KeyBatch& keys, Entry** entries);
   void begin_gates(const Batch& batch, Entry* const* entries);
   const Picked& picked(const Call& call, const Batch& batch, Entry* const* entries);
   Picked without_nulls(const Picked& from, const Vector& argument, bool weighted);
   void update_call(Call& call, const Batch& batch, Entry* const* entries);
   void mark_dirty(Entry* entry);
+  // Of what hangs on slots: not counted while it may change, then counted again.
+  void begin_change(std::span<Entry* const> slots);
+  void end_change(std::span<Entry* const> slots);
+  size_t hanging_on(const Entry* entry) const;
   uint32_t ports() const { return spec_.multiplicity == Multiplicity::group ? 1 : 2; }
   static int64_t* rows_of(char* payload) { return reinterpret_cast<int64_t*>(payload); }
   static const int64_t* rows_of(const char* payload) {
@@ -194,7 +201,8 @@ class GroupOperator final : public Operator {
   KeyedTable table_;
   std::vector<std::unique_ptr<DistinctGate>> gates_;
   std::vector<Call> calls_;
-  std::vector<Accumulator*> sums_;  // of calls_: those with a state of their own
+  std::vector<Accumulator*> sums_;          // of calls_: those with a state of their own
+  std::vector<Accumulator*> hanging_sums_;  // of sums_: on whose states something may hang
   std::unique_ptr<BagCall> spelling_;
   std::vector<uint32_t> lossy_;  // positions in spec_.groups
   std::vector<Picked> picked_;   // of the batch being accepted
@@ -207,6 +215,9 @@ class GroupOperator final : public Operator {
   std::vector<Dirty> dirty_;
   std::vector<Emission> emissions_;  // of the step being given out
   uint64_t dirty_partitions_ = 0;
+  // Bytes that hang on slots: of all, of those of a partition.
+  uint64_t hanging_ = 0;
+  std::array<uint64_t, kPartitionCount> hanging_of_{};
   bool finishing_ = false;
   size_t next_dirty_ = 0;
   bool single_row_given_ = false;

@@ -391,11 +391,13 @@ void GroupOperator::Main::put_back(Replayed& records) {
     if (!owner_.has_rows(entry->payload())) {
       owner_.emptied_ |= uint64_t{1} << partition_of(records.hashes[i]);
     }
+    owner_.begin_change({&entry, 1});
     for (Accumulator* sum : owner_.sums_) {
       char* state = entry->payload() + sum->offset;
       sum->release(state);
       std::memcpy(state, records.payload(i) + sum->offset, sum->bytes());
     }
+    owner_.end_change({&entry, 1});
   }
   std::memset(records.payloads.data(), 0, size_t{records.count} * records.payload_bytes);
   records.count = 0;
@@ -475,19 +477,20 @@ std::vector<State*> GroupOperator::Unit::parts() {
 }
 
 uint64_t GroupOperator::Unit::more_bytes(uint32_t partition) const {
-  uint64_t sum = 0;
+  uint64_t sum = owner_.hanging_of_[partition];
   owner_.each_bag([&](const BagCall& bag) { sum += bag.nodes_bytes(partition); });
   return sum;
 }
 
 uint64_t GroupOperator::Unit::more_bytes() const {
-  uint64_t sum = 0;
+  uint64_t sum = owner_.hanging_;
   owner_.each_bag([&](const BagCall& bag) { sum += bag.bytes(); });
   return sum;
 }
 
 void GroupOperator::Unit::drop_entries(uint32_t partition) {
   owner_.table_.each(partition, [&](Entry* entry) {
+    owner_.begin_change({&entry, 1});
     owner_.release_sums(entry->payload());
     owner_.each_bag([&](BagCall& bag) { bag.drop(entry); });
     ++away_;

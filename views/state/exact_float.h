@@ -33,6 +33,8 @@ struct ExactFloat {
   bool has_infinite_input() const {
     return big != nullptr && (big->nans != 0 || big->infinities != 0 || big->minus_infinities != 0);
   }
+  // Outside of the slot.
+  size_t bytes() const { return big == nullptr ? 0 : sizeof(Big) + kBlockBytes; }
   // Makes a byte copy whole; release() it as well.
   void keep() {
     if (big != nullptr) big = new Big(*big);  // NOLINT
@@ -42,6 +44,7 @@ struct ExactFloat {
   bool load(std::string_view& bytes);
 
  private:
+  static constexpr size_t kBlockBytes = 16;  // what the allocator adds
   void to_big();
   std::array<uint64_t, 36> magnitude_limbs() const;  // of `big`
   static void add_big(Big& big, Int128 mantissa, int64_t exponent);

@@ -1,82 +1,102 @@
 // ExactNumeric; see exact_numeric.h.
 #include "views/state/exact_numeric.h"
 
-#include "views/state/state.h"
+#include <algorithm>
+
+#include "views/state/varint.h"
 
 namespace qw::views {
 
-void Int256::add_product(Int128 value, int64_t weight) {
-  const bool negative = (value < 0) != (weight < 0);
-  const UInt128 a =
-      value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value);
-  const uint64_t b =
-      weight < 0 ? uint64_t{0} - static_cast<uint64_t>(weight) : static_cast<uint64_t>(weight);
-  const UInt128 part0 = static_cast<UInt128>(static_cast<uint64_t>(a)) * b;
-  const UInt128 part1 = static_cast<UInt128>(static_cast<uint64_t>(a >> 64)) * b;
-  UInt128 add_low = part0 + (part1 << 64);
-  UInt128 add_high = (part1 >> 64) + (add_low < part0 ? 1 : 0);
-  if (negative) {
-    add_low = ~add_low + 1;
-    add_high = ~add_high + (add_low == 0 ? 1 : 0);
+namespace {
+
+// A 128-bit integer's magnitude as WideInteger takes it.
+struct Magnitude {
+  explicit Magnitude(Int128 value)
+      : bits(value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value)) {}
+  std::string_view limbs() const { return {reinterpret_cast<const char*>(&bits), sizeof(bits)}; }
+  UInt128 bits;
+};
+
+}  // namespace
+
+ExactNumeric::Rest& ExactNumeric::to_rest() {
+  if (rest != nullptr) return *rest;
+  rest = new Rest;  // NOLINT: owned by the slot, freed by release()
+  if (used != 0 && (count != 0 || sum != 0)) {
+    Bucket& bucket = rest->buckets.emplace_back();
+    bucket.scale = scale;
+    bucket.count = count;
+    bucket.sum.add_product(Magnitude(sum).limbs(), sum < 0, 1);
   }
-  low += add_low;
-  high = static_cast<Int128>(static_cast<UInt128>(high) + add_high + (low < add_low ? 1 : 0));
+  sum = 0;
+  count = 0;
+  used = 0;
+  scale = 0;
+  return *rest;
 }
 
-Result<Numeric> Int256::to_numeric(uint32_t scale, Arena& arena) const {
-  const bool small =
-      (high == 0 && static_cast<Int128>(low) >= 0) || (high == -1 && static_cast<Int128>(low) < 0);
-  if (small) return numeric::from_int128(static_cast<Int128>(low), scale, arena);
-  // high * 2^128 + low, by 64-bit digits.
-  const Numeric radix = numeric::from_int128(Int128{1} << 64, 0, arena);
-  QW_ASSIGN_OR_RETURN(Numeric value,
-                      numeric::mul(numeric::from_int128(high, scale, arena), radix, arena));
-  const auto digit = [&](uint64_t bits) {
-    return numeric::from_int128(Int128{bits}, scale, arena);
-  };
-  QW_ASSIGN_OR_RETURN(value, numeric::add(value, digit(static_cast<uint64_t>(low >> 64)), arena));
-  QW_ASSIGN_OR_RETURN(value, numeric::mul(value, radix, arena));
-  return numeric::add(value, digit(static_cast<uint64_t>(low)), arena);
+void ExactNumeric::add_limbs(std::string_view magnitude, bool negative, uint32_t its_scale,
+                             int64_t weight) {
+  std::vector<Bucket>& buckets = to_rest().buckets;
+  auto it = std::ranges::lower_bound(buckets, its_scale, {}, &Bucket::scale);
+  if (it == buckets.end() || it->scale != its_scale) {
+    it = buckets.emplace(it);
+    it->scale = its_scale;
+  }
+  it->sum.add_product(magnitude, negative, weight);
+  it->count += weight;
+  if (it->count == 0 && it->sum.zero()) buckets.erase(it);
+  if (rest->empty()) release();
+}
+
+void ExactNumeric::add_integer(Int128 integer, uint32_t its_scale, int64_t weight) {
+  if (add_small(integer, its_scale, weight)) return;
+  add_limbs(Magnitude(integer).limbs(), integer < 0, its_scale, weight);
 }
 
 void ExactNumeric::add_slow(Numeric value, int64_t weight) {
-  if (rest == nullptr) {
-    rest = new Rest;  // NOLINT: owned by the slot, freed by release()
-    if (used != 0 && (count != 0 || sum != 0)) {
-      Bucket& bucket = rest->buckets[scale];
-      bucket.sum.add_product(sum, 1);
-      bucket.count = count;
-    }
-    sum = 0;
-    count = 0;
-    used = 0;
-    scale = 0;
+  if (value.is_narrow()) return add_integer(value.mantissa(), value.scale(), weight);
+  if (value.is_wide()) {
+    return add_limbs(value.limbs(), value.wide_negative(), value.scale(), weight);
   }
-  if (value.is_special()) {
-    (value.is_nan()     ? rest->nans
-     : value.sign() > 0 ? rest->infinities
-                        : rest->minus_infinities) += weight;
-  } else if (value.is_wide()) {
-    std::string packed;
-    numeric::append_packed(value, packed);
-    int64_t& times = rest->wide[packed];
-    times += weight;
-    if (times == 0) rest->wide.erase(packed);
-  } else {
-    Bucket& bucket = rest->buckets[value.scale()];
-    bucket.sum.add_product(value.mantissa(), weight);
-    bucket.count += weight;
-    if (bucket.count == 0 && bucket.sum.zero()) rest->buckets.erase(value.scale());
-  }
-  if (rest->empty()) release();
+  Rest& to = to_rest();
+  (value.is_nan() ? to.nans : value.sign() > 0 ? to.infinities : to.minus_infinities) += weight;
+  if (to.empty()) release();
 }
 
 void ExactNumeric::add_distinct(Numeric value, int64_t change, int64_t occurrences,
                                 Arena& scratch) {
   add(value.is_special() ? value : numeric::trim_scale(value, scratch), change);
+  if (value.is_finite()) add_integer(0, value.scale(), occurrences);
+}
+
+void ExactNumeric::add_square(Numeric value, int64_t weight, Arena& scratch) {
+  total += weight;
   if (value.is_special()) return;
-  add(Numeric::narrow(0, value.scale()), occurrences);
-  total -= occurrences;
+  const uint32_t its_scale = 2 * value.scale();
+  if (value.is_narrow() && numeric::is_int64(value.mantissa())) {
+    add_integer(value.mantissa() * value.mantissa(), its_scale, weight);
+  } else {
+    add_limbs(numeric::square_limbs(value, scratch), false, its_scale, weight);
+  }
+}
+
+void ExactNumeric::add_distinct_square(Numeric value, int64_t change, int64_t occurrences,
+                                       Arena& scratch) {
+  add_square(value.is_special() ? value : numeric::trim_scale(value, scratch), change, scratch);
+  if (value.is_finite()) add_integer(0, 2 * value.scale(), occurrences);
+}
+
+std::vector<numeric::ScaledInteger> ExactNumeric::parts(Arena& arena) const {
+  std::vector<numeric::ScaledInteger> parts;
+  if (rest == nullptr) {
+    auto* limbs = arena.allocate_array<uint64_t>(2);
+    store<Int128>(limbs, sum);
+    parts.push_back({{limbs, 2}, scale});
+    return parts;
+  }
+  for (const Bucket& bucket : rest->buckets) parts.push_back({bucket.sum.limbs(), bucket.scale});
+  return parts;
 }
 
 Result<Numeric> ExactNumeric::value(Arena& arena) const {
@@ -85,17 +105,17 @@ Result<Numeric> ExactNumeric::value(Arena& arena) const {
     return Numeric::nan();
   if (rest->infinities != 0) return Numeric::infinity();
   if (rest->minus_infinities != 0) return Numeric::minus_infinity();
-  Numeric total_value;
-  for (const auto& [bucket_scale, bucket] : rest->buckets) {
-    QW_ASSIGN_OR_RETURN(const Numeric part, bucket.sum.to_numeric(bucket_scale, arena));
-    QW_ASSIGN_OR_RETURN(total_value, numeric::add(total_value, part, arena));
-  }
-  for (const auto& [packed, times] : rest->wide) {
-    QW_ASSIGN_OR_RETURN(const Numeric part,
-                        numeric::mul(numeric::from_packed(packed), Numeric::of(times), arena));
-    QW_ASSIGN_OR_RETURN(total_value, numeric::add(total_value, part, arena));
-  }
-  return total_value;
+  return numeric::sum_of(parts(arena), arena);
+}
+
+size_t ExactNumeric::bytes() const {
+  if (rest == nullptr) return 0;
+  constexpr size_t kBlockBytes = 16;  // what the allocator adds
+  size_t sum_bytes = sizeof(Rest) + kBlockBytes;
+  if (rest->buckets.capacity() == 0) return sum_bytes;
+  sum_bytes += rest->buckets.capacity() * sizeof(Bucket) + kBlockBytes;
+  for (const Bucket& bucket : rest->buckets) sum_bytes += bucket.sum.bytes();
+  return sum_bytes;
 }
 
 void ExactNumeric::keep() {
@@ -117,17 +137,10 @@ void ExactNumeric::save(std::string& out) const {
   }
   if (rest == nullptr) return;
   append_varint(out, rest->buckets.size());
-  for (const auto& [bucket_scale, bucket] : rest->buckets) {
-    append_varint(out, bucket_scale);
-    append(out, bucket.sum.low);
-    append(out, bucket.sum.high);
+  for (const Bucket& bucket : rest->buckets) {
+    append_varint(out, bucket.scale);
     append_varint(out, zigzag(bucket.count));
-  }
-  append_varint(out, rest->wide.size());
-  for (const auto& [packed, times] : rest->wide) {
-    append_varint(out, packed.size());
-    out.append(packed);
-    append_varint(out, zigzag(times));
+    bucket.sum.save(out);
   }
   append_varint(out, zigzag(rest->nans));
   append_varint(out, zigzag(rest->infinities));
@@ -155,22 +168,13 @@ struct Reader {
     bytes.remove_prefix(sizeof(T));
     return value;
   }
-  std::string_view text(size_t size) {
-    if (bytes.size() < size) {
-      good = false;
-      return {};
-    }
-    const std::string_view value = bytes.substr(0, size);
-    bytes.remove_prefix(size);
-    return value;
-  }
 };
 
 }  // namespace
 
-bool ExactNumeric::load(std::string_view& bytes) {
+bool ExactNumeric::load(std::string_view& from) {
   release();
-  Reader reader{bytes};
+  Reader reader{from};
   total = reader.integer();
   const auto flags = reader.fixed<uint8_t>();
   sum = 0;
@@ -185,14 +189,13 @@ bool ExactNumeric::load(std::string_view& bytes) {
   if ((flags & 2U) == 0) return reader.good;
   rest = new Rest;  // NOLINT: owned by the slot
   for (uint64_t n = reader.varint(); n != 0 && reader.good; --n) {
-    Bucket& bucket = rest->buckets[static_cast<uint32_t>(reader.varint())];
-    bucket.sum.low = reader.fixed<UInt128>();
-    bucket.sum.high = reader.fixed<Int128>();
+    const uint64_t its_scale = reader.varint();
+    reader.good = reader.good && its_scale <= 2 * Numeric::kScaleMax &&
+                  (rest->buckets.empty() || rest->buckets.back().scale < its_scale);
+    Bucket& bucket = rest->buckets.emplace_back();
+    bucket.scale = static_cast<uint32_t>(its_scale);
     bucket.count = reader.integer();
-  }
-  for (uint64_t n = reader.varint(); n != 0 && reader.good; --n) {
-    const std::string_view packed = reader.text(reader.varint());
-    rest->wide.emplace(packed, reader.integer());
+    reader.good = reader.good && bucket.sum.load(from);
   }
   rest->nans = reader.integer();
   rest->infinities = reader.integer();

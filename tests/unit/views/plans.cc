@@ -13,18 +13,6 @@ namespace {
 
 const char* const kTexts[] = {"a", "b", "a text that is longer than twelve bytes", "c"};
 
-const sql::Function* aggregate_function(std::string_view name, TypeId argument) {
-  for (const sql::Function* function : sql::Registry::instance().functions(name)) {
-    if (function->aggregate == sql::AggregateKind::none) continue;
-    if (argument == TypeId::void_
-            ? function->args.empty()
-            : function->args.size() == 1 && function->args[0].id == argument) {
-      return function;
-    }
-  }
-  return nullptr;
-}
-
 // Polymorphic results resolved.
 Type result_type(const sql::Function& function, Type argument) {
   if (function.result.id == TypeId::anyelement) return argument;
@@ -94,6 +82,18 @@ sql::PlanPtr scan_plan(uint32_t table) {
   scan.name = fmt::format("t{}", table);
   scan.columns = {0, 1, 2, 3};
   return make_plan(std::move(scan), {}, table_types());
+}
+
+const sql::Function* aggregate_function(std::string_view name, TypeId argument) {
+  for (const sql::Function* function : sql::Registry::instance().functions(name)) {
+    if (function->aggregate == sql::AggregateKind::none) continue;
+    if (argument == TypeId::void_
+            ? function->args.empty()
+            : function->args.size() == 1 && function->args[0].id == argument) {
+      return function;
+    }
+  }
+  return nullptr;
 }
 
 sql::PlanPtr aggregate_plan(std::vector<uint32_t> groups, uint32_t column, bool distinct) {

@@ -5,8 +5,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sql/function.h"
 #include "sql/plan.h"
 #include "src/base/arena.h"
 #include "src/types/batch.h"
@@ -56,6 +58,9 @@ class Generator {
 
   uint64_t state_;
 };
+
+// The aggregate of this one argument (void_: of none); null: there is none.
+const sql::Function* aggregate_function(std::string_view name, TypeId argument);
 
 // Single operators over whole tables.
 sql::PlanPtr scan_plan(uint32_t table);
