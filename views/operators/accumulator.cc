@@ -11,6 +11,7 @@
 #include "src/types/interval.h"
 #include "src/types/numeric.h"
 #include "src/types/str.h"
+#include "views/operators/bit_accumulator.h"
 #include "views/state/exact_float.h"
 #include "views/state/exact_numeric.h"
 #include "views/state/state.h"
@@ -791,6 +792,11 @@ std::unique_ptr<Accumulator> make_accumulator(AggregateKind kind, std::span<cons
     case AggregateKind::bool_or:
       made = make<BooleanAccumulator>(false);
       break;
+    case AggregateKind::bit_and:
+    case AggregateKind::bit_or:
+    case AggregateKind::bit_xor:
+      made = make_bits(kind, args[0], append_only);
+      break;
     case AggregateKind::stddev_samp:
       made = make_deviation(args[0], true, true);
       break;
@@ -806,9 +812,6 @@ std::unique_ptr<Accumulator> make_accumulator(AggregateKind kind, std::span<cons
     case AggregateKind::none:
     case AggregateKind::array_agg:
     case AggregateKind::string_agg:
-    case AggregateKind::bit_and:
-    case AggregateKind::bit_or:
-    case AggregateKind::bit_xor:
     case AggregateKind::json_object_agg:
     case AggregateKind::jsonb_agg:
     case AggregateKind::json_agg:

@@ -78,25 +78,6 @@ Result<std::string> join_texts(const Collected& from) {
   return text;
 }
 
-uint64_t combine_bits(AggregateKind kind, const Collected& from) {
-  const Vector& values = from.arguments[0];
-  const uint32_t bytes = values.type.bytes();
-  QW_ASSERT(bytes <= 8);
-  uint64_t bits = kind == AggregateKind::bit_and ? ~uint64_t{0} : 0;
-  for (uint32_t i = 0; i < from.rows; ++i) {
-    uint64_t value = 0;
-    std::memcpy(&value, static_cast<const char*>(values.data) + size_t{bytes} * i, bytes);
-    if (kind == AggregateKind::bit_and) {
-      bits &= value;
-    } else if (kind == AggregateKind::bit_or) {
-      bits |= value;
-    } else if (from.copies_of(i) % 2 != 0) {
-      bits ^= value;
-    }
-  }
-  return bits;
-}
-
 Result<Interval> sum_intervals(AggregateKind kind, const Collected& from) {
   Int128 us = 0, days = 0, months = 0, count = 0;
   for (uint32_t i = 0; i < from.rows; ++i) {
@@ -251,9 +232,6 @@ bool is_collected(AggregateKind kind) {
   switch (kind) {
     case AggregateKind::array_agg:
     case AggregateKind::string_agg:
-    case AggregateKind::bit_and:
-    case AggregateKind::bit_or:
-    case AggregateKind::bit_xor:
     case AggregateKind::json_agg:
     case AggregateKind::jsonb_agg:
     case AggregateKind::json_object_agg:
@@ -268,6 +246,9 @@ bool is_collected(AggregateKind kind) {
     case AggregateKind::max:
     case AggregateKind::bool_and:
     case AggregateKind::bool_or:
+    case AggregateKind::bit_and:
+    case AggregateKind::bit_or:
+    case AggregateKind::bit_xor:
     case AggregateKind::stddev_samp:
     case AggregateKind::stddev_pop:
     case AggregateKind::var_samp:
@@ -296,11 +277,6 @@ Result<void> collect(const CollectSpec& spec, const Collected& from, const TextS
   }
   if (sums) {
     QW_ASSIGN_OR_RETURN(out.values<Interval>()[0], sum_intervals(spec.kind, from));
-    return {};
-  }
-  if (spec.result.physical() != Physical::string) {
-    const uint64_t bits = combine_bits(spec.kind, from);
-    std::memcpy(out.data, &bits, spec.result.bytes());
     return {};
   }
   const bool is_array = spec.kind == AggregateKind::array_agg;

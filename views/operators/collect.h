@@ -1,5 +1,5 @@
 // collect(): aggregates that are made of all values of a group, in order: array_agg, string_agg,
-// bit_*, json_agg and its kin; sum and avg of a set of intervals. BagCall gives them a group's
+// json_agg and its kin; sum and avg of a set of intervals. BagCall gives them a group's
 // values, windows those of a frame. Pure. Tests: tests/sql/aggregate/, tests/oracle/.
 #pragma once
 

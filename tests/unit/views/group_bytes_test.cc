@@ -122,12 +122,21 @@ TEST_CASE("sums that hang on groups are counted while they are there") {
   CHECK(groups.hanging() == 0);
 }
 
-TEST_CASE("limbs of floats and texts that win are counted") {
+TEST_CASE("limbs of floats, counters of bits and texts that win are counted") {
   Groups floats(TypeId::float8, {"sum", "stddev"}, false);
   floats.change(1e100, TypeId::float8, 1);
   CHECK(floats.hanging() == 0);
   floats.change(1e-100, TypeId::float8, 1);
   CHECK(floats.hanging() > uint64_t{kGroups} * 2 * sizeof(ExactFloat::Big));
+
+  Groups bits(TypeId::int8, {"bit_and", "bit_or", "bit_xor"}, false);
+  bits.change(int64_t{5}, TypeId::int8, 3);
+  CHECK(bits.hanging() == 0);
+  bits.change(int64_t{-7}, TypeId::int8, 1);
+  CHECK(bits.hanging() > uint64_t{kGroups} * 2 * 64 * sizeof(int64_t));
+  bits.change(int64_t{5}, TypeId::int8, -3);
+  bits.change(int64_t{-7}, TypeId::int8, -1);
+  CHECK(bits.hanging() == 0);
 
   const std::string text(1000, 'x');
   Groups texts(TypeId::text, {"max"}, true);

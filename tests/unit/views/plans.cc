@@ -103,8 +103,8 @@ sql::PlanPtr aggregate_plan(std::vector<uint32_t> groups, uint32_t column, bool 
   std::vector<Type> types;
   for (const uint32_t group : groups) types.push_back(input_types[group]);
   aggregate.groups = std::move(groups);
-  for (const char* name :
-       {"count", "sum", "avg", "min", "max", "bit_or", "var_pop", "array_agg", "any_value"}) {
+  for (const char* name : {"count", "sum", "avg", "min", "max", "bit_and", "bit_or", "bit_xor",
+                           "var_pop", "array_agg", "any_value"}) {
     const bool any = std::string_view(name) == "count" || std::string_view(name) == "any_value";
     sql::AggregateCall call;
     call.function = aggregate_function(name, any ? TypeId::any : input_types[column].id);
