@@ -47,14 +47,15 @@ class Bits final : public Accumulator {
   };
   explicit Bits(AggregateKind kind) : kind_(kind) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     bool grows = true;
     each_value<State, T>(call, offset, [&](State& state, T value, int64_t weight) {
       const bool odd = weight % 2 != 0;
       add(state, {kind_ == AggregateKind::bit_xor && !odd ? 0 : int64_t{value}, weight});
       grows = grows && weight > 0;
     });
-    return grows || kind_ == AggregateKind::bit_xor;
+    if (grows || kind_ == AggregateKind::bit_xor) return {};
+    return fail(internal_error("rows were taken away from an append-only input"));
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors&) const override {
@@ -108,7 +109,7 @@ class BitCounts final : public Accumulator {
   };
   explicit BitCounts(bool all) : all_(all) {}
   uint32_t bytes() const override { return sizeof(State); }
-  bool update(const AccumulateCall& call) override {
+  Result<void> update(const AccumulateCall& call) override {
     each_value<State, T>(call, offset, [](State& state, T value, int64_t weight) {
       if (state.counts == nullptr) {
         if (state.count == 0 || state.value == value) {
@@ -124,7 +125,7 @@ class BitCounts final : public Accumulator {
       state.count += weight;
       if (state.count == 0 && *state.counts == Counts{}) drop(state);
     });
-    return true;
+    return {};
   }
   void results(std::span<const char* const> states, Arena& arena, Vector& out,
                sql::RowErrors&) const override {
