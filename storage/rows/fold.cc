@@ -20,16 +20,6 @@ constexpr uint64_t kFoldPagesAlways = 2;
 constexpr size_t kSamples = 16;
 constexpr size_t kAskedTogether = 32;  // changes whose leaves are asked for at once
 
-std::string_view first_key(std::span<const RunPtr> runs) {
-  std::optional<std::string_view> first;
-  for (const RunPtr& run : runs) {
-    if (run->count() > 0 && (!first || run->entries().front().key() < *first)) {
-      first = run->entries().front().key();
-    }
-  }
-  return first.value_or(std::string_view());
-}
-
 // The share of neighbouring changes that land on one leaf, from samples of the largest run: the
 // more stored rows lie between two, the less likely it is.
 Result<double> same_page_share(KvRead& read, const RelationState& relation,
@@ -59,13 +49,19 @@ Result<double> same_page_share(KvRead& read, const RelationState& relation,
   return same / static_cast<double>(samples);
 }
 
-Result<bool> beyond_last(KvWrite& txn, const RelationState& relation, std::string_view first) {
-  if (relation.base_rows == 0) return true;
-  if (first.size() > kRowKeyPrefixBytes) return false;  // among long keys, order is by hash
-  const RowKey end(ObjectId{relation.relation.value + 1});
+// Changes of keys beyond the relation's last one. Keys too long for the base count as if they lay
+// there by all their bytes.
+Result<uint64_t> rows_beyond_last(KvWrite& txn, const RelationState& relation,
+                                  std::span<const RunPtr> runs) {
+  const RowKey start(relation.relation), end(ObjectId{relation.relation.value + 1});
   QW_ASSIGN_OR_RETURN(const auto last, txn.last_below(Table::rows, end.view()));
-  const RowKey key(relation.relation, first);
-  return !last || last->key < key.view();
+  const bool some = relation.base_rows > 0 && last && last->key > start.view();
+  uint64_t rows = 0;
+  for (const RunPtr& run : runs) {
+    const size_t from = some ? run->lower_bound(last->key.substr(start.view().size())) : 0;
+    rows += run->count() - from;
+  }
+  return rows;
 }
 
 // The changes to fold, some at a time, whose leaves it has brought into the cache: LMDB waits for
@@ -75,6 +71,7 @@ class ChangesAhead {
   ChangesAhead(KvRead& base, ObjectId relation, const std::vector<RunPtr>& runs,
                std::string_view from)
       : base_(base), relation_(relation), cursor_(runs, {from, std::nullopt}, Direction::forward) {
+    find_last();
     fill();
   }
   // The change it stands on; nullptr at the end.
@@ -86,6 +83,16 @@ class ChangesAhead {
   }
 
  private:
+  void find_last() {
+    const auto cursor = base_.cursor(Table::rows);
+    const RowKey end(ObjectId{relation_.value + 1});
+    if (!cursor || !(*cursor)->seek(end.view(), Direction::backward)) return;
+    std::array<KvEntry, 1> entry;
+    const auto count = (*cursor)->next(entry);
+    if (count) last_ = std::string(*count == 0 ? std::string_view() : entry[0].key);
+  }
+
+  // All keys of the gap behind the relation's last row have one way: it is asked for once.
   void fill() {
     for (at_ = count_ = 0; count_ < kAskedTogether && cursor_.head() != nullptr; ++count_) {
       changes_[count_] = cursor_.head();
@@ -93,8 +100,11 @@ class ChangesAhead {
       views_[count_] = keys_[count_].view();
       cursor_.advance();
     }
-    if (count_ == 0) return;
-    const auto asked = base_.ask_for(Table::rows, {views_.data(), count_});
+    const std::span<const std::string_view> keys(views_.data(), count_);
+    const auto in_gap = [&](std::string_view key) { return last_ && key > *last_; };
+    if (keys.empty() || (gap_asked_ && std::all_of(keys.begin(), keys.end(), in_gap))) return;
+    const auto asked = base_.ask_for(Table::rows, keys);
+    gap_asked_ = std::any_of(keys.begin(), keys.end(), in_gap);
     if (asked) return;
     damaged_ = asked.error();
     count_ = 0;
@@ -104,6 +114,8 @@ class ChangesAhead {
   const ObjectId relation_;
   RunCursor cursor_;
   size_t at_ = 0, count_ = 0;
+  std::optional<std::string> last_;  // of the base's entries before the relation's end; none known
+  bool gap_asked_ = false;
   std::optional<Error> damaged_;
   std::array<const Run::Entry*, kAskedTogether> changes_;
   std::vector<RowKey> keys_{kAskedTogether, RowKey(relation_)};
@@ -127,21 +139,21 @@ Result<FoldCost> estimate_fold(KvWrite& txn, KvRead& read, const RelationState& 
   if (cost.rows == 0) return cost;
   const auto rows = static_cast<double>(cost.rows);
   const double row_bytes = static_cast<double>(cost.change_bytes) / rows + 24;
-  QW_ASSIGN_OR_RETURN(cost.appends, beyond_last(txn, relation, first_key(runs)));
-  const double new_pages = row_bytes > kInlineBytesMax
-                               ? rows * (row_bytes / static_cast<double>(kPageBytes) + 1)
-                               : rows * row_bytes / kLeafBytes;
-  if (cost.appends) {
-    cost.pages = static_cast<uint64_t>(new_pages) + 1;
-    return cost;
-  }
+  QW_ASSIGN_OR_RETURN(cost.appended_rows, rows_beyond_last(txn, relation, runs));
+  const auto new_pages = [&](double count) {
+    return row_bytes > kInlineBytesMax ? count * (row_bytes / static_cast<double>(kPageBytes) + 1)
+                                       : count * row_bytes / kLeafBytes;
+  };
+  const auto appended = static_cast<double>(cost.appended_rows), scattered = rows - appended;
+  cost.appended_pages = static_cast<uint64_t>(new_pages(appended)) + 1;
+  cost.pages = cost.appended_pages;
+  if (cost.appended_rows == cost.rows) return cost;
   const double leaves = static_cast<double>(relation.base_bytes) / kLeafBytes + 1;
-  double dirty = leaves * -std::expm1(-rows / leaves);
-  dirty += std::min(new_pages, rows);
-  cost.pages = static_cast<uint64_t>(dirty) + 1;
+  const double dirty = leaves * -std::expm1(-scattered / leaves);
+  cost.pages += static_cast<uint64_t>(dirty + std::min(new_pages(scattered), scattered));
   if (!cost.pays() && cost.rows >= kSamples) {
     QW_ASSIGN_OR_RETURN(const double same, same_page_share(read, relation, runs));
-    const double clustered = rows * (1 - same) + new_pages;
+    const double clustered = rows * (1 - same) + new_pages(rows);
     cost.pages = std::min(cost.pages, static_cast<uint64_t>(clustered) + 1);
   }
   return cost;

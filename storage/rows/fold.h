@@ -3,7 +3,7 @@
 // A fold writes every change of the given runs (newest wins) in key order. It may be done in
 // slices: the runs stay in the overlay until the last one, and as they shadow the base, a half-done
 // fold is invisible, also after a crash (the log still has the runs, and folding again changes
-// nothing). Bound to the commit thread. Tests: tests/unit/storage/model_test.cc, fold_test.cc.
+// nothing). Bound to the commit thread. Tests: tests/unit/storage/model_test.cc, store_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,10 @@ namespace qw::storage {
 struct FoldCost {
   uint64_t rows = 0;
   uint64_t change_bytes = 0;
-  uint64_t pages = 0;    // that the fold would dirty, estimated
-  bool appends = false;  // every key is beyond the relation's last one
+  uint64_t pages = 0;  // that the fold would dirty, estimated
+  // Of them, rows whose keys are beyond the relation's last one: what they fill, they fill whole.
+  uint64_t appended_rows = 0;
+  uint64_t appended_pages = 0;
   double pages_per_row() const {
     return rows == 0 ? 1.0 : static_cast<double>(pages) / static_cast<double>(rows);
   }

@@ -31,6 +31,8 @@ constexpr uint64_t kCheapFactor = 4;
 // Whatever the estimate says: so many changes of one transaction stay below LMDB's dirty list even
 // if each of them splits a page and needs an overflow page.
 constexpr size_t kSliceRowsMax = limits::kStoreDirtyEntriesMax / 4;
+// A slice of background work that an epoch carries, as a part of one on its own.
+constexpr double kPartBesideEpoch = 0.125;
 constexpr size_t kLogErasesPerCommit = 2048;
 constexpr size_t kDropRowsPerCommit = 16384;
 constexpr size_t kDropChunksPerCommit = 256;
@@ -49,8 +51,12 @@ size_t level_of(const Run& run) {
 // Whether a fold that pays rides in the epoch's transaction. The estimate may be wrong; LMDB's
 // dirty list holds even when each row has a leaf of its own, and what its bytes can split.
 bool goes_direct(const FoldCost& cost) {
-  if (cost.appends) return cost.pages <= kDirectAppendPagesMax;
-  if (cost.pages <= kDirectPagesMax && cost.rows <= kSliceRowsMax) return true;
+  const uint64_t pages = cost.pages - std::min(cost.pages, cost.appended_pages);
+  const uint64_t rows = cost.rows - cost.appended_rows;
+  if (cost.appended_pages <= kDirectAppendPagesMax && pages <= kDirectPagesMax &&
+      rows <= kSliceRowsMax) {
+    return true;
+  }
   const bool cheap = cost.pages * kPageBytes <= kCheapFactor * cost.change_bytes;
   const uint64_t dirty_max = cost.rows + cost.change_bytes / (kPageBytes / 4);
   return cheap && cost.pages <= kDirectCheapPagesMax &&
@@ -119,7 +125,7 @@ struct Store::Impl::Commit {
   Result<bool> fold_all(Epoch epoch, RelationState& relation);
   void start_pass(const RelationState& relation, double pages_per_row);
   void relieve_memory();
-  Result<void> run_passes();
+  Result<void> run_passes(bool beside_epoch);
   Result<void> finish_pass();
   Result<void> fold_rest(RelationState& relation);
   Result<std::optional<FoldCost>> fold_cost(KvRead& read, RelationState& relation);
@@ -298,22 +304,24 @@ void Store::Impl::Commit::relieve_memory() {
   start_pass(*largest, std::min(1.0, leaves / std::max(rows, 1.0)));
 }
 
-// One slice of the oldest pass. The slice grows with what the overlay holds beyond its bound; where
-// it cannot grow enough, because LMDB keeps what it dirties, more of them follow
-// (Store::is_behind).
-Result<void> Store::Impl::Commit::run_passes() {
+// One slice of the oldest pass. Beside an epoch it is small, since somebody waits for the commit,
+// and grows with what the overlay holds; where it cannot grow enough, because LMDB keeps what it
+// dirties, more of them follow (Store::is_behind).
+Result<void> Store::Impl::Commit::run_passes(bool beside_epoch) {
   relieve_memory();
   if (store.passes.empty()) return {};
   FoldPass& pass = store.passes.front();
   RelationState& relation = edit(pass.relation);
   const auto bound = static_cast<double>(std::max<size_t>(store.options.overlay_bytes_max, 1));
-  const double excess = std::max(1.0, static_cast<double>(relation.run_bytes()) / bound * 4);
+  const double full = static_cast<double>(relation.run_bytes()) / bound;
+  const double part =
+      beside_epoch ? std::max(kPartBesideEpoch, 2 * full * full) : std::max(1.0, 4 * full);
   const uint64_t room = store.options.direct_bytes_max / kPageBytes;
-  const double pages = std::min(static_cast<double>(store.options.slice_pages_max) * excess,
+  const double pages = std::min(static_cast<double>(store.options.slice_pages_max) * part,
                                 static_cast<double>(room - std::min(room, direct_pages)));
   const double rows = pages / std::max(pass.pages_per_row, 0.001);
-  const auto rows_max =
-      static_cast<size_t>(std::clamp(rows, 1.0, static_cast<double>(kSliceRowsMax)));
+  const double most = static_cast<double>(kSliceRowsMax) * std::min(part, 1.0);
+  const auto rows_max = static_cast<size_t>(std::clamp(rows, 1.0, std::max(most, 1.0)));
   QW_ASSIGN_OR_RETURN(KvRead * before, base());
   QW_ASSIGN_OR_RETURN(FoldSlice slice,
                       fold_slice(*txn, *before, relation, pass.runs, pass.from, rows_max));
@@ -661,7 +669,7 @@ Result<void> Store::Impl::commit_in_transaction(const StagedEpoch::Impl* staged_
       }
     }
     QW_TRY(commit.write_meta(staged_epoch));
-    QW_TRY(commit.run_passes());
+    QW_TRY(commit.run_passes(staged_epoch != nullptr));
     QW_TRY(commit.drop_slices());
     QW_TRY(commit.collect());
     return commit.finish();

@@ -204,6 +204,29 @@ TEST_CASE("what came while a fold was on is folded without another commit") {
   CHECK(read_all(value_of(store->snapshot()), kTable) == rows);
 }
 
+TEST_CASE("many rows behind the last one and a few changes before it go into the base at once") {
+  const TempDir dir;
+  const auto store = value_of(Store::open(options_for(dir)));
+  Rows model;
+  const auto rows_from = [](int from, int to, int step, const std::string& row) {
+    Changes changes;
+    for (int i = from; i < to; i += step) changes[fmt::format("{:07}", i)] = row;
+    return changes;
+  };
+  write_rows(*store, kTable, rows_from(0, 200'000, 1, "first"), model);
+  for (bool more = true; more;) more = value_of(store->maintain());
+  for (int from = 200'000; from < 400'000; from += 40'000) {
+    Changes changes = rows_from(from, from + 40'000, 1, "new");
+    changes.merge(rows_from(1'000, from, from / 50, "changed"));
+    write_rows(*store, kTable, changes, model);
+    CHECK(store->stats().overlay_bytes == 0);
+    CHECK(store->stats().log_entries == 0);
+  }
+  const std::vector<std::pair<std::string, std::string>> rows(model.begin(), model.end());
+  CHECK(read_all(value_of(store->snapshot()), kTable) == rows);
+  CHECK(value_of(store->check()).empty());
+}
+
 TEST_CASE("a dropped relation is gone at once and erased in slices") {
   const TempDir dir;
   auto store = value_of(Store::open(options_for(dir, FoldPolicy::eager)));
