@@ -457,8 +457,9 @@ void Residency::end_epoch() {
 void Residency::make_room(uint64_t bytes_max) {
   if (file_ == nullptr || stuck_ || bytes() <= bytes_max) return;
   for (Spillable* unit : units_) {
-    const bool large = unit->spilled_table().bytes() >= limit_ / kSplitPart;
-    if (unit->partitions_ == nullptr && large && unit->busy() == 0) split(*unit);
+    if (unit->partitions_ != nullptr || unit->busy() != 0) continue;
+    if (unit->spilled_table().bytes() < limit_ / kSplitPart) continue;
+    split(*unit);
     if (stuck_) return;
     if (bytes() <= bytes_max) break;
   }
