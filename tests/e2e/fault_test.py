@@ -533,7 +533,9 @@ def test_a_catalog_left_in_the_middle_of_a_change_is_brought_back_or_refused(wor
         # With this write the disk fails for good, so the change cannot even be taken back.
         server.set(f"catalog-write {call}")
         expect("58030", server, "CREATE TABLE u (id int PRIMARY KEY, a int UNIQUE)")
-        assert rows.insert(server, 2000 + call, 2000 + call) is None
+        # What the catalogue holds only the next start can tell, so nothing is committed before it.
+        refusal = rows.insert(server, 2000 + call, 2000 + call)
+        assert refusal is not None and refusal.sqlstate == "58030", refusal
         server.kill9()
         server.set("catalog-write")
         status = server.refusal()
