@@ -7,6 +7,7 @@
 
 #include "src/base/assert.h"
 #include "storage/format/format.h"
+#include "storage/rows.h"
 
 namespace qw::storage {
 namespace {
@@ -49,18 +50,20 @@ Result<double> same_page_share(KvRead& read, const RelationState& relation,
   return same / static_cast<double>(samples);
 }
 
-// Changes of keys beyond the relation's last one. Keys too long for the base count as if they lay
-// there by all their bytes.
+// Changes of keys beyond the relation's last one. Long keys that begin alike lie by their hashes,
+// in any order: beside a last one that begins like them they do not count.
 Result<uint64_t> rows_beyond_last(KvWrite& txn, const RelationState& relation,
                                   std::span<const RunPtr> runs) {
   const RowKey start(relation.relation), end(ObjectId{relation.relation.value + 1});
   QW_ASSIGN_OR_RETURN(const auto last, txn.last_below(Table::rows, end.view()));
-  const bool some = relation.base_rows > 0 && last && last->key > start.view();
-  uint64_t rows = 0;
-  for (const RunPtr& run : runs) {
-    const size_t from = some ? run->lower_bound(last->key.substr(start.view().size())) : 0;
-    rows += run->count() - from;
+  std::optional<std::string> from = std::string();
+  if (relation.base_rows > 0 && last && last->key > start.view()) {
+    const std::string_view key = last->key.substr(start.view().size());
+    from = key.size() < kRowKeyPrefixBytes ? std::string(key)
+                                           : prefix_end(key.substr(0, kRowKeyPrefixBytes));
   }
+  uint64_t rows = 0;
+  for (const RunPtr& run : runs) rows += from ? run->count() - run->lower_bound(*from) : 0;
   return rows;
 }
 
